@@ -1,0 +1,56 @@
+# Evenkeel: everything a person or a pipeline runs. `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test check format bench evals lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Evenkeel needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.lock
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+demo: $(VENV)/installed ## the sample network, scanned and served on http://127.0.0.1:8000
+	$(RUN) -m app demo
+
+serve: $(VENV)/installed ## the service alone
+	$(RUN) -m app serve
+
+test: $(VENV)/installed-dev ## all tests, in parallel, with the branch coverage of tools/ and policies/
+	$(RUN) -m pytest -n 2 --dist worksteal --cov --cov-report=term
+
+check: $(VENV)/installed-dev ## ruff, mypy strict, import contracts, lock files without addresses
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports --no-cache
+	$(RUN) -m pytest -q --no-header tests/test_repository.py
+
+format: $(VENV)/installed-dev ## let ruff format and repair what it can
+	$(RUN) -m ruff format .
+	$(RUN) -m ruff check --fix .
+
+bench: $(VENV)/installed-dev ## benchmarks: ours against a named alternative in the same run
+	$(RUN) -m benchmarks
+
+evals: $(VENV)/installed ## the eval gate: scenarios judged by the ledger
+	$(RUN) -m evals --gate
+
+lock: ## resolve the pinned requirements again (needs uv)
+	uv lock --quiet --upgrade
+	uv export --quiet --frozen --no-emit-project --no-dev --group build --no-header --format requirements-txt -o requirements.lock
+	uv export --quiet --frozen --no-emit-project --only-group dev --no-header --format requirements-txt -o requirements-dev.lock
+
+clean: ## forget the environment and the demo's data
+	rm -rf $(VENV) .evenkeel build

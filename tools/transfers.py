@@ -1,0 +1,388 @@
+"""The decisions: plan request, transfer plan, concession, rejection, transfer order.
+
+All of these are frozen pydantic models with strict fields, because they cross
+borders: from a person or the llm to the solver, from the solver to people, and
+into storage. The id of a transfer plan is the digest of its content.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID, uuid5
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from tools.canonical import digest
+from tools.inventory import SITE_SKU_ID_PATTERN, UNITS_MAX, LaneKey, SiteSku
+
+PLAN_SCHEMA = "evenkeel.plan/1"
+MINOR_MAX = 10**15
+
+Id = Annotated[str, Field(pattern=SITE_SKU_ID_PATTERN)]
+Mode = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
+Category = Annotated[str, Field(min_length=1, max_length=80)]
+Units = Annotated[int, Field(ge=0, le=UNITS_MAX)]
+PositiveUnits = Annotated[int, Field(ge=1, le=UNITS_MAX)]
+Minor = Annotated[int, Field(ge=-MINOR_MAX, le=MINOR_MAX)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+_TRANSFER_NAMESPACE = UUID("6d1f0c8e-8f4b-5b0a-9f7e-0d0c5a4c3e11")
+
+
+class Value(BaseModel):
+    """A frozen value: strict types, no unknown fields."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class LaneRef(Value):
+    """A lane named by a person: without a mode it means every mode between the two sites."""
+
+    origin: Id
+    destination: Id
+    mode: Mode | None = None
+
+    def covers(self, key: LaneKey) -> bool:
+        """Whether `key` is (one of) the lane(s) meant."""
+        return (self.origin, self.destination) == key[:2] and self.mode in (None, key.mode)
+
+
+class LineRef(Value):
+    """A SKU on its way from one site to another."""
+
+    sku_id: Id
+    origin: Id
+    destination: Id
+
+
+class UnitCap(Value):
+    """The most units of a SKU that a site may receive (or send) in the plan."""
+
+    site_id: Id
+    sku_id: Id
+    units: Units
+
+
+class DemandChange(Value):
+    """Demand expected differently: `percent` of the forecast, for the SKUs and sites named (empty = all)."""
+
+    percent: Annotated[int, Field(ge=0, le=1000)]
+    skus: tuple[Id, ...] = ()
+    sites: tuple[Id, ...] = ()
+
+
+class Scope(Value):
+    """What a plan request is about; an empty tuple means no restriction.
+
+    `sites` are sites that a transfer must touch at one end at least.
+    """
+
+    skus: tuple[Id, ...] = ()
+    categories: tuple[Category, ...] = ()
+    sites: tuple[Id, ...] = ()
+    origins: tuple[Id, ...] = ()
+    destinations: tuple[Id, ...] = ()
+
+
+class Overlays(Value):
+    """What the request assumes or demands beyond facts and policy: what-ifs, reasons of a rejection, priorities."""
+
+    excluded_lanes: tuple[LaneRef, ...] = ()
+    excluded_sites: tuple[Id, ...] = ()
+    excluded_skus: tuple[Id, ...] = ()
+    excluded_lines: tuple[LineRef, ...] = ()
+    receive_caps: tuple[UnitCap, ...] = ()
+    send_caps: tuple[UnitCap, ...] = ()
+    demand_changes: tuple[DemandChange, ...] = ()
+    supply_delay_days: Annotated[int, Field(ge=0, le=365)] = 0
+    service_level_bp: Annotated[int, Field(ge=5000, le=9999)] | None = None
+    transport_budget_minor: Annotated[int, Field(ge=0, le=MINOR_MAX)] | None = None
+    max_units: Units | None = None
+    max_lines: Annotated[int, Field(ge=0, le=100_000)] | None = None
+
+
+class PlanRequest(Value):
+    """What to solve. `within_days` asks that everything arrives within so many days."""
+
+    scope: Scope = Scope()
+    within_days: Annotated[int, Field(ge=0, le=365)] | None = None
+    overlays: Overlays = Overlays()
+
+    def with_overlays(self, **changes: Any) -> PlanRequest:
+        """The same request with overlays added: tuples are joined (sorted, without doubles), limits replaced."""
+        fields = dict(self.overlays)
+        for name, value in changes.items():
+            if isinstance(value, tuple):
+                joined = {repr(item): item for item in (*fields[name], *value)}
+                fields[name] = tuple(joined[key] for key in sorted(joined))
+            else:
+                fields[name] = value
+        return self.model_copy(update={"overlays": Overlays(**fields)})
+
+
+class SolveStatus(StrEnum):
+    """What the solver may claim. Only OPTIMAL claims optimality."""
+
+    OPTIMAL = "optimal"
+    WITHIN_GAP = "within_gap"
+    FEASIBLE = "feasible"
+    NOTHING_TO_MOVE = "nothing_to_move"
+    INFEASIBLE = "infeasible"
+    STOPPED = "stopped"
+    TOO_LARGE = "too_large"
+
+    @property
+    def has_plan(self) -> bool:
+        """Whether lines come with this status."""
+        return self in _WITH_PLAN
+
+
+_WITH_PLAN = frozenset((SolveStatus.OPTIMAL, SolveStatus.WITHIN_GAP, SolveStatus.FEASIBLE, SolveStatus.NOTHING_TO_MOVE))
+
+
+class TransferLine(Value):
+    """So many units of a SKU on a lane. `saving_minor` is its share of the plan's benefit after its own move cost."""
+
+    line_no: Annotated[int, Field(ge=1)]
+    sku_id: Id
+    origin: Id
+    destination: Id
+    mode: Mode
+    units: PositiveUnits
+    packs: PositiveUnits
+    depart_on: date
+    arrive_on: date
+    saving_minor: Minor
+    move_cost_minor: Minor
+    goods_value_minor: Minor
+
+    @property
+    def lane(self) -> LaneKey:
+        """The lane this line travels on."""
+        return LaneKey(self.origin, self.destination, self.mode)
+
+    @property
+    def ref(self) -> LineRef:
+        """SKU, origin and destination."""
+        return LineRef(sku_id=self.sku_id, origin=self.origin, destination=self.destination)
+
+
+class LaneLoad(Value):
+    """What a plan puts on one departure of a lane, and the fixed cost of that departure."""
+
+    origin: Id
+    destination: Id
+    mode: Mode
+    depart_on: date
+    arrive_on: date
+    volume_microlitres: Annotated[int, Field(ge=0)]
+    fixed_cost_minor: Minor
+    line_nos: tuple[int, ...]
+
+    @property
+    def lane(self) -> LaneKey:
+        """The lane."""
+        return LaneKey(self.origin, self.destination, self.mode)
+
+
+class SolverRecord(Value):
+    """How the lines were found and how far from the best possible they can be.
+
+    `objective_minor` and `bound_minor` count every charge the solver saw (hurdles
+    included), as change against moving nothing: negative is good. The gap is
+    (objective - bound) / |objective| in parts per million.
+    """
+
+    path: Literal["exact", "none"]
+    status: SolveStatus
+    objective_minor: Minor
+    bound_minor: Minor | None
+    gap_ppm: Annotated[int, Field(ge=0)] | None
+    versions: tuple[str, ...]
+
+
+class FillRate(Value):
+    """Expected share of demand served from stock until the regular supply, in parts per million."""
+
+    before_ppm: Annotated[int, Field(ge=0, le=1_000_000)]
+    after_ppm: Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class TransferPlan(Value):
+    """A proposal. Two plans with the same content have the same digest, and the digest is the plan's id.
+
+    `saving_minor` = sum of line savings - sum of lane fixed costs. It values a
+    receiver's gain until its next chance to be helped and a donor's loss until its
+    regular supply; `whole_horizon_saving_minor` values both until the regular supply.
+    """
+
+    plan_schema: Literal["evenkeel.plan/1"] = PLAN_SCHEMA
+    snapshot_digest: Digest
+    policy_digest: Digest
+    request: PlanRequest
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    planned_on: date
+    lines: tuple[TransferLine, ...]
+    lanes: tuple[LaneLoad, ...]
+    saving_minor: Minor
+    whole_horizon_saving_minor: Minor
+    move_cost_minor: Minor
+    fixed_cost_minor: Minor
+    goods_value_minor: Minor
+    fill_rate: FillRate
+    solver: SolverRecord
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        savings = sum(line.saving_minor for line in self.lines) - sum(load.fixed_cost_minor for load in self.lanes)
+        if savings != self.saving_minor:
+            raise ValueError(f"line savings minus lane costs are {savings}, the plan says {self.saving_minor}")
+        if [line.line_no for line in self.lines] != list(range(1, len(self.lines) + 1)):
+            raise ValueError("line numbers must run from 1 without a gap")
+        return self
+
+    @cached_property
+    def digest(self) -> str:
+        """The plan's id."""
+        return digest(self.model_dump(mode="json"))
+
+    @property
+    def units(self) -> int:
+        """Units moved in all."""
+        return sum(line.units for line in self.lines)
+
+    @property
+    def transfer_cost_minor(self) -> int:
+        """What moving costs: per line and per departure."""
+        return self.move_cost_minor + self.fixed_cost_minor
+
+    @property
+    def sites(self) -> frozenset[str]:
+        """Every site the plan touches."""
+        return frozenset(site for line in self.lines for site in (line.origin, line.destination))
+
+    def transfer_id(self, line_no: int) -> UUID:
+        """The permanent id of the transfer order of a line: made before approval, sent to the ERP, never reused."""
+        return uuid5(_TRANSFER_NAMESPACE, f"{self.digest}/{line_no}")
+
+    @cached_property
+    def sent_units(self) -> dict[SiteSku, int]:
+        """Units leaving, by site and SKU."""
+        sent: dict[SiteSku, int] = {}
+        for line in self.lines:
+            key = SiteSku(line.origin, line.sku_id)
+            sent[key] = sent.get(key, 0) + line.units
+        return sent
+
+    @cached_property
+    def received_units(self) -> dict[SiteSku, int]:
+        """Units arriving, by site and SKU."""
+        received: dict[SiteSku, int] = {}
+        for line in self.lines:
+            key = SiteSku(line.destination, line.sku_id)
+            received[key] = received.get(key, 0) + line.units
+        return received
+
+
+class Concession(Value):
+    """A priced way to relax: what would be given up, and how much more the plan would save."""
+
+    code: str
+    rule: str
+    words: str
+    extra_saving_minor: Minor
+    extra_units: int
+    negotiable: bool
+    changes: tuple[str, ...] = ()
+
+
+class Verdict(StrEnum):
+    """What a person may decide."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+class RejectionCode(StrEnum):
+    """Why a plan was rejected. Each code has a fixed meaning for the next plan; words never change a number."""
+
+    LANE_UNAVAILABLE = "lane_unavailable"
+    SITE_FROZEN = "site_frozen"
+    SKU_FROZEN = "sku_frozen"
+    LINE_UNWANTED = "line_unwanted"
+    TOO_MANY_UNITS = "too_many_units"
+    TOO_MANY_LINES = "too_many_lines"
+    TOO_EXPENSIVE = "too_expensive"
+    DATA_DOUBTFUL = "data_doubtful"
+    OTHER = "other"
+
+
+class Rejection(Value):
+    """A coded reason with what it applies to, and words for people.
+
+    `line_nos` name lines of the rejected plan; `limit` is the new ceiling for the
+    three TOO_ codes (units, lines, or minor units of transport cost).
+    """
+
+    code: RejectionCode
+    words: Annotated[str, Field(min_length=1, max_length=2000)]
+    line_nos: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    sites: tuple[Id, ...] = ()
+    skus: tuple[Id, ...] = ()
+    limit: Annotated[int, Field(ge=0, le=MINOR_MAX)] | None = None
+
+    @model_validator(mode="after")
+    def _says_what_it_applies_to(self) -> Self:
+        needs: dict[RejectionCode, tuple[bool, str]] = {
+            RejectionCode.LANE_UNAVAILABLE: (bool(self.line_nos), "line_nos"),
+            RejectionCode.LINE_UNWANTED: (bool(self.line_nos), "line_nos"),
+            RejectionCode.SITE_FROZEN: (bool(self.sites), "sites"),
+            RejectionCode.SKU_FROZEN: (bool(self.skus), "skus"),
+            RejectionCode.TOO_MANY_UNITS: (self.limit is not None, "limit"),
+            RejectionCode.TOO_MANY_LINES: (self.limit is not None, "limit"),
+            RejectionCode.TOO_EXPENSIVE: (self.limit is not None, "limit"),
+            RejectionCode.DATA_DOUBTFUL: (bool(self.line_nos or self.sites or self.skus), "line_nos, sites or skus"),
+        }
+        given, field = needs.get(self.code, (True, ""))
+        if not given:
+            raise ValueError(f"a rejection with code {self.code} must name {field}")
+        return self
+
+
+def request_after_rejection(plan: TransferPlan, rejection: Rejection) -> PlanRequest | None:
+    """The next plan request that respects a rejection, or None when the reason leaves nothing to plan (OTHER).
+
+    Raises ValueError when the rejection names a line that the plan does not have.
+    """
+    unknown = [number for number in rejection.line_nos if number > len(plan.lines)]
+    if unknown:
+        raise ValueError(f"the plan has {len(plan.lines)} lines; there is no line {unknown[0]}")
+    lines = [plan.lines[number - 1] for number in rejection.line_nos]
+    request = plan.request
+    match rejection.code:
+        case RejectionCode.LANE_UNAVAILABLE:
+            lanes = (LaneRef(origin=line.origin, destination=line.destination, mode=line.mode) for line in lines)
+            return request.with_overlays(excluded_lanes=tuple(lanes))
+        case RejectionCode.LINE_UNWANTED:
+            return request.with_overlays(excluded_lines=tuple(line.ref for line in lines))
+        case RejectionCode.SITE_FROZEN:
+            return request.with_overlays(excluded_sites=rejection.sites)
+        case RejectionCode.SKU_FROZEN:
+            return request.with_overlays(excluded_skus=rejection.skus)
+        case RejectionCode.DATA_DOUBTFUL:
+            return request.with_overlays(
+                excluded_lines=tuple(line.ref for line in lines),
+                excluded_sites=rejection.sites,
+                excluded_skus=rejection.skus,
+            )
+        case RejectionCode.TOO_MANY_UNITS:
+            return request.with_overlays(max_units=rejection.limit)
+        case RejectionCode.TOO_MANY_LINES:
+            return request.with_overlays(max_lines=rejection.limit)
+        case RejectionCode.TOO_EXPENSIVE:
+            return request.with_overlays(transport_budget_minor=rejection.limit)
+        case RejectionCode.OTHER:
+            return None
