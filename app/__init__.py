@@ -1,1 +1,1 @@
-
+"""The service: the only layer that touches the world."""

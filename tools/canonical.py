@@ -27,9 +27,7 @@ def canonical_json(document: object) -> bytes:
 
     Raises NotCanonicalError for floats, NaN, lone surrogates and foreign types.
     """
-    return json.dumps(
-        _normalised(document, ""), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-    ).encode()
+    return json.dumps(_normalised(document, ""), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
 def digest(document: object) -> str:
@@ -52,10 +50,15 @@ def _normalised(value: object, where: str) -> object:
             keyed[_text(key, where)] = _normalised(inner, f"{where}.{key}")
         if len(keyed) != len(value):
             raise NotCanonicalError(where, "two keys have the same NFC form")
-        return keyed
+        return dict(sorted(keyed.items(), key=_in_utf16))
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
         return [_normalised(inner, f"{where}[{index}]") for index, inner in enumerate(value)]
     raise NotCanonicalError(where, f"{type(value).__name__} {value!r}")
+
+
+def _in_utf16(item: tuple[str, object]) -> bytes:
+    """RFC 8785, sec. 3.2.3: keys are ordered by their UTF-16 code units, not by their code points."""
+    return item[0].encode("utf-16-be")
 
 
 def _text(value: str, where: str) -> str:

@@ -38,7 +38,9 @@ STEPS: dict[OrderState, frozenset[OrderState]] = {
     OrderState.REQUESTED: frozenset((OrderState.CONFIRMED, OrderState.REFUSED, OrderState.NEEDS_ATTENTION)),
     OrderState.CONFIRMED: frozenset((OrderState.SHIPPED, OrderState.COMPENSATING, OrderState.NEEDS_ATTENTION)),
     OrderState.SHIPPED: frozenset((OrderState.PARTIALLY_RECEIVED, OrderState.RECEIVED, OrderState.NEEDS_ATTENTION)),
-    OrderState.PARTIALLY_RECEIVED: frozenset((OrderState.RECEIVED, OrderState.NEEDS_ATTENTION)),
+    OrderState.PARTIALLY_RECEIVED: frozenset(
+        (OrderState.PARTIALLY_RECEIVED, OrderState.RECEIVED, OrderState.NEEDS_ATTENTION)
+    ),
     OrderState.RECEIVED: frozenset((OrderState.CLOSED,)),
     OrderState.COMPENSATING: frozenset((OrderState.CANCELLED, OrderState.NEEDS_ATTENTION)),
     OrderState.NEEDS_ATTENTION: frozenset((OrderState.REQUESTED, OrderState.CANCELLED)),

@@ -17,10 +17,10 @@ E4 = 10_000
 _MINOR_DIGITS: dict[str, int] = dict.fromkeys(
     (
         "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW",
-        "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF",
+        "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF",
     ),
     0,
-) | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)  # fmt: skip
+) | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3) | {"CLF": 4, "UYW": 4}  # fmt: skip
 
 
 def minor_digits(currency: str) -> int:
@@ -30,7 +30,8 @@ def minor_digits(currency: str) -> int:
 
 def e4_per_minor(currency: str) -> int:
     """How many ten-thousandths of the currency unit one minor unit is."""
-    return E4 // 10 ** minor_digits(currency)
+    per: int = E4 // 10 ** minor_digits(currency)
+    return per
 
 
 def minor_from_e4(amount_e4: int, currency: str) -> int:

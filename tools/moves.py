@@ -21,7 +21,7 @@ class OutsideReason(StrEnum):
     LOST_IN_TRANSIT = "lost_in_transit"
 
 
-_PLACE = re.compile(r"^(site/[^/]+/(available|reserved|committed)|transit/[^/]+/[^/]+/[^/]+|outside/[a-z_]+)$")
+_PLACE = re.compile(r"site/[^/\s]+/(available|reserved|committed)|transit/[^/\s]+/[^/\s]+/[^/\s]+|outside/[a-z_]+")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -34,12 +34,13 @@ class StockMove:
     units: int
 
     def __post_init__(self) -> None:
+        """Raise ValueError for a move that is none: no units, one place only, or a place that cannot be."""
         if not 1 <= self.units <= UNITS_MAX:
             raise ValueError(f"a stock move carries 1 to {UNITS_MAX} units, not {self.units}")
         if self.from_place == self.to_place:
             raise ValueError(f"a stock move needs two places, not {self.from_place} twice")
         for place in (self.from_place, self.to_place):
-            if not _PLACE.match(place):
+            if not _PLACE.fullmatch(place):
                 raise ValueError(f"{place!r} is not a place")
 
 

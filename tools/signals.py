@@ -10,7 +10,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tools.canonical import digest
 from tools.inventory import SITE_SKU_ID_PATTERN, UNITS_MAX, SupplyKind
@@ -137,13 +137,7 @@ class TransitStatusData(_Data):
 
 
 SignalData = (
-    StockData
-    | SalesData
-    | ForecastData
-    | InboundData
-    | LeadTimeData
-    | SupplierReliabilityData
-    | TransitStatusData
+    StockData | SalesData | ForecastData | InboundData | LeadTimeData | SupplierReliabilityData | TransitStatusData
 )
 
 
@@ -159,7 +153,7 @@ class SignalKind(StrEnum):
     TRANSIT_STATUS = "evenkeel.transit_status.v1"
 
 
-DATA_SCHEMAS: dict[SignalKind, type[_Data]] = {
+DATA_SCHEMAS: dict[SignalKind, type[SignalData]] = {
     SignalKind.STOCK: StockData,
     SignalKind.SALES: SalesData,
     SignalKind.FORECAST: ForecastData,
@@ -188,8 +182,7 @@ class Envelope(BaseModel):
 
     def facts(self) -> SignalData:
         """The data under its schema. Raises pydantic.ValidationError when it does not fit."""
-        adapter: TypeAdapter[SignalData] = TypeAdapter(DATA_SCHEMAS[self.type])
-        return adapter.validate_python(self.data)
+        return DATA_SCHEMAS[self.type].model_validate(self.data)
 
 
 def envelope(kind: SignalKind, source: str, signal_id: str, time: datetime, data: SignalData) -> Envelope:

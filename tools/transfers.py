@@ -18,7 +18,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tools.canonical import digest
 from tools.inventory import SITE_SKU_ID_PATTERN, UNITS_MAX, LaneKey, SiteSku
 
-PLAN_SCHEMA = "evenkeel.plan/1"
 MINOR_MAX = 10**15
 
 Id = Annotated[str, Field(pattern=SITE_SKU_ID_PATTERN)]
@@ -77,7 +76,8 @@ class DemandChange(Value):
 class Scope(Value):
     """What a plan request is about; an empty tuple means no restriction.
 
-    `sites` are sites that a transfer must touch at one end at least.
+    `sites` are sites that a transfer must touch at one end at least; `within_sites`
+    is the caller's own scope, which both ends must lie in.
     """
 
     skus: tuple[Id, ...] = ()
@@ -85,6 +85,7 @@ class Scope(Value):
     sites: tuple[Id, ...] = ()
     origins: tuple[Id, ...] = ()
     destinations: tuple[Id, ...] = ()
+    within_sites: tuple[Id, ...] = ()
 
 
 class Overlays(Value):
@@ -219,7 +220,7 @@ class TransferPlan(Value):
     regular supply; `whole_horizon_saving_minor` values both until the regular supply.
     """
 
-    plan_schema: Literal["evenkeel.plan/1"] = PLAN_SCHEMA
+    plan_schema: Literal["evenkeel.plan/1"] = "evenkeel.plan/1"
     snapshot_digest: Digest
     policy_digest: Digest
     request: PlanRequest
@@ -360,29 +361,27 @@ def request_after_rejection(plan: TransferPlan, rejection: Rejection) -> PlanReq
     unknown = [number for number in rejection.line_nos if number > len(plan.lines)]
     if unknown:
         raise ValueError(f"the plan has {len(plan.lines)} lines; there is no line {unknown[0]}")
+    if rejection.code is RejectionCode.OTHER:
+        return None
+    return plan.request.with_overlays(**_overlays_of(plan, rejection))
+
+
+def _overlays_of(plan: TransferPlan, rejection: Rejection) -> dict[str, Any]:
     lines = [plan.lines[number - 1] for number in rejection.line_nos]
-    request = plan.request
-    match rejection.code:
-        case RejectionCode.LANE_UNAVAILABLE:
-            lanes = (LaneRef(origin=line.origin, destination=line.destination, mode=line.mode) for line in lines)
-            return request.with_overlays(excluded_lanes=tuple(lanes))
-        case RejectionCode.LINE_UNWANTED:
-            return request.with_overlays(excluded_lines=tuple(line.ref for line in lines))
-        case RejectionCode.SITE_FROZEN:
-            return request.with_overlays(excluded_sites=rejection.sites)
-        case RejectionCode.SKU_FROZEN:
-            return request.with_overlays(excluded_skus=rejection.skus)
-        case RejectionCode.DATA_DOUBTFUL:
-            return request.with_overlays(
-                excluded_lines=tuple(line.ref for line in lines),
-                excluded_sites=rejection.sites,
-                excluded_skus=rejection.skus,
-            )
-        case RejectionCode.TOO_MANY_UNITS:
-            return request.with_overlays(max_units=rejection.limit)
-        case RejectionCode.TOO_MANY_LINES:
-            return request.with_overlays(max_lines=rejection.limit)
-        case RejectionCode.TOO_EXPENSIVE:
-            return request.with_overlays(transport_budget_minor=rejection.limit)
-        case RejectionCode.OTHER:
-            return None
+    refs = tuple(line.ref for line in lines)
+    lanes = tuple(LaneRef(origin=line.origin, destination=line.destination, mode=line.mode) for line in lines)
+    meaning: dict[RejectionCode, dict[str, Any]] = {
+        RejectionCode.LANE_UNAVAILABLE: {"excluded_lanes": lanes},
+        RejectionCode.LINE_UNWANTED: {"excluded_lines": refs},
+        RejectionCode.SITE_FROZEN: {"excluded_sites": rejection.sites},
+        RejectionCode.SKU_FROZEN: {"excluded_skus": rejection.skus},
+        RejectionCode.DATA_DOUBTFUL: {
+            "excluded_lines": refs,
+            "excluded_sites": rejection.sites,
+            "excluded_skus": rejection.skus,
+        },
+        RejectionCode.TOO_MANY_UNITS: {"max_units": rejection.limit},
+        RejectionCode.TOO_MANY_LINES: {"max_lines": rejection.limit},
+        RejectionCode.TOO_EXPENSIVE: {"transport_budget_minor": rejection.limit},
+    }
+    return meaning[rejection.code]

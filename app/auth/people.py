@@ -1,0 +1,128 @@
+"""People and their bearer tokens."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterable
+from datetime import timedelta
+
+from sqlmodel import Session, select
+
+from app.auth.roles import Principal, Role
+from app.auth.tables import AccessToken, Person
+from app.db.database import database_now
+from app.errors import InvalidError, NotSignedInError
+from app.ledger.append import EventType, append
+
+SYSTEM = "system"
+"""The service itself: it scans and carries out, and may never decide."""
+
+_USER_ID = re.compile(r"^[a-z][a-z0-9._-]{1,39}$")
+_TOKEN = re.compile(r"^evk_[A-Za-z0-9_-]{43}$")
+_RESERVED = frozenset((SYSTEM, "llm", "agent"))
+
+
+def add_person(
+    session: Session,
+    principal: Principal,
+    *,
+    by: str,
+) -> Person:
+    """Register a person, or bring roles and scope up to date. Raises InvalidError for a name that nobody may have."""
+    if not _USER_ID.match(principal.user_id) or principal.user_id in _RESERVED:
+        raise InvalidError(
+            "user_id", f"{principal.user_id!r} cannot be a user id",
+            "use 2 to 40 lowercase letters, digits, dots, dashes", field="user_id",
+        )  # fmt: skip
+    if principal.sites is not None and not principal.sites:
+        raise InvalidError("no_sites", "a person needs at least one site", "name sites, or give all of them")
+    person = session.get(Person, principal.user_id, with_for_update=True)
+    facts = {
+        "user_id": principal.user_id,
+        "roles": sorted(principal.roles),
+        "sites": None if principal.sites is None else sorted(principal.sites),
+        "sees_sensitive": principal.sees_sensitive,
+        "value_limit_minor": principal.value_limit_minor,
+    }
+    if person is not None and _facts_of(person) == facts:
+        return person
+    row = session.merge(Person(**facts, name=principal.name, active=True))
+    session.flush()
+    append(
+        session,
+        stream=f"person/{principal.user_id}",
+        key=f"person/{principal.user_id}/{secrets.token_hex(8)}",
+        event_type=EventType.PERSON_ADDED,
+        actor=by,
+        facts=facts,
+    )
+    return row
+
+
+def _facts_of(person: Person) -> dict[str, object]:
+    return {
+        "user_id": person.user_id,
+        "roles": sorted(person.roles),
+        "sites": None if person.sites is None else sorted(person.sites),
+        "sees_sensitive": person.sees_sensitive,
+        "value_limit_minor": person.value_limit_minor,
+    }
+
+
+def issue_token(session: Session, user_id: str, days: int) -> str:
+    """A new bearer token for a person. It is shown once; only its SHA-256 is kept."""
+    token = f"evk_{secrets.token_urlsafe(32)}"
+    now = database_now(session)
+    session.add(
+        AccessToken(
+            token_sha256=_fingerprint(token), user_id=user_id, created_at=now, expires_at=now + timedelta(days=days)
+        )
+    )
+    session.flush()
+    return token
+
+
+def sign_in(session: Session, token: str) -> Principal:
+    """The person a token stands for. Raises NotSignedInError; the words never say what exactly was wrong."""
+    if _TOKEN.match(token):
+        row = session.get(AccessToken, _fingerprint(token))
+        if row is not None and row.revoked_at is None and row.expires_at > database_now(session):
+            found = principal_of(session, row.user_id)
+            if found is not None:
+                return found
+    raise NotSignedInError("token", "the token is not valid (any more)", "sign in with a current token")
+
+
+def principal_of(session: Session, user_id: str) -> Principal | None:
+    """An active person as they stand now; None for anybody else. Roles may have changed since a token was issued."""
+    person = session.exec(select(Person).where(Person.user_id == user_id, Person.active)).one_or_none()
+    if person is None:
+        return None
+    return Principal(
+        user_id=person.user_id,
+        name=person.name,
+        roles=frozenset(Role(role) for role in person.roles),
+        sites=None if person.sites is None else frozenset(person.sites),
+        sees_sensitive=person.sees_sensitive,
+        value_limit_minor=person.value_limit_minor,
+    )
+
+
+def revoke_tokens(session: Session, user_id: str) -> int:
+    """Make every token of a person useless. Returns how many were good until now."""
+    now = database_now(session)
+    rows: Iterable[AccessToken] = session.exec(
+        select(AccessToken).where(AccessToken.user_id == user_id, AccessToken.revoked_at.is_(None))  # type: ignore[union-attr]
+    ).all()
+    revoked = 0
+    for row in rows:
+        row.revoked_at = now
+        session.add(row)
+        revoked += 1
+    return revoked
+
+
+def _fingerprint(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,34 @@
+"""The engine and its transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine, create_engine, text
+from sqlmodel import Session
+
+
+class Database:
+    """One PostgreSQL. Every change happens inside `transaction()`, which commits as a whole or not at all."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine: Engine = create_engine(url, pool_size=16, max_overflow=16, pool_pre_ping=True, hide_parameters=True)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A session whose work is committed at the end, and rolled back on any exception."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def database_now(session: Session) -> datetime:
+    """The transaction's time by the database's clock: the only clock that expiry and audit rely on."""
+    now: datetime = session.connection().execute(text("select transaction_timestamp()")).scalar_one()
+    return now.astimezone(UTC)

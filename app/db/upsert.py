@@ -1,0 +1,27 @@
+"""Insert rows or bring them up to date, in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import inspect
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Session, SQLModel
+
+_PARAMETERS_MAX = 30_000
+"""PostgreSQL takes 65,535 parameters in one statement."""
+
+
+def upsert(session: Session, table: type[SQLModel], rows: Iterable[Mapping[str, Any]]) -> int:
+    """Insert `rows` by primary key, replacing the other columns where the key is there. Returns their number."""
+    mapper = inspect(table)
+    keys = [column.name for column in mapper.primary_key]
+    others = [column.name for column in mapper.columns if column.name not in keys]
+    listed = list(rows)
+    step = max(1, _PARAMETERS_MAX // (len(keys) + len(others)))
+    for start in range(0, len(listed), step):
+        statement = insert(table).values(listed[start : start + step])
+        new = {name: statement.excluded[name] for name in others}
+        session.connection().execute(statement.on_conflict_do_update(index_elements=keys, set_=new))
+    return len(listed)

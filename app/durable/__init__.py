@@ -1,0 +1,1 @@
+"""Durable work: what was decided is carried out, through any crash."""

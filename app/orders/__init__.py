@@ -1,0 +1,1 @@
+"""Transfer orders: what was approved, on its way through the ERP to its receipt."""

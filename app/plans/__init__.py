@@ -1,0 +1,1 @@
+"""Snapshots and transfer plans, stored once under the digest of their content."""

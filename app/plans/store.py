@@ -1,0 +1,107 @@
+"""Storing and reading snapshots and plans by digest."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Session
+
+from app.db.database import database_now
+from app.db.documents import packed, unpacked
+from app.errors import NotFoundError
+from app.plans.tables import NegotiationRow, PlanRow, SnapshotOfFacts, SnapshotRow
+from app.stock.facts import freeze
+from app.stock.installation import installation, planning_now
+from tools.canonical import canonical_json
+from tools.inventory import Snapshot
+from tools.transfers import TransferPlan
+
+
+class PlanDamagedError(RuntimeError):
+    """A stored plan is not what its digest says: somebody has changed the table."""
+
+
+def snapshot_now(session: Session) -> Snapshot:
+    """The facts now, frozen and stored. The same facts on the same day are the same snapshot."""
+    key = f"{_facts_version(session)}/{planning_now(session).date()}"
+    known = session.get(SnapshotOfFacts, key)
+    if known is not None:
+        return read_snapshot(session, known.digest)
+    snapshot = freeze(session)
+    store_snapshot(session, snapshot)
+    session.merge(SnapshotOfFacts(key=key, digest=snapshot.digest))
+    return snapshot
+
+
+_ORDERED = text("select coalesce(sum(seq), 0) from ledger_head where stream like 'stock/%'")
+
+
+def _facts_version(session: Session) -> str:
+    """What changes when facts do: signals and imports by their counter, transfers by the events of their streams.
+
+    Transfers have no counter of their own, because one row that all of them write would serialise them.
+    """
+    return f"{installation(session).facts_version}.{session.connection().execute(_ORDERED).scalar_one()}"
+
+
+def store_snapshot(session: Session, snapshot: Snapshot) -> str:
+    """Store a snapshot under its digest. Storing it again changes nothing."""
+    row = {
+        "digest": snapshot.digest,
+        "as_of": snapshot.as_of,
+        "frozen_at": database_now(session),
+        "body": packed(snapshot.to_document()),
+    }
+    session.connection().execute(insert(SnapshotRow).values(row).on_conflict_do_nothing())
+    return snapshot.digest
+
+
+def read_snapshot(session: Session, digest: str) -> Snapshot:
+    """A stored snapshot. Raises NotFoundError."""
+    row = session.get(SnapshotRow, digest)
+    if row is None:
+        raise NotFoundError("unknown_snapshot", f"there is no snapshot {digest[:12]}")
+    return _parsed(digest, row.body)
+
+
+@lru_cache(maxsize=4)
+def _parsed(_: str, body: bytes) -> Snapshot:
+    return Snapshot.from_document(unpacked(body))
+
+
+def store_plan(session: Session, plan: TransferPlan) -> bool:
+    """Store a plan under its digest; False when it was there already."""
+    row = {
+        "digest": plan.digest,
+        "snapshot_digest": plan.snapshot_digest,
+        "policy_digest": plan.policy_digest,
+        "planned_at": database_now(session),
+        "body": canonical_json(plan.model_dump(mode="json")),
+    }
+    done = session.connection().execute(insert(PlanRow).values(row).on_conflict_do_nothing())
+    return bool(done.rowcount)
+
+
+def read_plan(session: Session, digest: str) -> TransferPlan:
+    """A stored plan. Raises NotFoundError, and PlanDamagedError when its content does not have its digest."""
+    row = session.get(PlanRow, digest)
+    if row is None:
+        raise NotFoundError("unknown_plan", f"there is no plan {digest[:12]}", "check the digest", plan=digest)
+    plan = TransferPlan.model_validate_json(row.body)
+    if plan.digest != digest:
+        raise PlanDamagedError(f"the plan stored as {digest[:12]} has the digest {plan.digest[:12]}")
+    return plan
+
+
+def store_negotiation(session: Session, plan_digest: str, record: dict[str, Any]) -> None:
+    """Keep the record of a negotiation beside its plan."""
+    session.merge(NegotiationRow(plan_digest=plan_digest, record=record))
+
+
+def read_negotiation(session: Session, plan_digest: str) -> dict[str, Any] | None:
+    """The negotiation record of a plan, if there was a negotiation."""
+    row = session.get(NegotiationRow, plan_digest)
+    return row.record if row else None

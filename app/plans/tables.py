@@ -1,0 +1,51 @@
+"""Tables of snapshots, plans and negotiation records."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Field, SQLModel
+
+from app.db.columns import document, instant, octets
+
+
+class SnapshotRow(SQLModel, table=True):
+    """Frozen facts, so that every plan can be explained and made again."""
+
+    __tablename__ = "snapshot"
+
+    digest: str = Field(primary_key=True)
+    as_of: datetime = Field(sa_column=instant())
+    frozen_at: datetime = Field(sa_column=instant())
+    body: bytes = Field(sa_column=octets())
+
+
+class SnapshotOfFacts(SQLModel, table=True):
+    """Which snapshot stands for a state of the facts."""
+
+    __tablename__ = "snapshot_of_facts"
+
+    key: str = Field(primary_key=True)
+    digest: str = Field(foreign_key="snapshot.digest")
+
+
+class PlanRow(SQLModel, table=True):
+    """A transfer plan as canonical bytes. The digest of the content is the key, so a plan cannot be edited."""
+
+    __tablename__ = "plan"
+
+    digest: str = Field(primary_key=True)
+    snapshot_digest: str = Field(foreign_key="snapshot.digest")
+    policy_digest: str
+    planned_at: datetime = Field(sa_column=instant(index=True))
+    body: bytes = Field(sa_column=octets())
+
+
+class NegotiationRow(SQLModel, table=True):
+    """What was claimed, bid, settled and conceded on the way to a plan."""
+
+    __tablename__ = "negotiation"
+
+    plan_digest: str = Field(primary_key=True, foreign_key="plan.digest")
+    record: dict[str, Any] = Field(sa_column=document())

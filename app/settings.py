@@ -1,0 +1,58 @@
+"""Settings of the service, from the environment. Names carry their units; every bound has a default."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PositiveInt = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseSettings):
+    """What an operator may set. Unset addresses mean embedded servers under the data directory."""
+
+    model_config = SettingsConfigDict(env_prefix="EVENKEEL_", extra="ignore", frozen=True)
+
+    data: Path = Path(".evenkeel")
+    database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
+    redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65_535)] = 8_000
+
+    openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
+    openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
+    openai_model: str = Field(default="gpt-4o-mini", validation_alias="OPENAI_MODEL")
+    llm_timeout_seconds: PositiveInt = 30
+    llm_retries_max: Annotated[int, Field(ge=0, le=10)] = 2
+    run_llm_calls_max: PositiveInt = 12
+    run_tool_calls_max: PositiveInt = 30
+    run_seconds_max: PositiveInt = 180
+    reply_tokens_max: PositiveInt = 1_500
+
+    import_file_bytes_max: PositiveInt = 512 * 1024 * 1024
+    token_days_max: PositiveInt = 90
+    erp_attempts_max: PositiveInt = 8
+    erp_retry_seconds: Annotated[float, Field(gt=0)] = 1.0
+    workers: PositiveInt = 4
+    """Durable workflows that one runner carries out at a time."""
+
+    @property
+    def data_dir(self) -> Path:
+        """The data directory as an absolute path."""
+        return self.data.expanduser().absolute()
+
+    @property
+    def has_llm(self) -> bool:
+        """Whether a vendor of a language model is configured."""
+        return self.openai_api_key is not None or self.openai_base_url is not None
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()

@@ -1,0 +1,206 @@
+"""From the tables to a snapshot: the facts as of an instant, frozen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from pydantic import TypeAdapter
+from sqlalchemy import text
+from sqlmodel import Session, col, select
+
+from app.db.documents import packed, unpacked
+from app.errors import ConflictError
+from app.orders.tables import CAME_TO_NOTHING, UNDER_WAY, TransferOrder
+from app.stock.installation import installation, planning_now
+from app.stock.tables import (
+    DataHoldRow,
+    ForecastCache,
+    ForecastDayRow,
+    InboundRow,
+    LaneLeadTimeRow,
+    MasterRow,
+    ReplenishmentRow,
+    SalesRow,
+    StockCountRow,
+    SupplierReliabilityRow,
+)
+from tools.forecast import forecast_given, forecast_network
+from tools.inventory import (
+    DataHold,
+    DemandForecast,
+    InboundSupply,
+    Lane,
+    LaneKey,
+    RecentMove,
+    Replenishment,
+    SalesObservation,
+    SignalRef,
+    Site,
+    SiteSku,
+    Sku,
+    Snapshot,
+    StockPosition,
+    SupplyKind,
+)
+from tools.signals import ForecastReading, SignalKind
+
+RECENT_DAYS = 90
+"""How far back moves are shown to the cool-down rule; no policy may ask for more."""
+
+MasterT = TypeVar("MasterT")
+_SITE, _SKU, _LANE = TypeAdapter(Site), TypeAdapter(Sku), TypeAdapter(Lane)
+_FORECASTS = TypeAdapter(tuple[DemandForecast, ...])
+
+
+def freeze(session: Session) -> Snapshot:
+    """The facts now. Raises ConflictError while there is no network."""
+    row = installation(session)
+    if row.currency is None:
+        raise ConflictError("no_network", "there is no network yet", "import one with `evenkeel import DIR`")
+    counted = session.exec(select(StockCountRow)).all()
+    today = planning_now(session).replace(hour=0, minute=0, second=0, microsecond=0)
+    as_of = max([count.as_of for count in counted], default=today)
+    as_of = max(as_of.astimezone(UTC), today.astimezone(UTC))
+    sites, skus = _master(session, "site", _SITE), _master(session, "sku", _SKU)
+    return Snapshot(
+        as_of=as_of,
+        currency=row.currency,
+        sites=tuple(sorted(sites, key=lambda site: site.site_id)),
+        skus=tuple(sorted(skus, key=lambda sku: sku.sku_id)),
+        lanes=_lanes(session),
+        positions=_positions(session, {SiteSku(c.site_id, c.sku_id): c.as_of for c in counted}, as_of),
+        supply=_supply(session),
+        forecasts=_forecasts(session, as_of, row.demand_version),
+        replenishments=_replenishments(session),
+        recent_moves=_recent_moves(session, as_of),
+        holds=_holds(session),
+        lineage=_lineage(session),
+    )
+
+
+def _master(session: Session, kind: str, adapter: TypeAdapter[MasterT]) -> list[MasterT]:
+    rows = session.exec(select(MasterRow).where(MasterRow.kind == kind)).all()
+    return [adapter.validate_python(row.body) for row in rows]
+
+
+def _lanes(session: Session) -> tuple[Lane, ...]:
+    """Lanes with the lead times that signals state over the master data."""
+    now = {LaneKey(row.origin, row.destination, row.mode): row for row in session.exec(select(LaneLeadTimeRow)).all()}
+    lanes = []
+    for lane in _master(session, "lane", _LANE):
+        stated = now.get(lane.key)
+        if stated is not None:
+            days, spread = stated.lead_time_days, stated.lead_time_sd_millidays
+            lane = replace(lane, lead_time_days=days, lead_time_sd_millidays=spread)  # noqa: PLW2901
+        lanes.append(lane)
+    return tuple(sorted(lanes, key=lambda lane: lane.key))
+
+
+def _positions(session: Session, counted: dict[SiteSku, datetime], as_of: datetime) -> tuple[StockPosition, ...]:
+    """What the ledger says is at each site. A SKU that only a transfer has brought has no count of its own."""
+    rows = session.connection().execute(
+        text("""
+        select split_part(place, '/', 2) as site_id, sku_id, sum(units) as on_hand,
+               coalesce(sum(units) filter (where split_part(place, '/', 3) <> 'available'), 0) as reserved
+        from balance where place like 'site/%' group by 1, 2
+        """)
+    )
+    on_hand = {SiteSku(row.site_id, row.sku_id): (int(row.on_hand), int(row.reserved)) for row in rows}
+    return tuple(
+        StockPosition(key.site_id, key.sku_id, *on_hand.get(key, (0, 0)), counted.get(key, as_of).astimezone(UTC))
+        for key in sorted(on_hand.keys() | counted.keys())
+    )
+
+
+def _supply(session: Session) -> tuple[InboundSupply, ...]:
+    """Open supply, purchase orders as late as their suppliers are, and our own transfers still to arrive.
+
+    A transfer that the ERP reports under our reference is our own: it is counted once.
+    """
+    late = {(row.site_id, row.sku_id): row for row in session.exec(select(SupplierReliabilityRow)).all()}
+    own = [
+        InboundSupply(
+            row.destination, row.sku_id, row.units - row.received_units - row.lost_units, row.arrive_on,
+            SupplyKind.TRANSFER, str(row.transfer_id),
+        )
+        for row in session.exec(select(TransferOrder).where(col(TransferOrder.state).in_(UNDER_WAY))).all()
+    ]  # fmt: skip
+    references = {row.reference for row in own}
+    rows = list(own)
+    for row in session.exec(select(InboundRow).where(InboundRow.units > 0)).all():
+        if row.reference in references:
+            continue
+        kind, expected_on = SupplyKind(row.kind), row.expected_on
+        reliability = late.get((row.site_id, row.sku_id)) or late.get((row.site_id, ""))
+        if kind is SupplyKind.PURCHASE_ORDER and reliability is not None:
+            share_late = 100 - reliability.on_time_percent
+            expected_on += timedelta(days=-(-reliability.mean_delay_days * share_late // 100))
+        rows.append(InboundSupply(row.site_id, row.sku_id, row.units, expected_on, kind, row.reference))
+    return tuple(sorted(rows, key=lambda r: (r.site_id, r.sku_id, r.expected_on, r.reference)))
+
+
+def _forecasts(session: Session, as_of: datetime, demand_version: int) -> tuple[DemandForecast, ...]:
+    """Forecasts as given, and forecasts from history where none is given. Kept, because making them takes seconds."""
+    key = f"{demand_version}/{as_of.date()}"
+    cached = session.get(ForecastCache, key)
+    if cached is not None:
+        return _FORECASTS.validate_python(unpacked(cached.body))
+    given = forecast_given(
+        ForecastReading(
+            site_id=row.site_id, sku_id=row.sku_id, on=row.on_date, mean_e6=row.mean_e6, variance_e6=row.variance_e6
+        )
+        for row in session.exec(select(ForecastDayRow)).all()
+    )
+    found = {forecast.key: forecast for forecast in given}
+    for grain in ("day", "week"):
+        rows = session.exec(select(SalesRow).where(SalesRow.grain == grain)).all()
+        history = [SalesObservation(r.site_id, r.sku_id, r.on_date, r.units, r.in_stock) for r in rows]
+        for forecast in forecast_network(history, grain, as_of.date()):
+            found.setdefault(forecast.key, forecast)
+    forecasts = tuple(found[each] for each in sorted(found))
+    body = packed(_FORECASTS.dump_python(forecasts, mode="json"))
+    session.merge(ForecastCache(key=key, body=body))
+    return forecasts
+
+
+def _replenishments(session: Session) -> tuple[Replenishment, ...]:
+    rows = session.exec(select(ReplenishmentRow).order_by(ReplenishmentRow.site_id, ReplenishmentRow.sku_id)).all()
+    return tuple(Replenishment(r.site_id, r.sku_id, r.next_arrival_on, r.review_period_days) for r in rows)
+
+
+def _recent_moves(session: Session, as_of: datetime) -> tuple[RecentMove, ...]:
+    """What transfers have moved, or are about to: a cancelled or refused one has moved nothing."""
+    since = as_of.date() - timedelta(days=RECENT_DAYS)
+    rows = session.exec(
+        select(TransferOrder).where(TransferOrder.planned_on > since, col(TransferOrder.state).not_in(CAME_TO_NOTHING))
+    ).all()
+    last: dict[tuple[str, str, bool], RecentMove] = {}
+    for row in sorted(rows, key=lambda row: row.planned_on):
+        for site_id, sent in ((row.origin, True), (row.destination, False)):
+            last[site_id, row.sku_id, sent] = RecentMove(site_id, row.sku_id, sent, row.planned_on)
+    return tuple(last[key] for key in sorted(last))
+
+
+def _holds(session: Session) -> tuple[DataHold, ...]:
+    rows = session.exec(select(DataHoldRow).order_by(DataHoldRow.site_id, DataHoldRow.sku_id, DataHoldRow.kind)).all()
+    held = {(row.site_id, row.sku_id): DataHold(row.site_id, row.sku_id, row.check_name, row.reason) for row in rows}
+    return tuple(held[key] for key in sorted(held))
+
+
+_LINEAGE = text("""
+    select distinct s.source, s.signal_id, s.kind, s.digest, s.verdict
+    from signal s
+    where s.verdict <> 'quarantined' and s.kind <> :transit
+      and (s.kind <> :stock or exists (
+        select 1 from stock_count c where c.source = s.source and c.signal_id = s.signal_id))
+    order by s.source, s.signal_id
+""")
+
+
+def _lineage(session: Session) -> tuple[SignalRef, ...]:
+    """The signals that these facts rest on: the counts that still stand, and every other signal that was used."""
+    kinds = {"stock": SignalKind.STOCK.value, "transit": SignalKind.TRANSIT_STATUS.value}
+    rows = session.connection().execute(_LINEAGE, kinds)
+    return tuple(SignalRef(row.source, row.signal_id, row.kind, row.digest, row.verdict) for row in rows)

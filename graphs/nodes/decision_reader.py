@@ -1,0 +1,50 @@
+"""Reads the recorded decision: the only thing that can open the way to the executor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from graphs.state import RebalanceState
+from graphs.world import Context
+from tools.transfers import request_after_rejection
+
+
+def decision_reader(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Where the request stands, whatever the resume said. Still pending means: back to the gate.
+
+    A rejection becomes part of the next plan request; a plan that the world has outrun
+    is asked for again as it was.
+    """
+    world = runtime.context.world
+    approval_id = state.get("approval_id")
+    if approval_id is None:
+        return {"outcome": "no_plan", "note": "there was no approval request"}
+    decision = world.decision(approval_id)
+    world.tell("decision_reader", decision.status)
+    match decision.status:
+        case "rejected" if decision.rejection is not None:
+            plan = world.plan(state.get("plan_digest") or "")
+            revised = request_after_rejection(plan, decision.rejection)
+            words = f"{decision.decided_by} rejected plan {plan.digest[:12]}: {decision.rejection.words}"
+            if revised is None:
+                return {"outcome": "rejected", "note": words}
+            return _again(revised.model_dump(mode="json"), words)
+        case "outrun":
+            return _again(state.get("request"), "the world moved on after the plan was made")
+        case status:
+            return {"outcome": status}
+
+
+def _again(request: dict[str, Any] | None, why: str) -> dict[str, Any]:
+    return {
+        "request": request,
+        "outcome": "replan",
+        "note": why,
+        "round": 0,
+        "violations": [],
+        "negotiation": {},
+        "approval_id": None,
+        "submit": True,
+    }

@@ -1,0 +1,31 @@
+"""The drafter: has the solver make the plan that the request asks for, and keeps it under its digest."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from graphs.planning import draft_narrowed
+from graphs.state import RebalanceState
+from graphs.world import Context
+from tools.transfers import PlanRequest
+
+
+def drafter(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Solve the request. Without a plan the outcome says so and the note says why."""
+    world = runtime.context.world
+    world.tell("drafter", "solving")
+    request = PlanRequest.model_validate_json(json.dumps(state.get("request") or {}))
+    made = draft_narrowed(world.facts(), request)
+    if made.plan is None:
+        return {"plan_digest": None, "outcome": "no_plan", "note": f"{made.status}: {made.note}"}
+    world.store_plan(made.plan, state.get("negotiation", {}))
+    world.tell("drafter", f"{len(made.plan.lines)} lines, {made.status}")
+    return {
+        "plan_digest": made.plan.digest,
+        "request": made.plan.request.model_dump(mode="json"),
+        "outcome": "drafted" if made.plan.lines else "nothing_to_move",
+        "note": made.note,
+    }

@@ -1,0 +1,32 @@
+"""The presenter: hands the finished plan to whoever asked for it, as the answer to the open tool call."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from langchain_core.messages import ToolMessage
+from langgraph.runtime import Runtime
+
+from graphs.desk import AtDesk
+from graphs.state import RebalanceState
+from graphs.summaries import plan_summary
+from graphs.world import Context
+
+
+def presenter(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """The plan with its violations and concessions, for the llm to put into words."""
+    world = runtime.context.world
+    answer: dict[str, Any] = {"outcome": state["outcome"], "note": state.get("note", "")}
+    digest = state.get("plan_digest")
+    if digest is not None:
+        names = AtDesk(world, digest).names
+        answer |= plan_summary(world.plan(digest), names, state.get("note", ""))
+    answer["violations"] = [violation["words"] for violation in state.get("violations", [])][:10]
+    record = state.get("negotiation") or {}
+    answer["contested_pools"] = sum(item["contests"] for item in record.get("rounds", [])[-1:])
+    answer["negotiation_rounds"] = len(record.get("rounds", []))
+    answer["concessions"] = [concession["words"] for concession in record.get("concessions", [])][:5]
+    text = json.dumps(answer, ensure_ascii=True, sort_keys=True)
+    message = ToolMessage(text, tool_call_id=state.get("call_id") or "call", name="propose_plan")
+    return {"messages": [message], "call_id": None}

@@ -1,0 +1,1 @@
+"""Prompts of the llm, as text files."""

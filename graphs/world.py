@@ -1,0 +1,128 @@
+"""Everything a node may touch comes in through one context object: this one.
+
+`app` implements it for the caller of a run. Nodes hold no connection, no clock and
+no credential, and there is exactly one method that leads to a posting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from langchain_core.messages import AIMessage, BaseMessage
+
+from policies.rules import Facts
+from policies.schema import Tier
+from tools.transfers import Rejection, TransferPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """On whose behalf a run works, and what they may see. `sites` None means all."""
+
+    user_id: str
+    sites: frozenset[str] | None
+    sees_sensitive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """The most that one run may use."""
+
+    llm_calls_max: int
+    tool_calls_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the llm said, and what the caller should know about how it came to say it."""
+
+    message: AIMessage
+    notice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """An approval request as far as the graph needs to know it."""
+
+    approval_id: str
+    tier: str
+    expires_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionView:
+    """Where an approval request stands: its status, who decided, and the reason of a rejection."""
+
+    status: str
+    decided_by: str | None
+    rejection: Rejection | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """A transfer order as the reporter tells it."""
+
+    transfer_id: str
+    line_no: int
+    state: str
+
+
+class World(Protocol):
+    """What nodes may ask for. Every method may be called twice for the same step."""
+
+    @property
+    def caller(self) -> Caller:
+        """On whose behalf this run works."""
+
+    @property
+    def limits(self) -> RunLimits:
+        """What this run may use."""
+
+    @property
+    def thread_id(self) -> str:
+        """The thread this run belongs to."""
+
+    def facts(self) -> Facts:
+        """The facts, the policy and the kill switch of now, cut to the caller's sites."""
+
+    def facts_of(self, plan: TransferPlan) -> Facts:
+        """The same with the snapshot that the plan was made on."""
+
+    def reply(self, messages: Sequence[BaseMessage], schemas: Sequence[dict[str, Any]]) -> Reply:
+        """What the llm says next; the baseline answers where no vendor is configured or reachable."""
+
+    def store_plan(self, plan: TransferPlan, negotiation: dict[str, Any]) -> None:
+        """Keep a plan under its digest, with the record of how it came about."""
+
+    def plan(self, digest: str) -> TransferPlan:
+        """A plan that was stored."""
+
+    def negotiation(self, digest: str) -> dict[str, Any]:
+        """The negotiation record of a plan; empty without one."""
+
+    def request_approval(self, plan: TransferPlan, tier: Tier) -> Ticket:
+        """Put the plan into the queue in the caller's name."""
+
+    def decision(self, approval_id: str) -> DecisionView:
+        """The decision as it is recorded, which is all that counts."""
+
+    def carry_out(self, approval_id: str) -> tuple[OrderView, ...]:
+        """Release the transfer orders of an approved plan to the ERP. Only the executor node calls this."""
+
+    def queue(self, limit: int) -> list[dict[str, Any]]:
+        """Requests that wait for a decision and touch the caller's sites."""
+
+    def orders(self, limit: int) -> list[dict[str, Any]]:
+        """Transfer orders that touch the caller's sites, the newest first."""
+
+    def tell(self, step: str, detail: str) -> None:
+        """Let whoever watches the run know what happens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a run brings along and no checkpoint keeps: LangGraph wants a dataclass round the world."""
+
+    world: World

@@ -1,0 +1,1 @@
+"""Released policy documents, one TOML file each."""

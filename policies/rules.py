@@ -1,0 +1,316 @@
+"""The rules: one function each, one list, and every violation with its numbers and its sentence.
+
+The checker trusts neither solver nor llm nor editor. What a rule can read from the
+policy document it reads there and not from the solver's limits, so that a number
+is enforced twice, by different code. A rule's docstring is the sentence that people
+see when they ask what the policy says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import fsum
+from types import MappingProxyType
+
+from policies.limits import crosses_entities, limits_of, protected_units, stale_stock_blocks
+from policies.schema import Policy
+from policies.tiers import tier_of
+from tools.inventory import LaneKey, SiteSku, Snapshot, Temperature
+from tools.money import money_text
+from tools.planning import evaluate, moves_of
+from tools.positions import available_units
+from tools.transfers import TransferLine, TransferPlan
+from tools.whatif import assumed
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A rule that a plan breaks. `line_nos` are the lines to blame; empty means the plan as a whole."""
+
+    rule: str
+    words: str
+    numbers: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    line_nos: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What rules know besides the plan: the world now, the document in force, and the kill switch."""
+
+    snapshot: Snapshot
+    policy: Policy
+    now: datetime
+    kill_switch: bool = False
+
+
+Rule = Callable[[TransferPlan, Facts], Iterator[Violation]]
+
+
+def check(plan: TransferPlan, facts: Facts) -> tuple[Violation, ...]:
+    """Every violation, in the order of the rules. Empty means: permitted."""
+    return tuple(violation for rule in RULES for violation in rule(plan, facts))
+
+
+def kill_switch(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
+    """While the kill switch is engaged no plan goes forward."""
+    if facts.kill_switch and plan.lines:
+        yield Violation("kill_switch", "The kill switch is engaged: no transfer may be approved or posted.")
+
+
+def policy_in_force(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
+    """A plan is made under the policy release that is in force."""
+    if plan.policy_digest != facts.policy.digest:
+        yield Violation(
+            "policy_in_force",
+            f"The plan was made under policy {plan.policy_digest[:12]}; in force is {facts.policy.label}"
+            f" ({facts.policy.digest[:12]}). Plan again.",
+        )
+
+
+def fresh_stock(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
+    """Stock figures are not older than the policy admits."""
+    limit = facts.policy.data_quality.stale_after_hours
+    if not stale_stock_blocks(facts.policy):
+        return
+    sites = sorted({line.origin for line in plan.lines})
+    for site_id in sites:
+        oldest = min(
+            (
+                facts.snapshot.position_by_key[SiteSku(site_id, line.sku_id)].as_of
+                for line in plan.lines
+                if line.origin == site_id and SiteSku(site_id, line.sku_id) in facts.snapshot.position_by_key
+            ),
+            default=facts.now,
+        )
+        if facts.now - oldest > timedelta(hours=limit):
+            hours = int((facts.now - oldest).total_seconds() // 3600)
+            yield Violation(
+                "fresh_stock",
+                f"The stock of {site_id} was counted {hours:,} hours ago; the policy admits {limit:,}."
+                " Bring in a newer count.",
+                {"hours": hours, "hours_max": limit},
+                tuple(line.line_no for line in plan.lines if line.origin == site_id),
+            )
+
+
+def data_quality(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
+    """No transfer rests on data that failed its quality check, and too much such data stops the whole plan."""
+    holds = facts.snapshot.hold_by_key
+    for line in plan.lines:
+        for site_id in (line.origin, line.destination):
+            hold = holds.get(SiteSku(site_id, line.sku_id))
+            if hold is not None:
+                yield Violation(
+                    "data_quality",
+                    f"Line {line.line_no}: the data of {line.sku_id} at {site_id} is held back ({hold.check}).",
+                    {},
+                    (line.line_no,),
+                )
+    positions = len(facts.snapshot.positions)
+    share_max = facts.policy.data_quality.held_share_max_bp
+    if plan.lines and positions and len(holds) * 10_000 > share_max * positions:
+        yield Violation(
+            "data_quality",
+            f"{len(holds):,} of {positions:,} stock positions are held back for bad data;"
+            f" the policy stops at {share_max / 100:g} %.",
+            {"held": len(holds), "positions": positions, "share_max_bp": share_max},
+        )
+
+
+def forbidden_lane(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
+    """Nothing travels on a lane that the policy forbids."""
+    for line in plan.lines:
+        if any(ref.covers(line.lane) for ref in facts.policy.lanes.forbidden):
+            yield _on_line("forbidden_lane", line, f"the lane {line.lane.label} is forbidden")
+
+
+def cross_entity(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
+    """Stock passes from one legal entity to another only where the policy lists the pair."""
+    rules = facts.policy.lanes
+    pairs = {(pair.origin, pair.destination) for pair in rules.cross_entity_pairs}
+    for line in plan.lines:
+        if line.lane not in facts.snapshot.lane_by_key or not crosses_entities(facts.snapshot, line.lane):
+            continue
+        sites = facts.snapshot.site_by_id
+        ends = (sites[line.origin].legal_entity, sites[line.destination].legal_entity)
+        permitted = rules.cross_entity == "allowed" or (rules.cross_entity == "listed" and ends in pairs)
+        if not permitted:
+            yield _on_line("cross_entity", line, f"it would pass from {ends[0] or '?'} to {ends[1] or '?'}")
+
+
+def temperature(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
+    """Chilled and frozen goods travel only by modes that keep them so."""
+    for line in plan.lines:
+        sku = facts.snapshot.sku_by_id.get(line.sku_id)
+        if sku is None or sku.temperature is Temperature.AMBIENT:
+            continue
+        modes = facts.policy.lanes.temperature_modes[sku.temperature]
+        if line.mode not in modes:
+            wanted = ", ".join(sorted(modes)) or "no mode at all"
+            yield _on_line("temperature", line, f"{sku.temperature} goods travel by {wanted}, not by {line.mode}")
+
+
+def hazmat(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
+    """Hazardous goods travel only by the modes that the policy names."""
+    for line in plan.lines:
+        sku = facts.snapshot.sku_by_id.get(line.sku_id)
+        if sku is not None and sku.hazmat and line.mode not in facts.policy.lanes.hazmat_modes:
+            wanted = ", ".join(facts.policy.lanes.hazmat_modes) or "no mode at all"
+            yield _on_line("hazmat", line, f"hazardous goods travel by {wanted}, not by {line.mode}")
+
+
+def source_protection(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
+    """A donor keeps what it needs itself until its regular supply."""
+    kept = protected_units(facts.policy, assumed(facts.snapshot, plan.request.overlays), plan.request)
+    for key, units in sorted(plan.sent_units.items()):
+        free = available_units(facts.snapshot, key)
+        keep = kept.get(key, 0)
+        if free - units < keep:
+            yield Violation(
+                "source_protection",
+                f"{key.site_id} would send {units:,} of {free:,} available {key.sku_id} and must keep {keep:,}.",
+                {"sent_units": units, "available_units": free, "protected_units": keep},
+                tuple(ln.line_no for ln in plan.lines if (ln.origin, ln.sku_id) == key),
+            )
+
+
+def cool_down(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
+    """What a transfer brought in does not go out again within the cool-down, and what one took out does not come back."""
+    days = facts.policy.cool_down.days
+    since = facts.snapshot.as_of.date() - timedelta(days=days)
+    recent = {(m.site_id, m.sku_id, m.sent): m.moved_on for m in facts.snapshot.recent_moves if m.moved_on > since}
+    for line in plan.lines:
+        came = recent.get((line.origin, line.sku_id, False))
+        went = recent.get((line.destination, line.sku_id, True))
+        if came is not None:
+            yield _on_line("cool_down", line, f"{line.origin} received {line.sku_id} on {came}, within {days} days")
+        if went is not None:
+            yield _on_line(
+                "cool_down", line, f"{line.destination} sent {line.sku_id} away on {went}, within {days} days"
+            )
+
+
+def line_benefit(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
+    """Every line earns at least the policy's minimum after its own cost."""
+    least = facts.policy.benefit.line_min_minor
+    for line in plan.lines:
+        # A share is rounded to a minor unit, so a line that earns exactly the minimum may show one less.
+        if line.saving_minor < least - 1:
+            saving, wanted = money_text(line.saving_minor, plan.currency), money_text(least, plan.currency)
+            yield _on_line(
+                "line_benefit", line, f"it saves {saving}, the policy wants {wanted}", line.saving_minor, least
+            )
+
+
+def lane_benefit(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
+    """Every departure earns at least the policy's minimum after its fixed cost."""
+    least = facts.policy.benefit.lane_min_minor
+    savings = {line.line_no: line.saving_minor for line in plan.lines}
+    for load in plan.lanes:
+        net = sum(savings[number] for number in load.line_nos) - load.fixed_cost_minor
+        if net < least - 1 - len(load.line_nos):
+            yield Violation(
+                "lane_benefit",
+                f"The departure {load.lane.label} on {load.depart_on} saves {money_text(net, plan.currency)} after its"
+                f" cost; the policy wants {money_text(least, plan.currency)}.",
+                {"saving_minor": net, "least_minor": least},
+                load.line_nos,
+            )
+
+
+def size(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
+    """A line and a plan stay within the policy's most units, lines and value."""
+    most = facts.policy.size
+    for line in plan.lines:
+        if line.units > most.line_units_max:
+            yield _on_line("line_units", line, f"{line.units:,} units; at most {most.line_units_max:,}")
+    for rule, what, found, allowed in (
+        ("plan_units", "units", plan.units, most.plan_units_max),
+        ("plan_lines", "lines", len(plan.lines), most.plan_lines_max),
+        ("plan_goods_value", "minor units of goods", plan.goods_value_minor, most.plan_goods_value_max_minor),
+    ):
+        if found > allowed:
+            yield Violation(
+                rule,
+                f"The plan moves {found:,} {what}; the policy admits {allowed:,}.",
+                {"found": found, "max": allowed},
+            )
+
+
+def approval_tier(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
+    """A plan that fits no approval tier is forbidden."""
+    if plan.lines and tier_of(facts.policy, plan, facts.snapshot) is None:
+        value = money_text(plan.goods_value_minor, plan.currency)
+        yield Violation(
+            "approval_tier",
+            f"No approval tier admits {plan.units:,} units worth {value}"
+            f"{' across legal entities' if _crosses(plan, facts.snapshot) else ''}.",
+            {"units": plan.units, "goods_value_minor": plan.goods_value_minor},
+        )
+
+
+def recomputed(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
+    """Computed again from scratch, every line can be carried out, the money adds up, and moving pays."""
+    world = assumed(facts.snapshot, plan.request.overlays)
+    limits = limits_of(facts.policy, facts.snapshot, plan.request)
+    again = evaluate(world, limits, plan.request, moves_of(plan))
+    for breach in again.breaches:
+        if breach.code not in _RULES_OF_THEIR_OWN:
+            yield Violation(breach.code, f"{breach.words}.", {"allowed": breach.allowed, "found": breach.found})
+    if plan.lines and plan.saving_minor <= 0:
+        words = f"The plan saves {money_text(plan.saving_minor, plan.currency)}: it does not pay."
+        yield Violation("adds_up", words, {"saving_minor": plan.saving_minor})
+    if plan.snapshot_digest != facts.snapshot.digest or plan.policy_digest != facts.policy.digest:
+        return  # the world has moved on since: the money belongs to the facts it was computed from
+    tolerance = 2 + len(plan.lanes)
+    for what, claimed, computed in (
+        ("saving", plan.saving_minor, again.saving),
+        ("fixed cost", plan.fixed_cost_minor, fsum(again.fixed_costs.values())),
+    ):
+        if abs(claimed - computed) > tolerance:
+            says, is_ = money_text(claimed, plan.currency), money_text(round(computed), plan.currency)
+            numbers = {"claimed_minor": claimed, "computed_minor": round(computed)}
+            yield Violation("adds_up", f"The plan's {what} of {says} is {is_} when computed again.", numbers)
+
+
+RULES: tuple[Rule, ...] = (
+    kill_switch,
+    policy_in_force,
+    fresh_stock,
+    data_quality,
+    forbidden_lane,
+    cross_entity,
+    temperature,
+    hazmat,
+    source_protection,
+    cool_down,
+    line_benefit,
+    lane_benefit,
+    size,
+    approval_tier,
+    recomputed,
+)
+
+_RULES_OF_THEIR_OWN = frozenset(
+    ("forbidden_lane", "cross_entity", "temperature", "hazmat", "cool_down", "data_quality", "source_protection",
+     "units_per_line", "plan_units", "plan_lines", "plan_goods_value_e4")
+)  # fmt: skip
+
+
+def _crosses(plan: TransferPlan, snapshot: Snapshot) -> bool:
+    lanes: set[LaneKey] = {line.lane for line in plan.lines}
+    return any(key in snapshot.lane_by_key and crosses_entities(snapshot, key) for key in lanes)
+
+
+def _on_line(
+    rule: str, line: TransferLine, words: str, found: int | None = None, least: int | None = None
+) -> Violation:
+    numbers = {} if found is None or least is None else {"found": found, "least": least}
+    return Violation(
+        rule,
+        f"Line {line.line_no} ({line.units:,} {line.sku_id} {line.lane.label}): {words}.",
+        numbers,
+        (line.line_no,),
+    )

@@ -1,0 +1,142 @@
+"""Facts for tests: each builder makes one with sensible defaults, and every field can be given by name.
+
+The default network has two stores, S1 and S2, one SKU, P1, and a daily van from
+S1 to S2. Today is Monday, 2026-03-02.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from tools.inventory import (
+    DataHold,
+    DemandForecast,
+    InboundSupply,
+    Lane,
+    Replenishment,
+    SalesObservation,
+    Site,
+    SiteKind,
+    Sku,
+    Snapshot,
+    StockPosition,
+    SupplyKind,
+)
+
+NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
+TODAY = NOW.date()
+
+
+def in_days(days: int) -> date:
+    """The date so many days after today."""
+    return TODAY + timedelta(days=days)
+
+
+def a_site(site_id: str = "S1", **fields: Any) -> Site:
+    """A store."""
+    return Site(**{"site_id": site_id, "name": f"Site {site_id}", "kind": SiteKind.STORE} | fields)
+
+
+def a_dc(site_id: str = "DC1", **fields: Any) -> Site:
+    """A distribution centre."""
+    return a_site(site_id, **{"kind": SiteKind.DC} | fields)
+
+
+def a_sku(sku_id: str = "P1", **fields: Any) -> Sku:
+    """A SKU that costs 4.00, sells for 10.00 and takes a litre."""
+    defaults: dict[str, Any] = {"unit_cost_e4": 40_000, "unit_price_e4": 100_000, "unit_volume_microlitres": 1_000_000}
+    return Sku(**{"sku_id": sku_id, "name": f"SKU {sku_id}"} | defaults | fields)
+
+
+def a_lane(origin: str = "S1", destination: str = "S2", mode: str = "van", **fields: Any) -> Lane:
+    """A daily lane of one day and 5.00 for each departure."""
+    defaults: dict[str, Any] = {"lead_time_days": 1, "cost_fixed_e4": 50_000}
+    return Lane(**{"origin": origin, "destination": destination, "mode": mode} | defaults | fields)
+
+
+def a_position(site_id: str = "S1", sku_id: str = "P1", on_hand_units: int = 10, **fields: Any) -> StockPosition:
+    """Units on hand now, none of them reserved."""
+    named: dict[str, Any] = {"site_id": site_id, "sku_id": sku_id, "on_hand_units": on_hand_units}
+    return StockPosition(**named | {"reserved_units": 0, "as_of": NOW} | fields)
+
+
+def a_supply(site_id: str = "S1", sku_id: str = "P1", units: int = 5, days: int = 3, **fields: Any) -> InboundSupply:
+    """A purchase order that arrives in so many days."""
+    named: dict[str, Any] = {"site_id": site_id, "sku_id": sku_id, "units": units, "expected_on": in_days(days)}
+    return InboundSupply(**named | {"kind": SupplyKind.PURCHASE_ORDER, "reference": "PO-1"} | fields)
+
+
+def a_forecast(
+    site_id: str = "S1", sku_id: str = "P1", daily_units: float = 1.0, dispersion: float = 1.0, **fields: Any
+) -> DemandForecast:
+    """A level forecast: so many units a day, with the variance `dispersion` times as large."""
+    mean_e6 = round(daily_units * 1_000_000)
+    named: dict[str, Any] = {"site_id": site_id, "sku_id": sku_id, "method": "given", "first_on": TODAY}
+    return DemandForecast(**named | {"mean_e6": (mean_e6,), "variance_e6": (round(mean_e6 * dispersion),)} | fields)
+
+
+def a_replenishment(site_id: str = "S1", sku_id: str = "P1", days: int = 7, **fields: Any) -> Replenishment:
+    """Regular supply that comes in so many days, and every seven days from then on."""
+    named: dict[str, Any] = {"site_id": site_id, "sku_id": sku_id, "next_arrival_on": in_days(days)}
+    return Replenishment(**named | {"review_period_days": 7} | fields)
+
+
+def a_hold(site_id: str = "S1", sku_id: str = "P1", **fields: Any) -> DataHold:
+    """A data hold after a stock count that made no sense."""
+    defaults: dict[str, Any] = {"check": "negative", "reason": "counted -3 units"}
+    return DataHold(**{"site_id": site_id, "sku_id": sku_id} | defaults | fields)
+
+
+def weekly_sales(
+    *units: int, site_id: str = "S1", sku_id: str = "P1", until: date = TODAY, stock_outs: tuple[int, ...] = ()
+) -> tuple[SalesObservation, ...]:
+    """Sales of consecutive weeks, the last of which ended on the eve of `until`; `stock_outs` are positions in it."""
+    first = until - timedelta(weeks=len(units))
+    return tuple(
+        SalesObservation(site_id, sku_id, first + timedelta(weeks=week), sold, week not in stock_outs)
+        for week, sold in enumerate(units)
+    )
+
+
+def a_snapshot(**fields: Any) -> Snapshot:
+    """The default network, sorted by id, with whatever fields are given in place of its own."""
+    defaults: dict[str, Any] = {
+        "as_of": NOW,
+        "currency": "USD",
+        "sites": (a_site("S1"), a_site("S2")),
+        "skus": (a_sku("P1"),),
+        "lanes": (a_lane("S1", "S2"),),
+        "positions": (a_position("S1"), a_position("S2")),
+        "forecasts": (a_forecast("S1"), a_forecast("S2")),
+        "replenishments": (a_replenishment("S1"), a_replenishment("S2")),
+    }
+    return Snapshot(**{name: _sorted(value) for name, value in (defaults | fields).items()})
+
+
+def _sorted(value: Any) -> Any:
+    return tuple(sorted(value, key=_ids)) if isinstance(value, tuple | list) else value
+
+
+def _ids(row: Any) -> tuple[str, ...]:
+    names = ("site_id", "sku_id", "origin", "destination", "mode", "reference")
+    return tuple(getattr(row, name, "") for name in names)
+
+
+FOLDER = {
+    "sites.csv": "site_id,name,kind,region,latitude,timezone\nDC1,Centre,dc,north,,\nS1,North store,store,north,52.5,\nS2,South store,store,south,,UTC\n",
+    "skus.csv": "sku_id,name,category,unit_cost,unit_price,currency,pack_size,unit_volume_litres\nP1,Oat drink,drinks,2.10,3.4999,EUR,6,1.05\nP2,Rice,,1,2.5,EUR,,\n",
+    "lanes.csv": 'origin,destination,mode,lead_time_days,cost_fixed,departure_weekdays\nDC1,S1,truck,2,25,"1,3,5"\nS1,S2,van,1,9.5,*\n',
+    "stock.csv": "site_id,sku_id,on_hand,reserved,as_of\nDC1,P1,100,0,2026-03-02T05:00:00Z\nS1,P1,7,2,2026-03-02T05:00:00Z\nS2,P2,3,,2026-03-02T06:00+01:00\n",
+    "inbound.csv": "site_id,sku_id,units,expected_on,reference\nS1,P1,6,2026-03-05,PO-1\n",
+    "sales.csv": "date,site_id,sku_id,units,in_stock\n2026-02-16,S1,P1,5,1\n2026-02-23,S1,P1,4,0\n",
+    "forecast.csv": "site_id,sku_id,date,mean,variance\nS1,P1,2026-03-02,0.75,1.5\n",
+    "replenishment.csv": "site_id,sku_id,next_arrival_on,review_period_days\nS1,P1,2026-03-09,7\n",
+}  # fmt: skip
+"""A sound folder of the import format, counted just before `NOW`."""
+
+
+def a_folder(**files: str | bytes | None) -> dict[str, bytes]:
+    """The sound folder as bytes, with files replaced by name without `.csv`, or left out where None is given."""
+    texts: dict[str, str | bytes | None] = FOLDER | {f"{name}.csv": text for name, text in files.items()}
+    return {name: text.encode() if isinstance(text, str) else text for name, text in texts.items() if text is not None}

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from tests.builders import a_position, a_snapshot, a_supply
+from tools.inventory import SiteSku, SupplyKind
+from tools.positions import available_units, projected_units
+
+HERE = SiteSku("S1", "P1")
+
+
+def test_reserved_units_are_not_available():
+    assert available_units(a_snapshot(positions=(a_position(on_hand_units=10, reserved_units=4),)), HERE) == 6
+
+
+def test_more_reserved_than_on_hand_leaves_nothing_rather_than_a_debt():
+    assert available_units(a_snapshot(positions=(a_position(on_hand_units=3, reserved_units=4),)), HERE) == 0
+
+
+def test_a_site_without_a_position_has_nothing():
+    assert available_units(a_snapshot(positions=()), HERE) == 0
+    assert projected_units(a_snapshot(positions=()), HERE, 30) == 0
+
+
+def test_supply_counts_when_it_arrives_before_the_end_day():
+    snapshot = a_snapshot(
+        positions=(a_position(on_hand_units=10, reserved_units=1),),
+        supply=(
+            a_supply(units=2, days=-4, reference="LATE"),
+            a_supply(units=20, days=2, reference="PO", kind=SupplyKind.PURCHASE_ORDER),
+            a_supply(units=200, days=3, reference="TO", kind=SupplyKind.TRANSFER),
+            a_supply("S2", units=2000, days=1),
+        ),
+    )
+    assert projected_units(snapshot, HERE, 0) == 9 + 2
+    assert projected_units(snapshot, HERE, 2) == 9 + 2
+    assert projected_units(snapshot, HERE, 3) == 9 + 2 + 20
+    assert projected_units(snapshot, HERE, 4) == 9 + 2 + 20 + 200

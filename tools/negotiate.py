@@ -1,0 +1,135 @@
+"""Competing claims on one pool of stock, and how they are settled.
+
+A pool is what one donor can send of one SKU. A claim is what one receiver bids for
+its packs: the gain of each further pack after freight. The donor has a reserve
+price for each pack, its own loss. Both come from the planner's value curves, so
+nobody can bid more than the stock is worth to them.
+
+Two mechanisms settle a pool. The market gives each pack to the highest bid above
+the reserve price; all winners face one price, the highest bid that lost (or the
+reserve price): a uniform-price auction (Krishna, Auction Theory, 2nd ed., ch. 12).
+Priority serves the sites that policy ranks first, in that order, and then the others
+by bid. Both are deterministic; ties go to the earlier site id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+
+from tools.inventory import SiteSku, Snapshot
+from tools.planning.instance import build_instance
+from tools.planning.limits import Limits
+from tools.transfers import PlanRequest, TransferPlan, UnitCap
+from tools.whatif import assumed
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one receiver bids for packs of a pool: falling, in minor units a pack, net of freight."""
+
+    site_id: str
+    bids: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """A pool that cannot serve every claim. `reserve_prices` are the donor's losses, rising."""
+
+    pool: SiteSku
+    pack_size: int
+    reserve_prices: tuple[float, ...]
+    claims: tuple[Claim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Award:
+    """What a claim asked for, what the mechanism gave it, and what the plan gives it, in units."""
+
+    site_id: str
+    claimed_units: int
+    highest_bid_minor: int
+    awarded_units: int
+    planned_units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """A settled contest: who gets what, and the price of a pack at which the pool clears."""
+
+    pool: SiteSku
+    pool_units: int
+    mechanism: str
+    price_minor: int
+    awards: tuple[Award, ...]
+
+
+def find_contests(snapshot: Snapshot, limits: Limits, request: PlanRequest) -> tuple[Contest, ...]:
+    """The pools that at least two receivers claim more from than there is."""
+    instance = build_instance(assumed(snapshot, request.overlays), limits, request)
+    contests: list[Contest] = []
+    for pool, of_pool in groupby(sorted(instance.arcs, key=lambda arc: (arc.origin, arc.lane.key)), lambda a: a.origin):
+        arcs = list(of_pool)
+        losses = instance.nodes[pool].losses
+        cheapest: dict[str, float] = {}
+        for arc in arcs:
+            cost = arc.move_cost + arc.late
+            cheapest[arc.lane.destination] = min(cost, cheapest.get(arc.lane.destination, cost))
+        claims = []
+        for site_id, cost in sorted(cheapest.items()):
+            gains = instance.nodes[SiteSku(site_id, pool.sku_id)].gains
+            bids = tuple(gain - cost for gain in gains if gain - cost > losses[0])
+            if bids:
+                claims.append(Claim(site_id, bids))
+        if len(claims) > 1 and sum(len(claim.bids) for claim in claims) > len(losses):
+            contests.append(Contest(pool, arcs[0].sku.pack_size, losses, tuple(claims)))
+    return tuple(contests)
+
+
+def settle(contest: Contest, mechanism: str, ranked_sites: tuple[str, ...], plan: TransferPlan) -> Settlement:
+    """Settle one contest and set the plan's own lines beside it."""
+    rank = {site: number for number, site in enumerate(ranked_sites)} if mechanism == "priority" else {}
+    last = len(rank)
+    bids = sorted(
+        (rank.get(claim.site_id, last), -bid, claim.site_id) for claim in contest.claims for bid in claim.bids
+    )
+    won: dict[str, int] = {}
+    lost: list[float] = []
+    packs = 0
+    for _, minus_bid, site_id in bids:
+        if packs < len(contest.reserve_prices) and -minus_bid > contest.reserve_prices[packs]:
+            won[site_id] = won.get(site_id, 0) + 1
+            packs += 1
+        else:
+            lost.append(-minus_bid)
+    reserve = contest.reserve_prices[packs - 1] if packs else contest.reserve_prices[0]
+    planned = {line.destination: line.units for line in plan.lines if SiteSku(line.origin, line.sku_id) == contest.pool}
+    awards = tuple(
+        Award(
+            site_id=claim.site_id,
+            claimed_units=len(claim.bids) * contest.pack_size,
+            highest_bid_minor=round(claim.bids[0]),
+            awarded_units=won.get(claim.site_id, 0) * contest.pack_size,
+            planned_units=planned.get(claim.site_id, 0),
+        )
+        for claim in contest.claims
+    )
+    price = round(max([reserve, *lost]))
+    return Settlement(contest.pool, len(contest.reserve_prices) * contest.pack_size, mechanism, price, awards)
+
+
+def caps_by_priority(settlements: tuple[Settlement, ...], ranked_sites: tuple[str, ...]) -> tuple[UnitCap, ...]:
+    """What sites without priority may receive at most, so that those with priority are served first.
+
+    Only where the plan gave a ranked site less than priority awards it; a site that
+    several pools serve gets the sum of its awards.
+    """
+    ranked = frozenset(ranked_sites)
+    units: dict[SiteSku, int] = {}
+    for settlement in settlements:
+        short = any(a.site_id in ranked and a.planned_units < a.awarded_units for a in settlement.awards)
+        for award in settlement.awards if short else ():
+            if award.site_id not in ranked:
+                key = SiteSku(award.site_id, settlement.pool.sku_id)
+                units[key] = units.get(key, 0) + award.awarded_units
+    return tuple(UnitCap(site_id=key.site_id, sku_id=key.sku_id, units=most) for key, most in sorted(units.items()))

@@ -1,0 +1,227 @@
+"""The constraints, checked again from the moves alone. Shares no arrays and no code with the solver's side."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tools.inventory import LaneKey, SiteSku, Snapshot
+from tools.money import e4_per_minor
+from tools.planning.calendar import Departure, next_departure
+from tools.planning.limits import Limits
+from tools.planning.solution import Move
+from tools.transfers import PlanRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A constraint that a set of moves breaks: which, where, what it allows and what was found."""
+
+    code: str
+    where: str
+    allowed: int
+    found: int
+
+    @property
+    def words(self) -> str:
+        """The breach as a sentence."""
+        return f"{self.where}: {self.code.replace('_', ' ')} allows {self.allowed:,}, the plan has {self.found:,}"
+
+
+def find_breaches(
+    snapshot: Snapshot, limits: Limits, request: PlanRequest, moves: Sequence[Move]
+) -> tuple[Breach, ...]:
+    """Every constraint of facts, policy and request that the moves break."""
+    found: list[Breach] = []
+    for move in moves:
+        found.extend(move_breaches(snapshot, limits, request, move))
+    if any(breach.code in ("unknown_lane", "unknown_sku") for breach in found):
+        return tuple(found)
+    found.extend(_of_site_skus(snapshot, limits, request, moves))
+    found.extend(_of_lanes(snapshot, moves))
+    found.extend(_of_days(snapshot, limits, moves))
+    found.extend(_of_storage(snapshot, moves))
+    found.extend(_of_totals(snapshot, limits, request, moves))
+    return tuple(found)
+
+
+def departure_of(snapshot: Snapshot, limits: Limits, key: LaneKey) -> Departure | None:
+    """The departure that a move on the lane uses."""
+    return next_departure(snapshot.lane_by_key[key], snapshot.as_of.date(), limits.approval_latency_days)
+
+
+def move_breaches(snapshot: Snapshot, limits: Limits, request: PlanRequest, move: Move) -> Iterator[Breach]:
+    """What one move breaks by itself, whatever the other moves are."""
+    where = f"{move.sku_id} {move.lane.label}"
+    lane, sku = snapshot.lane_by_key.get(move.lane), snapshot.sku_by_id.get(move.sku_id)
+    if lane is None:
+        yield Breach("unknown_lane", where, 0, move.packs)
+        return
+    if sku is None:
+        yield Breach("unknown_sku", where, 0, move.packs)
+        return
+    units = move.packs * sku.pack_size
+    if move.packs < 1:
+        yield Breach("positive_packs", where, 1, move.packs)
+    if units < sku.min_transfer_units:
+        yield Breach("least_quantity", where, sku.min_transfer_units, units)
+    if limits.line_units_max is not None and units > limits.line_units_max:
+        yield Breach("units_per_line", where, limits.line_units_max, units)
+    origin, destination = SiteSku(move.lane.origin, sku.sku_id), SiteSku(move.lane.destination, sku.sku_id)
+    rules = (
+        limits.closed_because(sku, lane),
+        limits.no_send.get(origin),
+        limits.no_receive.get(destination),
+        None if _asked_for(snapshot, request, move) else "request_scope",
+        None if origin in snapshot.position_by_key else "not_stocked",
+        None if destination in snapshot.position_by_key or destination in snapshot.forecast_by_key else "not_carried",
+    )
+    for rule in rules:
+        if rule is not None:
+            yield Breach(rule, where, 0, units)
+    departure = departure_of(snapshot, limits, move.lane)
+    if departure is None:
+        yield Breach("never_departs", where, 0, units)
+    elif request.within_days is not None and departure.days_until_arrival > request.within_days:
+        yield Breach("days_until_arrival", where, request.within_days, departure.days_until_arrival)
+
+
+def _asked_for(snapshot: Snapshot, request: PlanRequest, move: Move) -> bool:
+    """Whether the request's scope and exclusions admit the move."""
+    scope, overlays = request.scope, request.overlays
+    origin, destination, _ = move.lane
+    category = snapshot.sku_by_id[move.sku_id].category
+    inside = (
+        move.sku_id in (scope.skus or (move.sku_id,))
+        and category in (scope.categories or (category,))
+        and origin in (scope.origins or (origin,))
+        and destination in (scope.destinations or (destination,))
+        and (not scope.sites or origin in scope.sites or destination in scope.sites)
+        and (not scope.within_sites or {origin, destination} <= set(scope.within_sites))
+    )
+    excluded = (
+        move.sku_id in overlays.excluded_skus
+        or origin in overlays.excluded_sites
+        or destination in overlays.excluded_sites
+        or any(lane.covers(move.lane) for lane in overlays.excluded_lanes)
+        or any(
+            (r.sku_id, r.origin, r.destination) == (move.sku_id, origin, destination) for r in overlays.excluded_lines
+        )
+    )
+    return inside and not excluded
+
+
+def _of_site_skus(snapshot: Snapshot, limits: Limits, request: PlanRequest, moves: Sequence[Move]) -> Iterator[Breach]:
+    sent: Counter[SiteSku] = Counter()
+    received: Counter[SiteSku] = Counter()
+    for move in moves:
+        units = move.packs * snapshot.sku_by_id[move.sku_id].pack_size
+        sent[SiteSku(move.lane.origin, move.sku_id)] += units
+        received[SiteSku(move.lane.destination, move.sku_id)] += units
+    for key, units in sorted(sent.items()):
+        position = snapshot.position_by_key.get(key)
+        free = position.on_hand_units - position.reserved_units if position else 0
+        free = max(free - limits.protected_units.get(key, 0), 0)
+        if units > free:
+            yield Breach("source_protection", f"{key.sku_id} at {key.site_id}", free, units)
+        if received[key]:
+            yield Breach("sends_and_receives", f"{key.sku_id} at {key.site_id}", 0, min(units, received[key]))
+    for caps, moved, code in (
+        (request.overlays.receive_caps, received, "receive_cap"),
+        (request.overlays.send_caps, sent, "send_cap"),
+    ):
+        for cap in caps:
+            units = moved[SiteSku(cap.site_id, cap.sku_id)]
+            if units > cap.units:
+                yield Breach(code, f"{cap.sku_id} at {cap.site_id}", cap.units, units)
+
+
+def _of_lanes(snapshot: Snapshot, moves: Sequence[Move]) -> Iterator[Breach]:
+    volume: Counter[LaneKey] = Counter()
+    for move in moves:
+        sku = snapshot.sku_by_id[move.sku_id]
+        volume[move.lane] += move.packs * sku.pack_size * sku.unit_volume_microlitres
+    for key, microlitres in sorted(volume.items()):
+        capacity = snapshot.lane_by_key[key].capacity_microlitres_per_departure
+        if capacity is not None and microlitres > capacity:
+            yield Breach("lane_capacity_microlitres", key.label, capacity, microlitres)
+
+
+def _of_days(snapshot: Snapshot, limits: Limits, moves: Sequence[Move]) -> Iterator[Breach]:
+    arriving: Counter[tuple[str, str]] = Counter()
+    leaving: Counter[tuple[str, str]] = Counter()
+    for move in moves:
+        departure = departure_of(snapshot, limits, move.lane)
+        if departure is None:
+            continue
+        units = move.packs * snapshot.sku_by_id[move.sku_id].pack_size
+        arriving[move.lane.destination, departure.arrive_on.isoformat()] += units
+        leaving[move.lane.origin, departure.depart_on.isoformat()] += units
+    taken: Counter[tuple[str, str]] = Counter()
+    for row in snapshot.supply:
+        taken[row.site_id, row.expected_on.isoformat()] += row.units
+    for (site_id, day), units in sorted(arriving.items()):
+        limit = snapshot.site_by_id[site_id].inbound_units_per_day
+        if limit is not None and units > max(limit - taken[site_id, day], 0):
+            yield Breach("inbound_units_per_day", f"{site_id} on {day}", max(limit - taken[site_id, day], 0), units)
+    for (site_id, day), units in sorted(leaving.items()):
+        limit = snapshot.site_by_id[site_id].outbound_units_per_day
+        if limit is not None and units > limit:
+            yield Breach("outbound_units_per_day", f"{site_id} on {day}", limit, units)
+
+
+def _of_storage(snapshot: Snapshot, moves: Sequence[Move]) -> Iterator[Breach]:
+    arriving: Counter[str] = Counter()
+    for move in moves:
+        sku = snapshot.sku_by_id[move.sku_id]
+        arriving[move.lane.destination] += move.packs * sku.pack_size * sku.unit_volume_microlitres
+    stored: Counter[str] = Counter()
+    for position in snapshot.positions:
+        volume = snapshot.sku_by_id[position.sku_id].unit_volume_microlitres
+        stored[position.site_id] += position.on_hand_units * volume
+    for row in snapshot.supply:
+        stored[row.site_id] += row.units * snapshot.sku_by_id[row.sku_id].unit_volume_microlitres
+    for site_id, microlitres in sorted(arriving.items()):
+        capacity = snapshot.site_by_id[site_id].storage_capacity_microlitres
+        if capacity is not None and microlitres > max(capacity - stored[site_id], 0):
+            yield Breach("storage_microlitres", site_id, max(capacity - stored[site_id], 0), microlitres)
+
+
+def _of_totals(snapshot: Snapshot, limits: Limits, request: PlanRequest, moves: Sequence[Move]) -> Iterator[Breach]:
+    units = sum(move.packs * snapshot.sku_by_id[move.sku_id].pack_size for move in moves)
+    value_e4 = sum(
+        move.packs * snapshot.sku_by_id[move.sku_id].pack_size * snapshot.sku_by_id[move.sku_id].unit_cost_e4
+        for move in moves
+    )
+    overlays = request.overlays
+    for code, allowed, found in (
+        ("plan_units", limits.units_max, units),
+        ("request_units", overlays.max_units, units),
+        ("plan_lines", limits.lines_max, len(moves)),
+        ("request_lines", overlays.max_lines, len(moves)),
+    ):
+        if allowed is not None and found > allowed:
+            yield Breach(code, "the plan", allowed, found)
+    if limits.goods_value_max_minor is not None:
+        allowed_e4 = limits.goods_value_max_minor * e4_per_minor(snapshot.currency)
+        if value_e4 > allowed_e4:
+            yield Breach("plan_goods_value_e4", "the plan", allowed_e4, value_e4)
+    if overlays.transport_budget_minor is not None:
+        allowed_e4 = overlays.transport_budget_minor * e4_per_minor(snapshot.currency)
+        found_e4 = transport_cost_e4(snapshot, limits, moves)
+        if found_e4 > allowed_e4 + e4_per_minor(snapshot.currency):
+            yield Breach("transport_budget_e4", "the plan", allowed_e4, found_e4)
+
+
+def transport_cost_e4(snapshot: Snapshot, limits: Limits, moves: Sequence[Move]) -> int:
+    """Freight, line charges and departures of the moves, in exact ten-thousandths (rounded up once)."""
+    microlitre_e4 = 0
+    cost_e4 = len(moves) * limits.line_charge_minor * e4_per_minor(snapshot.currency)
+    for move in moves:
+        sku, lane = snapshot.sku_by_id[move.sku_id], snapshot.lane_by_key[move.lane]
+        units = move.packs * sku.pack_size
+        cost_e4 += units * lane.cost_per_unit_e4
+        microlitre_e4 += units * lane.cost_per_litre_e4 * sku.unit_volume_microlitres
+    cost_e4 += sum(snapshot.lane_by_key[key].cost_fixed_e4 for key in {move.lane for move in moves})
+    return cost_e4 - (-microlitre_e4 // 1_000_000)

@@ -1,0 +1,282 @@
+"""The exact formulation in PuLP, solved by HiGHS: the audited reference for every plan.
+
+    min   sum c x  -  sum g r  +  sum l d  +  sum f z  +  sum e w
+    s.t.  packs into a site-SKU   = its gain segments taken          (r in [0, 1] each)
+          packs out of a site-SKU = its loss segments taken          (d in [0, 1] each)
+          volume on a lane       <= capacity * z                     (z: the departure is used)
+          x <= M w,  x >= packs_min w,  w <= z                       (w: the line is used)
+          a site does not send and receive the same SKU
+          handling limits by site and day, storage, and the totals of policy and request
+
+Segments need no order of their own: gains fall and losses rise, so a cheaper one
+is always taken first. With lines and departures fixed the rest is a network, so x
+comes out whole by itself unless a coupling limit binds; only the SKUs where it does
+not are made integer, and the problem is solved again. The answer is the same as with
+every x integer from the start, in a fraction of the time.
+
+This is the only module that knows the solver libraries.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from importlib.metadata import version
+
+import highspy
+import pulp
+
+from tools.inventory import LaneKey, SiteSku, Snapshot
+from tools.money import e4_per_minor
+from tools.planning.instance import Arc, Instance, fixed_cost
+from tools.planning.limits import Limits
+from tools.planning.polish import Pruner
+from tools.planning.solution import Move, Solution
+from tools.transfers import PlanRequest, SolveStatus
+
+VARIABLES_MAX = 15_000
+"""Beyond this the exact formulation would not answer in a conversation; the request must be narrowed."""
+NODES_MAX = 20_000
+"""Branch-and-bound stops after so many nodes: a count, so that a plan does not depend on the machine's speed."""
+SECONDS_MAX = 300.0
+"""A safety valve only. A solve that hits it returns no plan."""
+WHOLE = 1e-5
+"""How far from a whole number a count of packs may be and still be that number."""
+PROVEN = 1e-9
+"""A relative gap up to this is a proof of optimality; anything above is said as a gap."""
+
+VERSIONS = (f"pulp {version('pulp')}", f"highspy {version('highspy')}")
+
+
+def solve_exactly(
+    instance: Instance, snapshot: Snapshot, limits: Limits, request: PlanRequest, gap_ppm: int
+) -> Solution:
+    """The best moves of the instance, to within `gap_ppm` of the bound."""
+    if not instance.arcs:
+        return Solution(SolveStatus.NOTHING_TO_MOVE, (), 0.0, 0.0, "exact", VERSIONS, _why_nothing(instance))
+    size = 2 * len(instance.arcs) + sum(len(n.gains) + len(n.losses) for n in instance.nodes.values())
+    if size > VARIABLES_MAX:
+        note = (
+            f"{len(instance.arcs):,} possible lines make {size:,} variables; the exact formulation takes"
+            f" {VARIABLES_MAX:,}. Narrow the request to fewer SKUs, categories or sites."
+        )
+        return Solution(SolveStatus.TOO_LARGE, note=note, versions=VERSIONS)
+    whole: frozenset[str] = frozenset()
+    while True:
+        solution, fractional = _Formulation(instance, snapshot, limits, request, whole).solve(gap_ppm)
+        if not fractional:
+            return solution
+        whole |= fractional
+
+
+def _why_nothing(instance: Instance) -> str:
+    if instance.arcs_considered == 0:
+        return "no lane is open for any SKU of this request"
+    return f"none of the {instance.arcs_considered:,} possible lines earns more than it costs"
+
+
+class _CountLimitedHighs(pulp.HiGHS):  # type: ignore[misc]  # PuLP carries no types
+    """PuLP 3.3 has no word for a HiGHS run that ended at its node limit: a solution without the last proof."""
+
+    def findSolutionValues(self, lp: pulp.LpProblem) -> tuple[int, int]:  # noqa: N802  PuLP's name
+        """Variable values into `lp`, and PuLP's two status words."""
+        if lp.solverModel.getModelStatus() != highspy.HighsModelStatus.kSolutionLimit:
+            words: tuple[int, int] = super().findSolutionValues(lp)
+            return words
+        values = lp.solverModel.getSolution().col_value
+        for variable in lp.variables():
+            variable.varValue = values[variable.index]
+        return pulp.LpStatusOptimal, pulp.LpSolutionIntegerFeasible
+
+
+class _Formulation:
+    """One PuLP problem and the map from its variables back to moves."""
+
+    def __init__(
+        self, instance: Instance, snapshot: Snapshot, limits: Limits, request: PlanRequest, whole: frozenset[str]
+    ) -> None:
+        self._whole = whole
+        self._instance = instance
+        self._snapshot = snapshot
+        self._limits = limits
+        self._request = request
+        self._problem = pulp.LpProblem("transfer_plan", pulp.LpMinimize)
+        self._cost: list[tuple[pulp.LpVariable, float]] = []
+        self._packs: list[tuple[Arc, pulp.LpVariable]] = []
+        self._lines: list[pulp.LpVariable] = []
+        self._departures: dict[LaneKey, pulp.LpVariable] = {}
+        self._add_arcs()
+        self._add_nodes()
+        self._add_lanes()
+        self._add_handling_limits()
+        self._add_storage()
+        self._add_totals()
+        self._problem.setObjective(pulp.LpAffineExpression(self._cost))
+
+    def _add_arcs(self) -> None:
+        line_cost = self._limits.line_charge_minor + self._limits.line_hurdle_minor
+        for number, arc in enumerate(self._instance.arcs):
+            most = min(arc.packs_max, self._packs_worth_moving(arc))
+            kind = pulp.LpInteger if arc.sku.sku_id in self._whole else pulp.LpContinuous
+            x = pulp.LpVariable(f"x{number}", 0, most, kind)
+            w = pulp.LpVariable(f"w{number}", 0, 1, pulp.LpInteger)
+            self._packs.append((arc, x))
+            self._lines.append(w)
+            self._cost.append((x, arc.move_cost + arc.late))
+            self._cost.append((w, float(line_cost)))
+            self._at_most([(x, 1), (w, -most)], 0)
+            if arc.packs_min > 1:
+                self._at_most([(w, arc.packs_min), (x, -1)], 0)
+
+    def _packs_worth_moving(self, arc: Arc) -> int:
+        nodes = self._instance.nodes
+        return min(len(nodes[arc.origin].losses), len(nodes[arc.destination].gains))
+
+    def _add_nodes(self) -> None:
+        into: dict[SiteSku, list[pulp.LpVariable]] = defaultdict(list)
+        out: dict[SiteSku, list[pulp.LpVariable]] = defaultdict(list)
+        for arc, x in self._packs:
+            into[arc.destination].append(x)
+            out[arc.origin].append(x)
+        for number, (key, node) in enumerate(self._instance.nodes.items()):
+            received = self._segments(f"r{number}", [-gain for gain in node.gains])
+            sent = self._segments(f"d{number}", list(node.losses))
+            self._balance(into[key], received)
+            self._balance(out[key], sent)
+            if received and sent:
+                sends = pulp.LpVariable(f"s{number}", 0, 1, pulp.LpInteger)
+                self._at_most([*((r, 1) for r in received), (sends, len(received))], len(received))
+                self._at_most([*((d, 1) for d in sent), (sends, -len(sent))], 0)
+
+    def _segments(self, name: str, costs: list[float]) -> list[pulp.LpVariable]:
+        segments = [pulp.LpVariable(f"{name}_{n}", 0, 1) for n in range(len(costs))]
+        self._cost.extend(zip(segments, costs, strict=True))
+        return segments
+
+    def _balance(self, packs: list[pulp.LpVariable], segments: list[pulp.LpVariable]) -> None:
+        if packs:
+            terms = [*((x, 1) for x in packs), *((segment, -1) for segment in segments)]
+            self._problem += pulp.LpAffineExpression(terms) == 0
+
+    def _add_lanes(self) -> None:
+        by_lane: dict[LaneKey, list[tuple[Arc, pulp.LpVariable, pulp.LpVariable]]] = defaultdict(list)
+        for (arc, x), w in zip(self._packs, self._lines, strict=True):
+            by_lane[arc.lane.key].append((arc, x, w))
+        for number, (key, loaded) in enumerate(by_lane.items()):
+            z = pulp.LpVariable(f"z{number}", 0, 1, pulp.LpInteger)
+            self._departures[key] = z
+            lane = loaded[0][0].lane
+            self._cost.append((z, fixed_cost(lane, self._snapshot.currency) + self._limits.lane_hurdle_minor))
+            for _, _, w in loaded:
+                self._at_most([(w, 1), (z, -1)], 0)
+            capacity = lane.capacity_microlitres_per_departure
+            if capacity is not None:
+                litres = [(x, arc.sku.pack_size * arc.sku.unit_volume_microlitres / 1e6) for arc, x, _ in loaded]
+                self._at_most([*litres, (z, -capacity / 1e6)], 0)
+
+    def _add_handling_limits(self) -> None:
+        """Units in and out of a site on one day, less what other supply already takes up on that day."""
+        arriving: dict[tuple[str, object], list[tuple[pulp.LpVariable, float]]] = defaultdict(list)
+        leaving: dict[tuple[str, object], list[tuple[pulp.LpVariable, float]]] = defaultdict(list)
+        for arc, x in self._packs:
+            term = (x, float(arc.sku.pack_size))
+            arriving[arc.lane.destination, arc.departure.arrive_on].append(term)
+            leaving[arc.lane.origin, arc.departure.depart_on].append(term)
+        taken: dict[tuple[str, object], int] = defaultdict(int)
+        for row in self._snapshot.supply:
+            taken[row.site_id, row.expected_on] += row.units
+        for (site_id, day), terms in arriving.items():
+            limit = self._snapshot.site_by_id[site_id].inbound_units_per_day
+            if limit is not None:
+                self._at_most(terms, max(limit - taken[site_id, day], 0))
+        for (site_id, _), terms in leaving.items():
+            limit = self._snapshot.site_by_id[site_id].outbound_units_per_day
+            if limit is not None:
+                self._at_most(terms, limit)
+
+    def _add_storage(self) -> None:
+        """What arrives must fit beside what is there and what is on its way; room that donors free is not counted."""
+        arriving: dict[str, list[tuple[pulp.LpVariable, float]]] = defaultdict(list)
+        for arc, x in self._packs:
+            arriving[arc.lane.destination].append((x, arc.sku.pack_size * arc.sku.unit_volume_microlitres / 1e6))
+        limited = {
+            site.site_id: site.storage_capacity_microlitres / 1e6
+            for site in self._snapshot.sites
+            if site.storage_capacity_microlitres is not None and site.site_id in arriving
+        }
+        held = [(position.site_id, position.sku_id, position.on_hand_units) for position in self._snapshot.positions]
+        coming = [(row.site_id, row.sku_id, row.units) for row in self._snapshot.supply]
+        for site_id, sku_id, units in (*held, *coming):
+            if site_id in limited:
+                limited[site_id] -= units * self._snapshot.sku_by_id[sku_id].unit_volume_microlitres / 1e6
+        for site_id in sorted(limited):
+            self._at_most(arriving[site_id], max(limited[site_id], 0.0))
+
+    def _add_totals(self) -> None:
+        limits, overlays = self._limits, self._request.overlays
+        per_minor = e4_per_minor(self._snapshot.currency)
+        units = [(x, float(arc.sku.pack_size)) for arc, x in self._packs]
+        for most in (limits.units_max, overlays.max_units):
+            if most is not None:
+                self._at_most(units, most)
+        for most in (limits.lines_max, overlays.max_lines):
+            if most is not None:
+                self._at_most([(w, 1) for w in self._lines], most)
+        if limits.goods_value_max_minor is not None:
+            value = [(x, arc.sku.pack_size * arc.sku.unit_cost_e4 / per_minor) for arc, x in self._packs]
+            self._at_most(value, limits.goods_value_max_minor)
+        if overlays.transport_budget_minor is not None:
+            freight = [(x, arc.move_cost) for arc, x in self._packs]
+            lines = [(w, float(limits.line_charge_minor)) for w in self._lines]
+            lanes = [
+                (z, fixed_cost(self._snapshot.lane_by_key[key], self._snapshot.currency))
+                for key, z in self._departures.items()
+            ]
+            self._at_most([*freight, *lines, *lanes], overlays.transport_budget_minor)
+
+    def _at_most(self, terms: Iterable[tuple[pulp.LpVariable, float]], most: float) -> None:
+        self._problem += pulp.LpAffineExpression(list(terms)) <= most
+
+    def solve(self, gap_ppm: int) -> tuple[Solution, frozenset[str]]:
+        """The solution, and the SKUs whose packs came out fractional (then it is no solution yet)."""
+        solver = _CountLimitedHighs(
+            msg=False, threads=1, gapRel=gap_ppm / 1e6, gapAbs=1e-6, timeLimit=SECONDS_MAX,
+            random_seed=0, mip_max_nodes=NODES_MAX,
+        )  # fmt: skip
+        self._problem.solve(solver)
+        highs = self._problem.solverModel
+        outcome, info = highs.getModelStatus().name, highs.getInfo()
+        status = _status(outcome, self._problem.sol_status, info.mip_gap)
+        if not status.has_plan:
+            return Solution(status, path="exact", versions=VERSIONS, note=f"HiGHS ended with {outcome}"), frozenset()
+        packs = [(arc, x.varValue) for arc, x in self._packs if x.varValue > WHOLE]
+        fractional = frozenset(arc.sku.sku_id for arc, value in packs if abs(value - round(value)) > WHOLE)
+        if fractional:
+            return Solution(status), fractional
+        found = {(arc.lane.key, arc.sku.sku_id): round(value) for arc, value in packs}
+        polished = Pruner(self._instance, self._limits, self._snapshot.currency).without_losers(found)
+        moves = tuple(sorted(Move(lane, sku_id, count) for (lane, sku_id), count in polished.packs.items()))
+        solution = Solution(
+            status if moves else SolveStatus.NOTHING_TO_MOVE,
+            moves,
+            polished.objective,
+            info.mip_dual_bound if math.isfinite(info.mip_dual_bound) else None,
+            "exact",
+            VERSIONS,
+            "" if moves else "every possible line costs more than it earns once departures and lines are paid",
+        )
+        return solution, fractional
+
+
+def _status(outcome: str, sol_status: int, gap: float) -> SolveStatus:
+    """The word for what HiGHS did. PuLP calls a stopped solve optimal, so its own word alone decides nothing."""
+    match outcome:
+        case "kOptimal" if sol_status == pulp.LpSolutionOptimal:
+            return SolveStatus.OPTIMAL if gap <= PROVEN else SolveStatus.WITHIN_GAP
+        case "kSolutionLimit" if math.isfinite(gap):
+            return SolveStatus.FEASIBLE
+        case "kInfeasible" | "kUnboundedOrInfeasible":
+            return SolveStatus.INFEASIBLE
+        case _:
+            return SolveStatus.STOPPED

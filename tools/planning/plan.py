@@ -1,0 +1,159 @@
+"""From a solution to a transfer plan: integers, dates, shares of the saving, and the evaluator's own figures."""
+
+from __future__ import annotations
+
+from math import fsum
+
+import numpy as np
+
+from tools.demand import DemandView, expected_sales
+from tools.inventory import LaneKey, SiteSku, Snapshot
+from tools.money import minor_from_e4, rounded_to_total
+from tools.planning.breaches import Breach, departure_of
+from tools.planning.evaluate import Evaluation, evaluate
+from tools.planning.limits import Limits
+from tools.planning.solution import Move, Solution
+from tools.positions import projected_units
+from tools.transfers import FillRate, LaneLoad, PlanRequest, SolverRecord, TransferLine, TransferPlan
+from tools.whatif import assumed
+
+AGREEMENT = 1e-6
+"""How far the evaluator's objective may be from the solver's, relative to its size."""
+
+
+class UnsoundSolutionError(RuntimeError):
+    """The evaluator does not confirm the solver's answer: no plan is made of it."""
+
+    def __init__(self, problem: str, breaches: tuple[Breach, ...] = ()) -> None:
+        super().__init__("; ".join([problem, *(breach.words for breach in breaches)]))
+        self.breaches = breaches
+
+
+def moves_of(plan: TransferPlan) -> tuple[Move, ...]:
+    """The plan's moves, for the evaluator."""
+    return tuple(Move(line.lane, line.sku_id, line.packs) for line in plan.lines)
+
+
+def make_plan(snapshot: Snapshot, limits: Limits, request: PlanRequest, solution: Solution) -> TransferPlan:
+    """The transfer plan for a solution, after the evaluator has confirmed it.
+
+    Raises UnsoundSolutionError when a constraint is broken or the solver's objective
+    is not what its moves are worth, and ValueError when the solution has no plan.
+    """
+    if not solution.status.has_plan:
+        raise ValueError(f"a solution with status {solution.status} has no plan")
+    facts = assumed(snapshot, request.overlays)
+    evaluation = evaluate(facts, limits, request, solution.moves)
+    if evaluation.breaches:
+        raise UnsoundSolutionError("the solver's moves break constraints", evaluation.breaches)
+    difference = abs(evaluation.objective - solution.objective)
+    if difference > AGREEMENT * max(1.0, abs(evaluation.objective)):
+        raise UnsoundSolutionError(
+            f"the solver's objective is {solution.objective:.6f}, its moves are worth {evaluation.objective:.6f}"
+        )
+    return _assemble(snapshot, facts, limits, request, (solution, evaluation))
+
+
+def _assemble(
+    snapshot: Snapshot, facts: Snapshot, limits: Limits, request: PlanRequest, found: tuple[Solution, Evaluation]
+) -> TransferPlan:
+    solution, evaluation = found
+    fixed = {key: round(cost) for key, cost in evaluation.fixed_costs.items()}
+    savings = [value.saving for value in evaluation.moves]
+    line_savings = rounded_to_total(savings, round(fsum(savings)))
+    lines = tuple(
+        _line(facts, limits, number, move, (saving, value.move_cost))
+        for number, (move, saving, value) in enumerate(
+            zip(solution.moves, line_savings, evaluation.moves, strict=True), start=1
+        )
+    )
+    move_cost = sum(line.move_cost_minor for line in lines)
+    fixed_cost = sum(fixed.values())
+    return TransferPlan(
+        snapshot_digest=snapshot.digest,
+        policy_digest=limits.policy_digest,
+        request=request,
+        currency=facts.currency,
+        planned_on=facts.as_of.date(),
+        lines=lines,
+        lanes=tuple(_load(facts, lines, key, cost) for key, cost in sorted(fixed.items())),
+        saving_minor=sum(line_savings) - fixed_cost,
+        whole_horizon_saving_minor=round(evaluation.whole_horizon_saving),
+        move_cost_minor=move_cost,
+        fixed_cost_minor=fixed_cost,
+        goods_value_minor=sum(line.goods_value_minor for line in lines),
+        fill_rate=_fill_rate(facts, limits, solution.moves),
+        solver=SolverRecord(
+            path="exact",
+            status=solution.status,
+            objective_minor=round(evaluation.objective),
+            bound_minor=None if solution.bound is None else round(solution.bound),
+            gap_ppm=solution.gap_ppm,
+            versions=solution.versions,
+        ),
+    )
+
+
+def _line(facts: Snapshot, limits: Limits, number: int, move: Move, money: tuple[int, float]) -> TransferLine:
+    sku = facts.sku_by_id[move.sku_id]
+    departure = departure_of(facts, limits, move.lane)
+    if departure is None:
+        raise UnsoundSolutionError(f"{move.lane.label} never departs")
+    units = move.packs * sku.pack_size
+    return TransferLine(
+        line_no=number,
+        sku_id=move.sku_id,
+        origin=move.lane.origin,
+        destination=move.lane.destination,
+        mode=move.lane.mode,
+        units=units,
+        packs=move.packs,
+        depart_on=departure.depart_on,
+        arrive_on=departure.arrive_on,
+        saving_minor=money[0],
+        move_cost_minor=round(money[1]),
+        goods_value_minor=minor_from_e4(units * sku.unit_cost_e4, facts.currency),
+    )
+
+
+def _load(facts: Snapshot, lines: tuple[TransferLine, ...], key: LaneKey, fixed_cost_minor: int) -> LaneLoad:
+    on_lane = [line for line in lines if line.lane == key]
+    return LaneLoad(
+        origin=key.origin,
+        destination=key.destination,
+        mode=key.mode,
+        depart_on=on_lane[0].depart_on,
+        arrive_on=on_lane[0].arrive_on,
+        volume_microlitres=sum(line.units * facts.sku_by_id[line.sku_id].unit_volume_microlitres for line in on_lane),
+        fixed_cost_minor=fixed_cost_minor,
+        line_nos=tuple(line.line_no for line in on_lane),
+    )
+
+
+def _fill_rate(facts: Snapshot, limits: Limits, moves: tuple[Move, ...]) -> FillRate:
+    """Expected share of demand served until the regular supply, over every site-SKU of the network with demand."""
+    change: dict[SiteSku, int] = {}
+    for move in moves:
+        units = move.packs * facts.sku_by_id[move.sku_id].pack_size
+        origin, destination = SiteSku(move.lane.origin, move.sku_id), SiteSku(move.lane.destination, move.sku_id)
+        change[origin] = change.get(origin, 0) - units
+        change[destination] = change.get(destination, 0) + units
+    view = DemandView(facts, limits.default_horizon_days)
+    wanted, served, served_after = [], [], []
+    for forecast in facts.forecasts:
+        days = view.horizon_days(forecast.key)
+        demand = view.window(forecast.key, 0, days)
+        position = projected_units(facts, forecast.key, days)
+        stock = np.asarray([position, position + change.get(forecast.key, 0)], dtype=np.int64)
+        before, after = np.maximum(expected_sales(demand, stock), 0.0)
+        wanted.append(demand.mean)
+        served.append(float(before))
+        served_after.append(float(after))
+    total = fsum(wanted)
+    if total <= 0:
+        return FillRate(before_ppm=1_000_000, after_ppm=1_000_000)
+    return FillRate(before_ppm=_ppm(fsum(served) / total), after_ppm=_ppm(fsum(served_after) / total))
+
+
+def _ppm(share: float) -> int:
+    return min(max(round(share * 1e6), 0), 1_000_000)
