@@ -2,47 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from decimal import Decimal
+
 from policies.rules import RULES
-from policies.schema import Policy
+from policies.schema import DataQuality, ImbalanceThresholds, LaneRules, Negotiation, Policy, StaleStock, Tier
 from tools.money import money_text
 
 
 def brief(policy: Policy, currency: str) -> str:
-    """The document as short sentences, one subject a line."""
-    levels, keeps, horizon, size = policy.service_levels, policy.source_protection, policy.horizon, policy.size
-    lanes, quality = policy.lanes, policy.data_quality
-    entities = {
-        "forbidden": "Stock never passes between legal entities.",
-        "allowed": "Stock may pass between legal entities.",
-        "listed": "Stock passes between legal entities only "
-        + ", ".join(f"from {pair.origin} to {pair.destination}" for pair in lanes.cross_entity_pairs)
-        + ".",
-    }[lanes.cross_entity]
-    tiers = "; ".join(
-        f"{tier.name}: up to {money_text(tier.goods_value_max_minor, currency)} and {tier.units_max:,} units,"
-        f" {tier.approvals} approval{'s' if tier.approvals > 1 else ''}, expires after {tier.expires_hours} hours"
-        for tier in policy.tiers
-    )
+    """The document as short sentences, one subject a line. Every number and every choice of the document is in it."""
     return "\n".join((
         f"Policy {policy.label}: {policy.summary}",
-        f"Service levels: A {_percent(levels.A)}, B {_percent(levels.B)}, C {_percent(levels.C)}.",
-        (f"Donors keep their own demand until regular supply at A {_percent(keeps.A)}, B {_percent(keeps.B)},"
-        f" C {_percent(keeps.C)}."),
-        entities,
-        f"Forbidden lanes: {', '.join(f'{ref.origin}→{ref.destination}' for ref in lanes.forbidden) or 'none'}.",
-        (f"Chilled goods travel by {_or(lanes.chilled_modes)}, frozen goods by {_or(lanes.frozen_modes)},"
-        f" hazardous goods by {_or(lanes.hazmat_modes)}."),
-        f"A SKU that moved does not move back within {policy.cool_down.days} days.",
-        (f"A line must save {money_text(policy.benefit.line_min_minor, currency)}, a departure"
-        f" {money_text(policy.benefit.lane_min_minor, currency)}, after cost."),
-        (f"At most {size.line_units_max:,} units a line; {size.plan_units_max:,} units, {size.plan_lines_max:,} lines and"
-        f" {money_text(size.plan_goods_value_max_minor, currency)} of goods a plan."),
-        f"Decisions come every {horizon.review_interval_days} days, an approval takes {horizon.approval_latency_days}.",
-        (f"Stock figures may be {quality.stale_after_hours} hours old; more than"
-        f" {_percent(quality.held_share_max_bp)} of bad data stops a plan."),
-        f"Approval tiers: {tiers}.",
-        (f"Competing claims are settled by {policy.negotiation.mechanism}, in at most"
-        f" {policy.negotiation.rounds_max} rounds."),
+        *_economics(policy, currency),
+        *_lanes(policy.lanes),
+        *_sizes(policy, currency),
+        *_imbalances(policy.imbalance),
+        *_data_quality(policy.data_quality),
+        *(_tier(tier, currency) for tier in policy.tiers),
+        *_negotiation(policy.negotiation),
     ))  # fmt: skip
 
 
@@ -51,8 +29,116 @@ def rule_sentences() -> dict[str, str]:
     return {rule.__name__: (rule.__doc__ or "").strip() for rule in RULES}
 
 
+def _economics(policy: Policy, currency: str) -> Iterator[str]:
+    costs, levels, keeps, horizon = policy.economics, policy.service_levels, policy.source_protection, policy.horizon
+    yield (
+        f"A lost sale costs {_percent(costs.lost_sale_margin_bp)} of the margin and at least"
+        f" {_percent(costs.lost_sale_price_floor_bp)} of the price; a unit left over costs"
+        f" {_percent(costs.leftover_cost_bp)} of its cost, with a shelf life of up to"
+        f" {_days(costs.perishable_shelf_life_days)} {_percent(costs.perishable_leftover_cost_bp)}; a transfer line costs"
+        f" {money_text(costs.line_charge_minor, currency)}."
+    )
+    yield (
+        f"Service levels: A {_percent(levels.A)}, B {_percent(levels.B)}, C {_percent(levels.C)}; A SKUs make up the"
+        f" first {_percent(levels.a_share_bp)} of the value of demand, A and B together {_percent(levels.b_share_bp)}."
+    )
+    yield (
+        f"Donors keep their own demand until regular supply at A {_percent(keeps.A)}, B {_percent(keeps.B)},"
+        f" C {_percent(keeps.C)}."
+    )
+    yield (
+        f"Decisions come every {_days(horizon.review_interval_days)}, an approval takes"
+        f" {_days(horizon.approval_latency_days)}; where regular supply is not known, it is taken to come in"
+        f" {_days(horizon.default_days)}."
+    )
+
+
+def _lanes(lanes: LaneRules) -> Iterator[str]:
+    pairs = ", ".join(f"from {pair.origin} to {pair.destination}" for pair in lanes.cross_entity_pairs)
+    yield {
+        "forbidden": "Stock never passes between legal entities.",
+        "allowed": "Stock may pass between legal entities.",
+        "listed": f"Stock passes between legal entities only {pairs or 'where a pair is listed, and none is'}.",
+    }[lanes.cross_entity]
+    forbidden = ", ".join(
+        f"{ref.origin}→{ref.destination}{f' by {ref.mode}' if ref.mode else ''}" for ref in lanes.forbidden
+    )
+    yield f"Forbidden lanes: {forbidden or 'none'}."
+    yield (
+        f"Chilled goods travel by {_or(lanes.chilled_modes)}, frozen goods by {_or(lanes.frozen_modes)},"
+        f" hazardous goods by {_or(lanes.hazmat_modes)}."
+    )
+
+
+def _sizes(policy: Policy, currency: str) -> Iterator[str]:
+    size = policy.size
+    yield f"A SKU that moved does not move back within {_days(policy.cool_down.days)}."
+    yield (
+        f"A line must save {money_text(policy.benefit.line_min_minor, currency)}, a departure"
+        f" {money_text(policy.benefit.lane_min_minor, currency)}, after cost."
+    )
+    yield (
+        f"At most {size.line_units_max:,} units a line; {size.plan_units_max:,} units, {size.plan_lines_max:,} lines and"
+        f" {money_text(size.plan_goods_value_max_minor, currency)} of goods a plan."
+    )
+
+
+def _imbalances(when: ImbalanceThresholds) -> Iterator[str]:
+    yield (
+        f"An imbalance is: a shortage that is expected to lose {_units(when.shortage_lost_units_e6_min)} units or more; a"
+        f" surplus of {when.surplus_units_min:,} units or more; {when.expiring_units_min:,} units or more that expire before"
+        f" they sell, at the {_percent(when.expiry_sales_bp)} quantile of demand; stock of which at most"
+        f" {_units(when.stranded_demand_e6_max)} units are wanted in {_days(when.stranded_days)}."
+    )
+
+
+def _data_quality(quality: DataQuality) -> Iterator[str]:
+    stale = {
+        StaleStock.BLOCK: "older ones stop a plan",
+        StaleStock.WARN: "older ones are warned about",
+    }[quality.stale_stock]
+    yield (
+        f"Stock figures may be {quality.stale_after_hours:,} hours old; {stale}. More than"
+        f" {_percent(quality.held_share_max_bp)} of bad data stops a plan."
+    )
+    yield (
+        f"Stale data is {quality.stale_verdict}, missing data is {quality.missing_verdict}. Data is doubtful when it is"
+        f" more than {quality.future_minutes_max:,} minutes in the future; when stock jumps by more than"
+        f" {quality.jump_sds:,} standard deviations of demand and {quality.jump_units_min:,} units; when it would last"
+        f" {_days(quality.impossible_days)} and is {quality.impossible_units_min:,} units or more; when a forecast changes more"
+        f" than {quality.forecast_factor_max:,} times and {_units(quality.forecast_daily_e6_min)} units a day; when supply"
+        f" is more than {_days(quality.overdue_days_max)} overdue; when a lead time changes by more than"
+        f" {_days(quality.lead_time_change_days_max)}."
+    )
+
+
+def _tier(tier: Tier, currency: str) -> str:
+    return (
+        f"Approval tier {tier.name}: up to {money_text(tier.goods_value_max_minor, currency)} and {tier.units_max:,}"
+        f" units, {'also' if tier.cross_entity else 'not'} between legal entities; {tier.approvals}"
+        f" approval{'s' if tier.approvals > 1 else ''}; expires after {tier.expires_hours:,} hours."
+    )
+
+
+def _negotiation(negotiation: Negotiation) -> Iterator[str]:
+    first = f", first {', '.join(negotiation.priority_sites)}" if negotiation.priority_sites else ""
+    yield (
+        f"Competing claims are settled by {negotiation.mechanism}{first}, in at most {negotiation.rounds_max} rounds."
+    )
+    rules = ", ".join(rule.replace("_", " ") for rule in negotiation.negotiable_rules)
+    yield f"Rules whose price is worked out: {rules or 'none'}."
+
+
 def _percent(basis_points: int) -> str:
     return f"{basis_points / 100:g} %"
+
+
+def _units(millionths: int) -> str:
+    return f"{Decimal(millionths).scaleb(-6):,f}".rstrip("0").rstrip(".")
+
+
+def _days(days: int) -> str:
+    return f"{days:,} day{'' if days == 1 else 's'}"
 
 
 def _or(modes: tuple[str, ...]) -> str:

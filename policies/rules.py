@@ -11,17 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from math import fsum
 from types import MappingProxyType
 
+from policies.figures import wrong_sums, wrong_values
 from policies.limits import crosses_entities, limits_of, protected_units, stale_stock_blocks
 from policies.schema import Policy
 from policies.tiers import tier_of
 from tools.inventory import LaneKey, SiteSku, Snapshot, Temperature
 from tools.money import money_text
 from tools.planning import evaluate, moves_of
+from tools.planning.breaches import Breach, move_breaches
 from tools.positions import available_units
-from tools.transfers import TransferLine, TransferPlan
+from tools.transfers import PlanRequest, TransferLine, TransferPlan
 from tools.whatif import assumed
 
 
@@ -162,11 +163,14 @@ def hazmat(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
 
 
 def source_protection(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
-    """A donor keeps what it needs itself until its regular supply."""
-    kept = protected_units(facts.policy, assumed(facts.snapshot, plan.request.overlays), plan.request)
+    """A donor keeps what it needs itself until its regular supply; what a request assumes can only raise that."""
+    known = protected_units(facts.policy, facts.snapshot, PlanRequest())
+    supposed, world = known, assumed(facts.snapshot, plan.request.overlays)
+    if world is not facts.snapshot or plan.request.overlays.service_level_bp is not None:
+        supposed = protected_units(facts.policy, world, plan.request)
     for key, units in sorted(plan.sent_units.items()):
         free = available_units(facts.snapshot, key)
-        keep = kept.get(key, 0)
+        keep = max(known.get(key, 0), supposed.get(key, 0))
         if free - units < keep:
             yield Violation(
                 "source_protection",
@@ -256,23 +260,24 @@ def recomputed(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
     world = assumed(facts.snapshot, plan.request.overlays)
     limits = limits_of(facts.policy, facts.snapshot, plan.request)
     again = evaluate(world, limits, plan.request, moves_of(plan))
-    for breach in again.breaches:
+    blamed: dict[Breach, tuple[int, ...]] = {}
+    for line, move in zip(plan.lines, moves_of(plan), strict=True):
+        for breach in move_breaches(world, limits, plan.request, move):
+            blamed[breach] = (*blamed.get(breach, ()), line.line_no)
+    for breach in dict.fromkeys(again.breaches):
         if breach.code not in _RULES_OF_THEIR_OWN:
-            yield Violation(breach.code, f"{breach.words}.", {"allowed": breach.allowed, "found": breach.found})
+            numbers = {"allowed": breach.allowed, "found": breach.found}
+            yield Violation(breach.code, f"{breach.words}.", numbers, blamed.get(breach, ()))
+    wrong = list(wrong_sums(plan, facts.snapshot))
+    # Once the world has moved on, money and dates still belong to the facts they were computed from.
+    if again.priced and (plan.snapshot_digest, plan.policy_digest) == (facts.snapshot.digest, facts.policy.digest):
+        wrong += wrong_values(plan, world, limits, again)
+    for figure in wrong:
+        numbers = {"claimed": figure.claimed, "computed": figure.computed}
+        yield Violation("adds_up", figure.words, numbers, figure.line_nos)
     if plan.lines and plan.saving_minor <= 0:
         words = f"The plan saves {money_text(plan.saving_minor, plan.currency)}: it does not pay."
         yield Violation("adds_up", words, {"saving_minor": plan.saving_minor})
-    if plan.snapshot_digest != facts.snapshot.digest or plan.policy_digest != facts.policy.digest:
-        return  # the world has moved on since: the money belongs to the facts it was computed from
-    tolerance = 2 + len(plan.lanes)
-    for what, claimed, computed in (
-        ("saving", plan.saving_minor, again.saving),
-        ("fixed cost", plan.fixed_cost_minor, fsum(again.fixed_costs.values())),
-    ):
-        if abs(claimed - computed) > tolerance:
-            says, is_ = money_text(claimed, plan.currency), money_text(round(computed), plan.currency)
-            numbers = {"claimed_minor": claimed, "computed_minor": round(computed)}
-            yield Violation("adds_up", f"The plan's {what} of {says} is {is_} when computed again.", numbers)
 
 
 RULES: tuple[Rule, ...] = (

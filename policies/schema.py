@@ -85,9 +85,12 @@ class LaneRules(Value):
 
 
 class CoolDown(Value):
-    """Against ping-pong: what came in does not go out again so soon, and what went out does not come back."""
+    """Against ping-pong: what came in does not go out again so soon, and what went out does not come back.
 
-    days: Days
+    Snapshots show the moves of the last 90 days, so no cool-down can be longer.
+    """
+
+    days: Annotated[int, Field(ge=0, le=90)]
 
 
 class Benefit(Value):
@@ -169,13 +172,17 @@ class Mechanism(StrEnum):
     PRIORITY = "priority"
 
 
+NegotiableRule = Literal["plan_units", "plan_lines", "plan_goods_value", "source_protection", "cool_down"]
+"""The rules that can be lifted to price a concession."""
+
+
 class Negotiation(Value):
     """How claims are settled, and which rules may be relaxed, at a price, by the people who decide."""
 
     mechanism: Mechanism
     priority_sites: tuple[Id, ...] = ()
     rounds_max: Annotated[int, Field(ge=1, le=3)]
-    negotiable_rules: tuple[str, ...] = ()
+    negotiable_rules: tuple[NegotiableRule, ...] = ()
 
 
 class Policy(Value):

@@ -6,14 +6,19 @@ S1 to S2. Today is Monday, 2026-03-02.
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from policies.library import released
+from policies.schema import Policy
 from tools.inventory import (
     DataHold,
     DemandForecast,
     InboundSupply,
     Lane,
+    LaneKey,
+    RecentMove,
     Replenishment,
     SalesObservation,
     Site,
@@ -22,6 +27,16 @@ from tools.inventory import (
     Snapshot,
     StockPosition,
     SupplyKind,
+)
+from tools.planning import Limits, Move
+from tools.transfers import (
+    FillRate,
+    LaneLoad,
+    PlanRequest,
+    SolverRecord,
+    SolveStatus,
+    TransferLine,
+    TransferPlan,
 )
 
 NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
@@ -140,3 +155,118 @@ def a_folder(**files: str | bytes | None) -> dict[str, bytes]:
     """The sound folder as bytes, with files replaced by name without `.csv`, or left out where None is given."""
     texts: dict[str, str | bytes | None] = FOLDER | {f"{name}.csv": text for name, text in files.items()}
     return {name: text.encode() if isinstance(text, str) else text for name, text in texts.items() if text is not None}
+
+
+def a_recent_move(site_id: str = "S1", sku_id: str = "P1", *, sent: bool = False, days_ago: int = 3) -> RecentMove:
+    """A SKU that a transfer brought to the site (or took from it) so many days ago."""
+    return RecentMove(site_id, sku_id, sent, in_days(-days_ago))
+
+
+def limits_for(*skus: str, **fields: Any) -> Limits:
+    """Limits without any limit: a lost unit costs 6.00 and a unit left over 0.08, for P1 or the SKUs given."""
+    defaults: dict[str, Any] = {
+        "policy_digest": "0" * 64,
+        "lost_unit_e4": dict.fromkeys(skus or ("P1",), 60_000),
+        "leftover_unit_e4": dict.fromkeys(skus or ("P1",), 800),
+    }
+    return Limits(**defaults | fields)
+
+
+def a_move(packs: int = 5, origin: str = "S1", destination: str = "S2", sku_id: str = "P1", mode: str = "van") -> Move:
+    """So many packs of P1 from S1 to S2."""
+    return Move(LaneKey(origin, destination, mode), sku_id, packs)
+
+
+def a_policy(**sections: Any) -> Policy:
+    """The first released policy, with fields of its sections replaced: `a_policy(size={"line_units_max": 3})`."""
+    document = released("2026-01").model_dump(mode="json")
+    for name, value in sections.items():
+        document[name] = document[name] | value if isinstance(value, dict) else value
+    return Policy.model_validate_json(json.dumps(document))
+
+
+def a_needy_network(**fields: Any) -> Snapshot:
+    """S1 has 100 units that nobody there asks for; S2 has none, sells a hundred a day, and is supplied in 7 days.
+
+    Whatever reaches S2 is sold for certain, and nothing that leaves S1 is missed, so
+    money can be worked out by hand.
+    """
+    defaults: dict[str, Any] = {
+        "positions": (a_position("S1", on_hand_units=100), a_position("S2", on_hand_units=0)),
+        "forecasts": (a_forecast("S1", daily_units=0), a_forecast("S2", daily_units=100)),
+    }
+    return a_snapshot(**defaults | fields)
+
+
+def a_line(line_no: int = 1, units: int = 5, **fields: Any) -> TransferLine:
+    """Units of P1 from S1 to S2 under the first released policy, on the needy network: an approval takes a day.
+
+    A unit saves 7.20 (120 % of the margin of 6.00) at S2 and 0.08 (2 % of the cost of
+    4.00) at S1; the line itself costs 0.50.
+    """
+    named: dict[str, Any] = {"line_no": line_no, "sku_id": "P1", "origin": "S1", "destination": "S2", "mode": "van"}
+    defaults: dict[str, Any] = {
+        "units": units,
+        "packs": units,
+        "depart_on": in_days(1),
+        "arrive_on": in_days(2),
+        "saving_minor": 728 * units - 50,
+        "move_cost_minor": 50,
+        "goods_value_minor": 400 * units,
+    }
+    return TransferLine(**named | defaults | fields)
+
+
+def a_load(*lines: TransferLine, fixed_cost_minor: int = 500, **fields: Any) -> LaneLoad:
+    """The departure that all these lines travel on, for 5.00 and with a litre for each unit."""
+    defaults: dict[str, Any] = {
+        "origin": lines[0].origin,
+        "destination": lines[0].destination,
+        "mode": lines[0].mode,
+        "depart_on": lines[0].depart_on,
+        "arrive_on": lines[0].arrive_on,
+        "volume_microlitres": sum(line.units for line in lines) * 1_000_000,
+        "fixed_cost_minor": fixed_cost_minor,
+        "line_nos": tuple(line.line_no for line in lines),
+    }
+    return LaneLoad(**defaults | fields)
+
+
+def a_plan(
+    *lines: TransferLine, snapshot: Snapshot | None = None, policy: Policy | None = None, **fields: Any
+) -> TransferPlan:
+    """A plan written by hand: the lines given (or one of 5 units), a departure for each lane, and their sums.
+
+    The figures of the plan as a whole are those of one line on the needy network: of
+    700 units wanted in 7 days, none are served without it, and so many with it.
+    """
+    lines = lines or (a_line(),)
+    lanes = sorted({line.lane for line in lines})
+    loads = fields.pop("lanes", tuple(a_load(*(line for line in lines if line.lane == lane)) for lane in lanes))
+    fixed_cost = sum(load.fixed_cost_minor for load in loads)
+    saving = sum(line.saving_minor for line in lines) - fixed_cost
+    served_ppm = round(sum(line.units for line in lines) / 700 * 1e6)
+    defaults: dict[str, Any] = {
+        "snapshot_digest": (snapshot or a_needy_network()).digest,
+        "policy_digest": (policy or a_policy()).digest,
+        "request": PlanRequest(),
+        "currency": "USD",
+        "planned_on": TODAY,
+        "lines": tuple(lines),
+        "lanes": loads,
+        "saving_minor": saving,
+        "whole_horizon_saving_minor": saving,
+        "move_cost_minor": sum(line.move_cost_minor for line in lines),
+        "fixed_cost_minor": fixed_cost,
+        "goods_value_minor": sum(line.goods_value_minor for line in lines),
+        "fill_rate": FillRate(before_ppm=0, after_ppm=served_ppm),
+        "solver": SolverRecord(
+            path="exact",
+            status=SolveStatus.OPTIMAL,
+            objective_minor=-saving,
+            bound_minor=-saving,
+            gap_ppm=0,
+            versions=(),
+        ),
+    }
+    return TransferPlan(**defaults | fields)

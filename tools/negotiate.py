@@ -44,13 +44,17 @@ class Contest:
 
 @dataclass(frozen=True, slots=True)
 class Award:
-    """What a claim asked for, what the mechanism gave it, and what the plan gives it, in units."""
+    """What a claim asked for, what the mechanism gave it, and what the plan gives it, in units.
+
+    `elsewhere_units` are what the plan gives the site of the same SKU from other pools.
+    """
 
     site_id: str
     claimed_units: int
     highest_bid_minor: int
     awarded_units: int
     planned_units: int
+    elsewhere_units: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +76,14 @@ def find_contests(snapshot: Snapshot, limits: Limits, request: PlanRequest) -> t
         arcs = list(of_pool)
         losses = instance.nodes[pool].losses
         cheapest: dict[str, float] = {}
+        carried: dict[str, int] = {}
         for arc in arcs:
-            cost = arc.move_cost + arc.late
-            cheapest[arc.lane.destination] = min(cost, cheapest.get(arc.lane.destination, cost))
+            site_id, cost = arc.lane.destination, arc.move_cost + arc.late
+            cheapest[site_id] = min(cost, cheapest.get(site_id, cost))
+            carried[site_id] = carried.get(site_id, 0) + arc.packs_max
         claims = []
         for site_id, cost in sorted(cheapest.items()):
-            gains = instance.nodes[SiteSku(site_id, pool.sku_id)].gains
+            gains = instance.nodes[SiteSku(site_id, pool.sku_id)].gains[: carried[site_id]]
             bids = tuple(gain - cost for gain in gains if gain - cost > losses[0])
             if bids:
                 claims.append(Claim(site_id, bids))
@@ -103,7 +109,10 @@ def settle(contest: Contest, mechanism: str, ranked_sites: tuple[str, ...], plan
         else:
             lost.append(-minus_bid)
     reserve = contest.reserve_prices[packs - 1] if packs else contest.reserve_prices[0]
-    planned = {line.destination: line.units for line in plan.lines if SiteSku(line.origin, line.sku_id) == contest.pool}
+    planned: dict[str, int] = {}
+    for line in plan.lines:
+        if SiteSku(line.origin, line.sku_id) == contest.pool:
+            planned[line.destination] = planned.get(line.destination, 0) + line.units
     awards = tuple(
         Award(
             site_id=claim.site_id,
@@ -111,6 +120,8 @@ def settle(contest: Contest, mechanism: str, ranked_sites: tuple[str, ...], plan
             highest_bid_minor=round(claim.bids[0]),
             awarded_units=won.get(claim.site_id, 0) * contest.pack_size,
             planned_units=planned.get(claim.site_id, 0),
+            elsewhere_units=plan.received_units.get(SiteSku(claim.site_id, contest.pool.sku_id), 0)
+            - planned.get(claim.site_id, 0),
         )
         for claim in contest.claims
     )
@@ -121,15 +132,20 @@ def settle(contest: Contest, mechanism: str, ranked_sites: tuple[str, ...], plan
 def caps_by_priority(settlements: tuple[Settlement, ...], ranked_sites: tuple[str, ...]) -> tuple[UnitCap, ...]:
     """What sites without priority may receive at most, so that those with priority are served first.
 
-    Only where the plan gave a ranked site less than priority awards it; a site that
-    several pools serve gets the sum of its awards.
+    Only where the plan gave a ranked site less than priority awards it. A site that
+    steps back in several pools gets the sum of its awards, and keeps what the plan
+    gives it from every other pool.
     """
     ranked = frozenset(ranked_sites)
-    units: dict[SiteSku, int] = {}
+    given: dict[SiteSku, int] = {}
+    change: dict[SiteSku, int] = {}
     for settlement in settlements:
         short = any(a.site_id in ranked and a.planned_units < a.awarded_units for a in settlement.awards)
         for award in settlement.awards if short else ():
             if award.site_id not in ranked:
                 key = SiteSku(award.site_id, settlement.pool.sku_id)
-                units[key] = units.get(key, 0) + award.awarded_units
-    return tuple(UnitCap(site_id=key.site_id, sku_id=key.sku_id, units=most) for key, most in sorted(units.items()))
+                given[key] = award.planned_units + award.elsewhere_units
+                change[key] = change.get(key, 0) + award.awarded_units - award.planned_units
+    return tuple(
+        UnitCap(site_id=key.site_id, sku_id=key.sku_id, units=given[key] + more) for key, more in sorted(change.items())
+    )

@@ -28,16 +28,16 @@ def assumed(snapshot: Snapshot, overlays: Overlays) -> Snapshot:
 
 
 def _changed(forecast: DemandForecast, changes: tuple[DemandChange, ...]) -> DemandForecast:
-    percent = 100
+    share, whole = 1, 1
     for change in changes:
         if forecast.sku_id in (change.skus or (forecast.sku_id,)) and forecast.site_id in (
             change.sites or (forecast.site_id,)
         ):
-            percent = percent * change.percent // 100
-    if percent == 100:
+            share, whole = share * change.percent, whole * 100
+    if share == whole:
         return forecast
     return replace(
         forecast,
-        mean_e6=tuple(mean * percent // 100 for mean in forecast.mean_e6),
-        variance_e6=tuple(variance * percent // 100 for variance in forecast.variance_e6),
+        mean_e6=tuple(mean * share // whole for mean in forecast.mean_e6),
+        variance_e6=tuple(variance * share // whole for variance in forecast.variance_e6),
     )

@@ -37,6 +37,17 @@ class Decided:
     violations: tuple[Violation, ...] = ()
 
 
+class OutrunError(ConflictError):
+    """For whoever decided: the plan was not approved, because the world had moved on. It went back."""
+
+    def __init__(self, decided: Decided) -> None:
+        words = " ".join(violation.words for violation in decided.violations[:5])
+        super().__init__(
+            "outrun", f"the world has moved on since the plan was made, so it went back: {words}",
+            "look at the queue for the new plan", approval_id=str(decided.approval_id),
+        )  # fmt: skip
+
+
 def decide(
     session: Session,
     decider: Principal,
@@ -148,9 +159,7 @@ def _approve(session: Session, decider: Principal, request: ApprovalRequest, pla
     return Decided(request.approval_id, request.status, request.plan_digest, transfer_ids)
 
 
-def _reserve(
-    session: Session, decider: Principal, request: ApprovalRequest, plan: TransferPlan
-) -> tuple[UUID, ...]:
+def _reserve(session: Session, decider: Principal, request: ApprovalRequest, plan: TransferPlan) -> tuple[UUID, ...]:
     """Reserve every line at its origin and make its transfer order. Streams in sorted order, so nobody deadlocks."""
     now = database_now(session)
     for line in sorted(plan.lines, key=lambda ln: (ln.origin, ln.sku_id, ln.line_no)):

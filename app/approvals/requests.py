@@ -99,9 +99,7 @@ def withdraw(session: Session, approval_id: UUID, principal: Principal) -> Appro
     return request
 
 
-def close(
-    session: Session, request: ApprovalRequest, status: ApprovalStatus, event: EventType, actor: str
-) -> None:
+def close(session: Session, request: ApprovalRequest, status: ApprovalStatus, event: EventType, actor: str) -> None:
     """End a pending request without a decision, record it, and wake the thread that waits for it."""
     request.status, request.closed_at = status, database_now(session)
     session.add(request)
@@ -114,9 +112,7 @@ def wake_thread(session: Session, request: ApprovalRequest) -> None:
     enqueue(session, RESUME_THREAD, f"resume:{request.approval_id}", str(request.approval_id))
 
 
-def _record(
-    session: Session, request: ApprovalRequest, event: EventType, actor: str, **facts: object
-) -> None:
+def _record(session: Session, request: ApprovalRequest, event: EventType, actor: str, **facts: object) -> None:
     append(
         session,
         stream=plan_stream(request.plan_digest),

@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Index, Text, text
+from sqlalchemy import BigInteger, Index, text
 from sqlmodel import Field, SQLModel
 
-from app.db.columns import document, instant
+from app.db.columns import document, instant, word
 from tools.transfers import Verdict
 
 
@@ -30,16 +30,14 @@ class ApprovalRequest(SQLModel, table=True):
 
     __tablename__ = "approval_request"
     __table_args__ = (
-        Index(
-            "approval_request_one_pending", "plan_digest", unique=True, postgresql_where=text("status = 'pending'")
-        ),
+        Index("approval_request_one_pending", "plan_digest", unique=True, postgresql_where=text("status = 'pending'")),
         Index("approval_request_queue", "status", "expires_at"),
     )
 
     approval_id: UUID = Field(primary_key=True)
     plan_digest: str = Field(index=True, foreign_key="plan.digest")
     tier: str
-    status: ApprovalStatus = Field(sa_type=Text)
+    status: ApprovalStatus = Field(sa_column=word(ApprovalStatus))
     requested_by: str
     authors: list[str] = Field(sa_column=document())
     sites: list[str] = Field(sa_column=document())
@@ -60,7 +58,7 @@ class Decision(SQLModel, table=True):
     __tablename__ = "decision"
 
     approval_id: UUID = Field(primary_key=True, foreign_key="approval_request.approval_id")
-    verdict: Verdict = Field(sa_type=Text)
+    verdict: Verdict = Field(sa_column=word(Verdict))
     decided_by: str
     decided_at: datetime = Field(sa_column=instant())
     seen_digest: str

@@ -19,9 +19,17 @@ from app.ledger.append import EventType, append
 SYSTEM = "system"
 """The service itself: it scans and carries out, and may never decide."""
 
+SYSTEM_PRINCIPAL = Principal(SYSTEM, "Evenkeel", frozenset((Role.PLANNER,)), None, sees_sensitive=True)
+
+SHELL = "shell"
+"""Whoever sits at the machine that holds the data: may do everything that needs no second person, and never decide."""
+
+SHELL_PRINCIPAL = Principal(SHELL, "Local shell", frozenset((Role.PLANNER, Role.OPERATOR)), None, sees_sensitive=True)
+
+_LOCAL = {SYSTEM: SYSTEM_PRINCIPAL, SHELL: SHELL_PRINCIPAL}
 _USER_ID = re.compile(r"^[a-z][a-z0-9._-]{1,39}$")
 _TOKEN = re.compile(r"^evk_[A-Za-z0-9_-]{43}$")
-_RESERVED = frozenset((SYSTEM, "llm", "agent"))
+_RESERVED = frozenset((SYSTEM, SHELL, "llm", "agent"))
 
 
 def add_person(
@@ -39,16 +47,17 @@ def add_person(
     if principal.sites is not None and not principal.sites:
         raise InvalidError("no_sites", "a person needs at least one site", "name sites, or give all of them")
     person = session.get(Person, principal.user_id, with_for_update=True)
-    facts = {
-        "user_id": principal.user_id,
-        "roles": sorted(principal.roles),
-        "sites": None if principal.sites is None else sorted(principal.sites),
-        "sees_sensitive": principal.sees_sensitive,
-        "value_limit_minor": principal.value_limit_minor,
-    }
-    if person is not None and _facts_of(person) == facts:
+    row = Person(
+        user_id=principal.user_id,
+        name=principal.name,
+        roles=sorted(principal.roles),
+        sites=None if principal.sites is None else sorted(principal.sites),
+        sees_sensitive=principal.sees_sensitive,
+        value_limit_minor=principal.value_limit_minor,
+    )
+    if person is not None and _facts_of(person) == _facts_of(row):
         return person
-    row = session.merge(Person(**facts, name=principal.name, active=True))
+    row = session.merge(row)
     session.flush()
     append(
         session,
@@ -56,7 +65,7 @@ def add_person(
         key=f"person/{principal.user_id}/{secrets.token_hex(8)}",
         event_type=EventType.PERSON_ADDED,
         actor=by,
-        facts=facts,
+        facts=_facts_of(row),
     )
     return row
 
@@ -68,6 +77,7 @@ def _facts_of(person: Person) -> dict[str, object]:
         "sites": None if person.sites is None else sorted(person.sites),
         "sees_sensitive": person.sees_sensitive,
         "value_limit_minor": person.value_limit_minor,
+        "active": person.active,
     }
 
 
@@ -97,6 +107,8 @@ def sign_in(session: Session, token: str) -> Principal:
 
 def principal_of(session: Session, user_id: str) -> Principal | None:
     """An active person as they stand now; None for anybody else. Roles may have changed since a token was issued."""
+    if user_id in _LOCAL:
+        return _LOCAL[user_id]
     person = session.exec(select(Person).where(Person.user_id == user_id, Person.active)).one_or_none()
     if person is None:
         return None

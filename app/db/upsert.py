@@ -9,9 +9,6 @@ from sqlalchemy import inspect
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, SQLModel
 
-_PARAMETERS_MAX = 30_000
-"""PostgreSQL takes 65,535 parameters in one statement."""
-
 
 def upsert(session: Session, table: type[SQLModel], rows: Iterable[Mapping[str, Any]]) -> int:
     """Insert `rows` by primary key, replacing the other columns where the key is there. Returns their number."""
@@ -19,9 +16,9 @@ def upsert(session: Session, table: type[SQLModel], rows: Iterable[Mapping[str, 
     keys = [column.name for column in mapper.primary_key]
     others = [column.name for column in mapper.columns if column.name not in keys]
     listed = list(rows)
-    step = max(1, _PARAMETERS_MAX // (len(keys) + len(others)))
-    for start in range(0, len(listed), step):
-        statement = insert(table).values(listed[start : start + step])
+    if listed:
+        statement = insert(table)
         new = {name: statement.excluded[name] for name in others}
-        session.connection().execute(statement.on_conflict_do_update(index_elements=keys, set_=new))
+        # One statement, many parameter sets: compiled once and pipelined by the driver.
+        session.connection().execute(statement.on_conflict_do_update(index_elements=keys, set_=new), listed)
     return len(listed)

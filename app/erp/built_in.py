@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Text
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Field, SQLModel
 
-from app.db.columns import big_integer, instant
+from app.db.columns import big_integer, instant, word
 from app.db.database import Database, database_now
 from tools.ports import ErpTransfer, ErpTransferState, Refused, TransferContent
 
@@ -28,7 +27,7 @@ class BuiltInTransfer(SQLModel, table=True):
     destination: str
     mode: str
     units: int = Field(sa_column=big_integer())
-    state: ErpTransferState = Field(sa_type=Text)
+    state: ErpTransferState = Field(sa_column=word(ErpTransferState))
     created_at: datetime = Field(sa_column=instant())
 
 

@@ -14,9 +14,9 @@ class Governance(SQLModel, table=True):
     """The one row of what is in force."""
 
     __tablename__ = "governance"
-    __table_args__ = (CheckConstraint("only = 1", name="governance_one_row"),)
+    __table_args__ = (CheckConstraint("row_no = 1", name="governance_one_row"),)
 
-    only: int = Field(default=1, primary_key=True)
+    row_no: int = Field(default=1, primary_key=True)
     policy_digest: str
     policy_since: datetime = Field(sa_column=instant())
     policy_by: str

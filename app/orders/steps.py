@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from sqlmodel import Session
@@ -113,7 +113,7 @@ def record_step(
     event: EventType | None,
     *,
     actor: str = SYSTEM,
-    facts: dict[str, object] | None = None,
+    facts: Mapping[str, object] | None = None,
     moves: Sequence[StockMove] = (),
 ) -> None:
     """Bring the order to `state` and append the event with its moves, all in this transaction."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, Text
+from sqlalchemy import CheckConstraint, Index
 from sqlmodel import Field, SQLModel
 
-from app.db.columns import big_integer, instant
+from app.db.columns import big_integer, instant, word
 from tools.execution import OrderState
 
 UNDER_WAY: tuple[OrderState, ...] = (
@@ -53,7 +53,7 @@ class TransferOrder(SQLModel, table=True):
     planned_on: date
     depart_on: date
     arrive_on: date
-    state: OrderState = Field(sa_type=Text)
+    state: OrderState = Field(sa_column=word(OrderState))
     state_at: datetime = Field(sa_column=instant())
     reserved: bool
     erp_id: str | None = None

@@ -84,7 +84,9 @@ def import_network(
     grain = read.sales_grain.value if read.sales_grain else None
     known = session.get(NetworkImport, read.digest)
     if known is not None:
-        return Imported(read.digest, new=False, counts=known.counts, sales_grain=grain, warnings=warnings, quarantined=0)
+        return Imported(
+            read.digest, new=False, counts=known.counts, sales_grain=grain, warnings=warnings, quarantined=0
+        )
     if row.currency not in (None, read.currency):
         raise InvalidError(
             "mixed_currencies", f"the network keeps its money in {row.currency}, the folder in {read.currency}",
@@ -108,9 +110,7 @@ def import_network(
         facts={"digest": read.digest, **counts},
     )
     quarantined = sum(result.verdict is QualityVerdict.QUARANTINED for result in results)
-    return Imported(
-        read.digest, new=True, counts=counts, sales_grain=grain, warnings=warnings, quarantined=quarantined
-    )
+    return Imported(read.digest, new=True, counts=counts, sales_grain=grain, warnings=warnings, quarantined=quarantined)
 
 
 def _counts(network: NetworkFolder) -> dict[str, int]:
@@ -129,9 +129,7 @@ def _counts(network: NetworkFolder) -> dict[str, int]:
 def _store_master(session: Session, network: NetworkFolder) -> None:
     site, sku, lane = TypeAdapter(Site), TypeAdapter(Sku), TypeAdapter(Lane)
     rows: list[dict[str, Any]] = []
-    rows += [
-        {"kind": "site", "key": one.site_id, "body": site.dump_python(one, mode="json")} for one in network.sites
-    ]
+    rows += [{"kind": "site", "key": one.site_id, "body": site.dump_python(one, mode="json")} for one in network.sites]
     rows += [{"kind": "sku", "key": one.sku_id, "body": sku.dump_python(one, mode="json")} for one in network.skus]
     rows += [
         {"kind": "lane", "key": "/".join(one.key), "body": lane.dump_python(one, mode="json")} for one in network.lanes

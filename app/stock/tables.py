@@ -33,9 +33,9 @@ class Installation(SQLModel, table=True):
     """
 
     __tablename__ = "installation"
-    __table_args__ = (CheckConstraint("only = 1", name="installation_one_row"),)
+    __table_args__ = (CheckConstraint("row_no = 1", name="installation_one_row"),)
 
-    only: int = Field(default=1, primary_key=True)
+    row_no: int = Field(default=1, primary_key=True)
     currency: str | None = None
     pinned_now: datetime | None = Field(default=None, sa_column=instant(nullable=True))
     facts_version: int = Field(default=0, sa_type=BigInteger)

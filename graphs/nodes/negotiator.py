@@ -68,7 +68,7 @@ def negotiator(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, An
 def _settle(facts: Facts, request: PlanRequest, plan: TransferPlan) -> tuple[Settlement, ...]:
     rules = facts.policy.negotiation
     contests = find_contests(facts.snapshot, limits_of(facts.policy, facts.snapshot, request), request)
-    return tuple(settle(contest, rules.mechanism, rules.priority_sites, plan) for contest in contests)
+    return tuple(settle(contest, rules.mechanism.value, rules.priority_sites, plan) for contest in contests)
 
 
 def _revise(

@@ -36,7 +36,7 @@ STOCK = np.arange(-3, 60)
 
 
 def scipy_demand(demand: WindowDemand):
-    phi = demand.dispersion
+    phi = demand.variance / demand.mean
     if phi <= 1.01:
         return stats.poisson(demand.mean)
     return stats.nbinom(demand.mean / (phi - 1), 1 / phi)
@@ -87,6 +87,7 @@ def test_without_demand_nothing_sells():
 
 def test_demand_that_varies_less_than_poisson_is_taken_as_poisson():
     assert WindowDemand(4.0, 1.0).dispersion == 1
+    assert WindowDemand(4.0, 10.0).dispersion == 2.5
 
 
 @given(mean=MEANS, dispersion=DISPERSIONS, probability=st.floats(0.02, 0.999))
@@ -154,7 +155,7 @@ def test_a_window_is_the_sum_of_its_parts(daily, first, middle, more):
 
 @pytest.mark.parametrize(
     ("days", "review_days", "horizon_days"),
-    [(5, 7, 5), (0, 7, 7), (-3, 7, 4), (-7, 7, 7), (-8, 7, 6), (0, None, 14), (-3, None, 14)],
+    [(5, 7, 5), (1, 7, 1), (1, None, 1), (0, 7, 7), (-3, 7, 4), (-7, 7, 7), (-8, 7, 6), (0, None, 14), (-3, None, 14)],
 )
 def test_the_horizon_ends_with_the_next_regular_supply_that_is_still_to_come(days, review_days, horizon_days):
     snapshot = a_snapshot(replenishments=(a_replenishment(days=days, review_period_days=review_days),))

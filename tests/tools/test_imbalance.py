@@ -77,6 +77,7 @@ def test_a_shortage_that_loses_hardly_anything_is_none():
     assert found_in(a_store(14)) == ()
     (shortage,) = found_in(a_store(14), replace(RULES, shortage_lost_units_e6_min=0))
     assert shortage.units == 1
+    assert found_in(a_store(15), replace(RULES, shortage_lost_units_e6_min=0)) == ()
 
 
 def test_supply_on_its_way_relieves_a_shortage():
@@ -121,8 +122,11 @@ def test_promised_units_do_not_expire():
 
 def test_few_units_left_at_expiry_are_tolerated():
     snapshot = a_store(30, sku=a_sku(shelf_life_days=10))
+    assert [row.units for row in found_in(snapshot, replace(RULES, expiring_units_min=10))] == [10]
     assert found_in(snapshot, replace(RULES, expiring_units_min=11)) == ()
-    assert found_in(a_store(20, sku=a_sku(shelf_life_days=10)), replace(RULES, expiring_units_min=0)) == ()
+    for on_hand, left in ((20, []), (21, [1])):
+        found = found_in(a_store(on_hand, sku=a_sku(shelf_life_days=10)), replace(RULES, expiring_units_min=0))
+        assert [row.units for row in found] == left
 
 
 def test_a_site_sku_can_be_surplus_and_expiring():
@@ -141,6 +145,17 @@ def test_stock_at_a_store_that_nobody_asks_for_is_stranded_and_not_surplus():
 )
 def test_a_trickle_of_demand_is_as_good_as_none(daily_units, kind):
     assert [row.kind for row in found_in(a_store(9, daily_units=daily_units))] == [kind]
+
+
+def test_where_policy_allows_no_demand_at_all_only_none_is_as_good_as_none():
+    rules = replace(RULES, stranded_demand_e6_max=0)
+    assert [row.kind for row in found_in(a_store(9, daily_units=0.0), rules)] == [ImbalanceKind.STRANDED]
+    assert [row.kind for row in found_in(a_store(9, daily_units=0.001), rules)] == [ImbalanceKind.SURPLUS]
+
+
+def test_stock_that_is_asked_for_today_is_not_stranded():
+    only_today = a_forecast("S1", mean_e6=(1_000_000, 0), variance_e6=(1_000_000, 0))
+    assert [row.kind for row in found_in(a_store(9, forecasts=(only_today,)))] == [ImbalanceKind.SURPLUS]
 
 
 def test_an_empty_shelf_strands_nothing():

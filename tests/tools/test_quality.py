@@ -167,6 +167,8 @@ def test_stock_that_must_have_sold_out_is_expected_to_be_none_and_not_less():
 def test_regular_supply_in_between_explains_an_increase_but_no_loss():
     supplied = {"replenishments": (a_replenishment("S1", days=-1),)}
     assert passes(counts(a_count(500)), a_context(**supplied))
+    for days in (-2, 0):
+        assert passes(counts(a_count(500)), a_context(replenishments=(a_replenishment("S1", days=days),)))
     full = {"positions": (a_position("S1", on_hand_units=100, as_of=NOW - timedelta(days=2)),)}
     assert the_finding(counts(a_count(0)), a_context(**supplied, **full)).check is QualityCheck.SUDDEN_JUMP
 
@@ -195,6 +197,8 @@ def test_more_than_the_site_can_hold_is_impossible():
     assert found.reason == "S1/P1: 20 units with 51 litres in all, but the whole site holds 50"
     assert dict(found.numbers) == {"units": 20, "volume_litres": 51, "volume_litres_max": 50}
     assert passes(counts(a_count(19)), a_context(**facts))
+    full = facts | {"skus": (a_sku("P1", unit_volume_microlitres=2_500_000),)}
+    assert passes(counts(a_count(20)), a_context(**full))
 
 
 def test_stock_for_years_is_impossible_when_it_is_much():
@@ -240,6 +244,9 @@ def test_what_earlier_counts_covered_and_this_one_does_not_is_missing():
         (QualityCheck.MISSING, SiteSku("S2", "P0"), ()),
         (QualityCheck.MISSING, SiteSku("S2", "P1"), ()),
     ]
+    assert judgement.findings[0].reason == (
+        "S2/P0: earlier counts of this source covered it (0 units last), this one does not"
+    )
     assert judgement.findings[1].reason == (
         "S2/P1: earlier counts of this source covered it (10 units last), this one does not"
     )
@@ -379,6 +386,7 @@ def test_a_forecast_that_falls_to_a_small_part_is_quarantined():
 
 def test_a_small_difference_between_forecasts_is_no_jump():
     assert passes(forecasts(0), a_context())
+    assert passes(forecasts(2.2), a_context(forecasts=(a_forecast("S1", daily_units=0.4),)))
     assert passes(forecasts(2), a_context(forecasts=(a_forecast("S1", daily_units=0.0),)))
     assert the_finding(forecasts(2.1), a_context(forecasts=(a_forecast("S1", daily_units=0.0),)))
 
@@ -391,6 +399,7 @@ def test_a_forecast_that_has_ended_is_stale():
     found = the_finding(forecasts(2, 2, first=-3), a_context())
     assert (found.check, found.verdict, found.readings) == (QualityCheck.STALE, WARNED, (0, 1))
     assert found.reason == "S1/P1: the forecast ends on 2026-02-28, 2 days ago"
+    assert the_finding(forecasts(2, first=-1), a_context()).reason.endswith("2026-03-01, 1 day ago")
     assert passes(forecasts(2, 2, first=-1), a_context())
 
 

@@ -130,6 +130,16 @@ def test_skus_are_classed_by_their_share_of_the_demand_value():
     assert classes == {"P2": "A", "P4": "A", "P1": "B", "P3": "C", "P5": "C"}
 
 
+def test_a_sku_before_which_the_whole_share_is_reached_is_in_the_next_class():
+    assert classes_of({"P1": 80 * 14, "P2": 15 * 14, "P3": 5 * 14}) == {"P1": "A", "P2": "B", "P3": "C"}
+
+
+def test_value_is_counted_from_today_on():
+    one_day = a_forecast("S1", "P2", mean_e6=(900_000_000, 0), variance_e6=(0,))
+    snapshot = a_snapshot(skus=(a_sku("P1"), a_sku("P2")), forecasts=(a_forecast("S1", "P1"), one_day), positions=())
+    assert list(abc_classes(snapshot, DemandView(snapshot, 14))) == ["P2", "P1"]
+
+
 def test_the_cut_offs_can_be_chosen():
     classes = classes_of({"P1": 11, "P2": 60, "P3": 4, "P4": 25}, a_share_bp=5_000, b_share_bp=7_000)
     assert classes == {"P2": "A", "P4": "B", "P1": "C", "P3": "C"}

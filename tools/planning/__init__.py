@@ -7,7 +7,7 @@ formulation for HiGHS. Beside it, sharing nothing with them, `evaluate` and
 
 from tools.planning.evaluate import Evaluation, evaluate
 from tools.planning.limits import Limits
-from tools.planning.plan import UnsoundSolutionError, make_plan, moves_of
+from tools.planning.plan import UnsoundSolutionError, fill_rate, make_plan, moves_of
 from tools.planning.solution import Move, Solution
 from tools.planning.solve import solve
 
@@ -18,6 +18,7 @@ __all__ = [
     "Solution",
     "UnsoundSolutionError",
     "evaluate",
+    "fill_rate",
     "make_plan",
     "moves_of",
     "solve",

@@ -119,6 +119,9 @@ def _of_site_skus(snapshot: Snapshot, limits: Limits, request: PlanRequest, move
         units = move.packs * snapshot.sku_by_id[move.sku_id].pack_size
         sent[SiteSku(move.lane.origin, move.sku_id)] += units
         received[SiteSku(move.lane.destination, move.sku_id)] += units
+    for (lane, sku_id), times in sorted(Counter((move.lane, move.sku_id) for move in moves).items()):
+        if times > 1:
+            yield Breach("line_twice", f"{sku_id} {lane.label}", 1, times)
     for key, units in sorted(sent.items()):
         position = snapshot.position_by_key.get(key)
         free = position.on_hand_units - position.reserved_units if position else 0

@@ -48,11 +48,19 @@ class Evaluation:
     fixed_costs: dict[LaneKey, float]
     breaches: tuple[Breach, ...]
 
+    @property
+    def priced(self) -> bool:
+        """Whether every move could be valued: none is on a lane, or of a SKU, that is not known or never departs."""
+        return not any(breach.code in _WORTHLESS for breach in self.breaches)
+
+
+_WORTHLESS = frozenset(("unknown_lane", "unknown_sku", "never_departs"))
+
 
 def evaluate(snapshot: Snapshot, limits: Limits, request: PlanRequest, moves: Sequence[Move]) -> Evaluation:
     """Value the moves and re-check every constraint. Moves on unknown lanes or SKUs are breaches and worth nothing."""
     breaches = find_breaches(snapshot, limits, request, moves)
-    if any(breach.code in ("unknown_lane", "unknown_sku", "never_departs") for breach in breaches):
+    if any(breach.code in _WORTHLESS for breach in breaches):
         return Evaluation(0.0, 0.0, 0.0, tuple(MoveValue(0.0, 0.0, 0.0) for _ in moves), {}, breaches)
     books = _Books(snapshot, limits, request)
     values = tuple(books.enter(move) for move in moves)

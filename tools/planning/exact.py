@@ -22,12 +22,13 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import date
 from importlib.metadata import version
 
 import highspy
 import pulp
 
-from tools.inventory import LaneKey, SiteSku, Snapshot
+from tools.inventory import MICROLITRES_PER_LITRE, LaneKey, SiteSku, Snapshot
 from tools.money import e4_per_minor
 from tools.planning.instance import Arc, Instance, fixed_cost
 from tools.planning.limits import Limits
@@ -45,7 +46,10 @@ WHOLE = 1e-5
 """How far from a whole number a count of packs may be and still be that number."""
 PROVEN = 1e-9
 """A relative gap up to this is a proof of optimality; anything above is said as a gap."""
+COEFFICIENT_MAX = 1e6
+"""Limits are scaled down to this, so that even one unit too many is far more than the solver's tolerance of 1e-6."""
 
+WholeTerms = list[tuple[pulp.LpVariable, int]]
 VERSIONS = (f"pulp {version('pulp')}", f"highspy {version('highspy')}")
 
 
@@ -84,9 +88,11 @@ class _CountLimitedHighs(pulp.HiGHS):  # type: ignore[misc]  # PuLP carries no t
         if lp.solverModel.getModelStatus() != highspy.HighsModelStatus.kSolutionLimit:
             words: tuple[int, int] = super().findSolutionValues(lp)
             return words
-        values = lp.solverModel.getSolution().col_value
+        found = lp.solverModel.getSolution()
+        if not found.value_valid:
+            return pulp.LpStatusNotSolved, pulp.LpSolutionNoSolutionFound
         for variable in lp.variables():
-            variable.varValue = values[variable.index]
+            variable.varValue = found.col_value[variable.index]
         return pulp.LpStatusOptimal, pulp.LpSolutionIntegerFeasible
 
 
@@ -106,6 +112,7 @@ class _Formulation:
         self._packs: list[tuple[Arc, pulp.LpVariable]] = []
         self._lines: list[pulp.LpVariable] = []
         self._departures: dict[LaneKey, pulp.LpVariable] = {}
+        self._limited: list[tuple[WholeTerms, int]] = []
         self._add_arcs()
         self._add_nodes()
         self._add_lanes()
@@ -170,70 +177,95 @@ class _Formulation:
             self._cost.append((z, fixed_cost(lane, self._snapshot.currency) + self._limits.lane_hurdle_minor))
             for _, _, w in loaded:
                 self._at_most([(w, 1), (z, -1)], 0)
-            capacity = lane.capacity_microlitres_per_departure
-            if capacity is not None:
-                litres = [(x, arc.sku.pack_size * arc.sku.unit_volume_microlitres / 1e6) for arc, x, _ in loaded]
-                self._at_most([*litres, (z, -capacity / 1e6)], 0)
+            if lane.capacity_microlitres_per_departure is not None:
+                volume = [(x, _pack_volume(arc)) for arc, x, _ in loaded]
+                self._limit(volume, lane.capacity_microlitres_per_departure, z)
 
     def _add_handling_limits(self) -> None:
         """Units in and out of a site on one day, less what other supply already takes up on that day."""
-        arriving: dict[tuple[str, object], list[tuple[pulp.LpVariable, float]]] = defaultdict(list)
-        leaving: dict[tuple[str, object], list[tuple[pulp.LpVariable, float]]] = defaultdict(list)
+        arriving: dict[tuple[str, date], WholeTerms] = defaultdict(list)
+        leaving: dict[tuple[str, date], WholeTerms] = defaultdict(list)
         for arc, x in self._packs:
-            term = (x, float(arc.sku.pack_size))
+            term = (x, arc.sku.pack_size)
             arriving[arc.lane.destination, arc.departure.arrive_on].append(term)
             leaving[arc.lane.origin, arc.departure.depart_on].append(term)
-        taken: dict[tuple[str, object], int] = defaultdict(int)
+        taken: dict[tuple[str, date], int] = defaultdict(int)
         for row in self._snapshot.supply:
             taken[row.site_id, row.expected_on] += row.units
         for (site_id, day), terms in arriving.items():
             limit = self._snapshot.site_by_id[site_id].inbound_units_per_day
             if limit is not None:
-                self._at_most(terms, max(limit - taken[site_id, day], 0))
+                self._limit(terms, max(limit - taken[site_id, day], 0))
         for (site_id, _), terms in leaving.items():
             limit = self._snapshot.site_by_id[site_id].outbound_units_per_day
             if limit is not None:
-                self._at_most(terms, limit)
+                self._limit(terms, limit)
 
     def _add_storage(self) -> None:
         """What arrives must fit beside what is there and what is on its way; room that donors free is not counted."""
-        arriving: dict[str, list[tuple[pulp.LpVariable, float]]] = defaultdict(list)
+        arriving: dict[str, WholeTerms] = defaultdict(list)
         for arc, x in self._packs:
-            arriving[arc.lane.destination].append((x, arc.sku.pack_size * arc.sku.unit_volume_microlitres / 1e6))
-        limited = {
-            site.site_id: site.storage_capacity_microlitres / 1e6
+            arriving[arc.lane.destination].append((x, _pack_volume(arc)))
+        room = {
+            site.site_id: site.storage_capacity_microlitres
             for site in self._snapshot.sites
             if site.storage_capacity_microlitres is not None and site.site_id in arriving
         }
         held = [(position.site_id, position.sku_id, position.on_hand_units) for position in self._snapshot.positions]
         coming = [(row.site_id, row.sku_id, row.units) for row in self._snapshot.supply]
         for site_id, sku_id, units in (*held, *coming):
-            if site_id in limited:
-                limited[site_id] -= units * self._snapshot.sku_by_id[sku_id].unit_volume_microlitres / 1e6
-        for site_id in sorted(limited):
-            self._at_most(arriving[site_id], max(limited[site_id], 0.0))
+            if site_id in room:
+                room[site_id] -= units * self._snapshot.sku_by_id[sku_id].unit_volume_microlitres
+        for site_id in sorted(room):
+            self._limit(arriving[site_id], max(room[site_id], 0))
 
     def _add_totals(self) -> None:
         limits, overlays = self._limits, self._request.overlays
         per_minor = e4_per_minor(self._snapshot.currency)
-        units = [(x, float(arc.sku.pack_size)) for arc, x in self._packs]
         for most in (limits.units_max, overlays.max_units):
             if most is not None:
-                self._at_most(units, most)
+                self._limit([(x, arc.sku.pack_size) for arc, x in self._packs], most)
         for most in (limits.lines_max, overlays.max_lines):
             if most is not None:
-                self._at_most([(w, 1) for w in self._lines], most)
+                self._limit([(w, 1) for w in self._lines], most)
         if limits.goods_value_max_minor is not None:
-            value = [(x, arc.sku.pack_size * arc.sku.unit_cost_e4 / per_minor) for arc, x in self._packs]
-            self._at_most(value, limits.goods_value_max_minor)
+            value = [(x, arc.sku.pack_size * arc.sku.unit_cost_e4) for arc, x in self._packs]
+            self._limit(value, limits.goods_value_max_minor * per_minor)
         if overlays.transport_budget_minor is not None:
-            freight = [(x, arc.move_cost) for arc, x in self._packs]
-            lines = [(w, float(limits.line_charge_minor)) for w in self._lines]
+            # In millionths of a ten-thousandth: a rate for a litre on a volume in microlitres stays exact.
+            freight = [
+                (
+                    x,
+                    arc.sku.pack_size * arc.lane.cost_per_unit_e4 * MICROLITRES_PER_LITRE
+                    + _pack_volume(arc) * arc.lane.cost_per_litre_e4,
+                )
+                for arc, x in self._packs
+            ]
+            line = limits.line_charge_minor * per_minor * MICROLITRES_PER_LITRE
             lanes = [
-                (z, fixed_cost(self._snapshot.lane_by_key[key], self._snapshot.currency))
+                (z, self._snapshot.lane_by_key[key].cost_fixed_e4 * MICROLITRES_PER_LITRE)
                 for key, z in self._departures.items()
             ]
-            self._at_most([*freight, *lines, *lanes], overlays.transport_budget_minor)
+            budget = overlays.transport_budget_minor * per_minor * MICROLITRES_PER_LITRE
+            self._limit([*freight, *((w, line) for w in self._lines), *lanes], budget)
+
+    def _limit(self, terms: WholeTerms, most: int, used: pulp.LpVariable | None = None) -> None:
+        """A limit on whole packs, lines and departures, in its exact integers; with `used`, none without that departure.
+
+        Dividing by what all coefficients have in common and rounding the limit down
+        changes no whole solution and cuts off fractional ones.
+        """
+        common = math.gcd(*(weight for _, weight in terms))
+        if common == 0:
+            return
+        reduced, most = [(variable, weight // common) for variable, weight in terms], most // common
+        self._limited.append((reduced, most))
+        scale = max(1.0, max(weight for _, weight in reduced) / COEFFICIENT_MAX)
+        scaled = [(variable, weight / scale) for variable, weight in reduced]
+        if used is None:
+            self._at_most(scaled, most / scale)
+        else:
+            self._at_most([*scaled, (used, -most / scale)], 0)
 
     def _at_most(self, terms: Iterable[tuple[pulp.LpVariable, float]], most: float) -> None:
         self._problem += pulp.LpAffineExpression(list(terms)) <= most
@@ -251,12 +283,15 @@ class _Formulation:
         if not status.has_plan:
             return Solution(status, path="exact", versions=VERSIONS, note=f"HiGHS ended with {outcome}"), frozenset()
         packs = [(arc, x.varValue) for arc, x in self._packs if x.varValue > WHOLE]
-        fractional = frozenset(arc.sku.sku_id for arc, value in packs if abs(value - round(value)) > WHOLE)
+        fractional = self._not_whole()
         if fractional:
             return Solution(status), fractional
         found = {(arc.lane.key, arc.sku.sku_id): round(value) for arc, value in packs}
         polished = Pruner(self._instance, self._limits, self._snapshot.currency).without_losers(found)
         moves = tuple(sorted(Move(lane, sku_id, count) for (lane, sku_id), count in polished.packs.items()))
+        if not moves and status is SolveStatus.FEASIBLE:
+            note = "HiGHS stopped before it had found anything that pays, or a proof that nothing does"
+            return Solution(SolveStatus.STOPPED, path="exact", versions=VERSIONS, note=note), fractional
         solution = Solution(
             status if moves else SolveStatus.NOTHING_TO_MOVE,
             moves,
@@ -267,6 +302,20 @@ class _Formulation:
             "" if moves else "every possible line costs more than it earns once departures and lines are paid",
         )
         return solution, fractional
+
+    def _not_whole(self) -> frozenset[str]:
+        """The SKUs still to be made integer: packs that are not whole, or break a limit once they are rounded."""
+        sku_of = {x.name: arc.sku.sku_id for arc, x in self._packs}
+        found = {sku_of[x.name] for _, x in self._packs if abs(x.varValue - round(x.varValue)) > WHOLE}
+        for terms, most in self._limited:
+            if sum(weight * round(variable.varValue) for variable, weight in terms) > most:
+                found |= {sku_of[variable.name] for variable, _ in terms if variable.name in sku_of}
+        return frozenset(found) - self._whole
+
+
+def _pack_volume(arc: Arc) -> int:
+    """Microlitres of one pack."""
+    return arc.sku.pack_size * arc.sku.unit_volume_microlitres
 
 
 def _status(outcome: str, sol_status: int, gap: float) -> SolveStatus:

@@ -267,11 +267,14 @@ def _curves(
 def _while_useful(
     curve: Callable[[int], tuple[float, ...]], most: int, threshold: float, spare: int
 ) -> tuple[float, ...]:
-    """The falling curve's values above `threshold`, and `spare` more, looking at twice as many packs each time."""
+    """The falling curve's values above `threshold`, and `spare` more, looking at twice as many packs each time.
+
+    Only a value at or below the threshold shows that the useful ones have ended.
+    """
     packs = min(16, most)
     while True:
         values = curve(packs)
         useful = sum(value > threshold + TOLERANCE for value in values)
-        if useful + spare <= packs or packs >= most:
-            return tuple(values[: min(useful + spare, most)])
+        if useful + max(spare, 1) <= packs or packs >= most:
+            return tuple(values[: useful + spare])
         packs = min(packs * 2, most)

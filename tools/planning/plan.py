@@ -82,7 +82,7 @@ def _assemble(
         move_cost_minor=move_cost,
         fixed_cost_minor=fixed_cost,
         goods_value_minor=sum(line.goods_value_minor for line in lines),
-        fill_rate=_fill_rate(facts, limits, solution.moves),
+        fill_rate=fill_rate(facts, limits, solution.moves),
         solver=SolverRecord(
             path="exact",
             status=solution.status,
@@ -130,7 +130,7 @@ def _load(facts: Snapshot, lines: tuple[TransferLine, ...], key: LaneKey, fixed_
     )
 
 
-def _fill_rate(facts: Snapshot, limits: Limits, moves: tuple[Move, ...]) -> FillRate:
+def fill_rate(facts: Snapshot, limits: Limits, moves: tuple[Move, ...]) -> FillRate:
     """Expected share of demand served until the regular supply, over every site-SKU of the network with demand."""
     change: dict[SiteSku, int] = {}
     for move in moves:

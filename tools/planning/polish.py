@@ -42,7 +42,7 @@ class Pruner:
         """The solver's objective for the lines, hurdles included: change against moving nothing."""
         received: dict[SiteSku, int] = {}
         sent: dict[SiteSku, int] = {}
-        total = sum(self._departure[lane] for lane in {lane for lane, _ in packs})
+        total = sum(self._departure[lane] for lane in sorted({lane for lane, _ in packs}))
         for key, count in packs.items():
             arc = self._arcs[key]
             received[arc.destination] = received.get(arc.destination, 0) + count

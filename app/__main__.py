@@ -1,0 +1,5 @@
+"""`python -m app` is `evenkeel`."""
+
+from app.cli import main
+
+main()

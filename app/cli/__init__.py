@@ -1,0 +1,32 @@
+"""The command line: the same acts as over HTTP, for people at a shell and for scripts (`--json`)."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from app.cli import approvals, data, execution, governance, planning, serving
+from app.cli.output import print_error
+from app.errors import EvenkeelError
+
+app = typer.Typer(
+    name="evenkeel",
+    help="Keeps stock balanced across sites. Nothing moves without a person's recorded decision.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for part in (serving, data, planning, approvals, execution, governance):
+    part.register(app)
+
+
+def main() -> None:
+    """Run a command. A refusal is printed with its reason and remedy, and ends with status 1."""
+    try:
+        app()
+    except EvenkeelError as refused:
+        print_error(refused, as_json="--json" in sys.argv)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(0)

@@ -1,0 +1,224 @@
+"""The runner: the one process that carries out durable work, on DBOS.
+
+DBOS recovers the work of a fixed executor id when that executor starts again, and
+runs work twice where two live processes share the id. So the id is fixed and an
+advisory lock makes sure that only one process has it; every other process of the
+service only enqueues.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+from dbos import DBOS, DBOSPortableJSONSerializer
+from sqlalchemy import Connection, text
+from structlog import get_logger
+
+from app.db.database import Database
+from app.durable.enqueue import APPLICATION_VERSION, CARRY_ORDER, RESUME_THREAD, RUN_THREAD, WORK_QUEUE
+
+EXECUTOR_ID = "evenkeel-runner"
+TICK = "tick"
+EVERY_MINUTE = "0 * * * * *"
+WAIT_SECONDS_MAX = 300.0
+_LOCK_KEY = 0x4576656E6B65656C  # "Evenkeel"
+_log = get_logger(__name__)
+
+
+class Work(Protocol):
+    """What the workflows do. Every method may be called twice for the same thing."""
+
+    def run_thread(self, run_id: UUID) -> None:
+        """Drive a run to its end or pause."""
+
+    def resume_thread(self, approval_id: UUID) -> None:
+        """Wake the graph that waits for a request."""
+
+    def release(self, approval_id: UUID) -> int:
+        """Set going what an approval released, if the graph has not done so."""
+
+    def post(self, transfer_id: UUID) -> str:
+        """Ask the ERP for the transfer, once: `posted`, `refused`, `uncertain` or `stopped`."""
+
+    def give_up(self, transfer_id: UUID, why: str) -> None:
+        """Hand the order over to people."""
+
+    def look(self, transfer_id: UUID) -> str:
+        """Ask the ERP whether the goods have left: `shipped`, `cancelled`, `waiting` or `stopped`."""
+
+    def tick(self) -> None:
+        """What is done every minute: expiry, and orders that nobody carries."""
+
+    @property
+    def attempts_max(self) -> int:
+        """How often the ERP is asked before people are."""
+
+    @property
+    def retry_seconds(self) -> float:
+        """The first wait between two attempts; it doubles."""
+
+
+def migrate(database: Database) -> None:
+    """Make DBOS' own tables, so that work can be enqueued before any runner has started."""
+    DBOS.migrate(system_database_url=database.url)
+
+
+class Runner:
+    """Carries out the queue in this process while it holds the runner's lock."""
+
+    def __init__(self, database: Database, work: Work, workers: int) -> None:
+        self._database = database
+        self._work = work
+        self._workers = workers
+        self._lock: Connection | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether this process is the runner."""
+        return self._lock is not None
+
+    def start(self) -> bool:
+        """Become the runner; False when another process is. Unfinished work is taken up again."""
+        connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        if not connection.execute(text("select pg_try_advisory_lock(:key)"), {"key": _LOCK_KEY}).scalar_one():
+            connection.close()
+            return False
+        self._lock = connection
+        DBOS(
+            config={
+                "name": "evenkeel",
+                "system_database_url": self._database.url,
+                "serializer": DBOSPortableJSONSerializer(),
+                "application_version": APPLICATION_VERSION,
+                "executor_id": EXECUTOR_ID,
+                "log_level": "WARNING",
+                "notification_listener_polling_interval_sec": 0.1,
+            }
+        )
+        tick = _register(self._work)
+        DBOS.launch()
+        DBOS.register_queue(WORK_QUEUE, worker_concurrency=self._workers, polling_interval_sec=0.1)
+        DBOS.apply_schedules([{"schedule_name": TICK, "workflow_fn": tick, "schedule": EVERY_MINUTE, "context": None}])
+        _log.info("runner_started")
+        return True
+
+    def stop(self, wait_seconds: int = 10) -> None:
+        """Finish what runs, then stop being the runner."""
+        if self._lock is None:
+            return
+        DBOS.destroy(workflow_completion_timeout_sec=wait_seconds, destroy_registry=True)
+        self._lock.close()
+        self._lock = None
+
+
+def pending_of_other_versions(database: Database) -> list[str]:
+    """Work that this version will never carry out. An operator has to know of it."""
+    query = text("""
+        select workflow_uuid from dbos.workflow_status
+        where status in ('PENDING', 'ENQUEUED') and application_version <> :version order by created_at limit 100
+    """)
+    with database.engine.connect() as connection:
+        return [row.workflow_uuid for row in connection.execute(query, {"version": APPLICATION_VERSION})]
+
+
+def _register(work: Work) -> Callable[[datetime, Any], None]:
+    """Declare the workflows. Steps are at-least-once; that is why every method of `Work` may be called twice."""
+    _register_runs(work)
+    _register_orders(work)
+    return _register_tick(work)
+
+
+def _register_runs(work: Work) -> None:
+    @DBOS.step(name="run_thread_step")
+    def run_step(run_id: str) -> None:
+        work.run_thread(UUID(run_id))
+
+    @DBOS.workflow(name=RUN_THREAD)
+    def run_thread(run_id: str) -> None:
+        run_step(run_id)
+
+    @DBOS.step(name="resume_thread_step", retries_allowed=True, max_attempts=5, interval_seconds=1.0)
+    def resume_step(approval_id: str) -> None:
+        work.resume_thread(UUID(approval_id))
+
+    @DBOS.step(name="release_step", retries_allowed=True, max_attempts=10, interval_seconds=1.0)
+    def release_step(approval_id: str) -> int:
+        return work.release(UUID(approval_id))
+
+    @DBOS.workflow(name=RESUME_THREAD)
+    def resume_thread(approval_id: str) -> int:
+        try:
+            resume_step(approval_id)
+        except Exception:  # noqa: BLE001  what was approved is carried out even when its conversation is broken
+            _log.exception("thread_not_resumed", approval_id=approval_id)
+        return release_step(approval_id)
+
+    del run_thread, resume_thread
+
+
+def _register_orders(work: Work) -> None:
+    @DBOS.step(name="post_step")
+    def post_step(transfer_id: str) -> str:
+        return work.post(UUID(transfer_id))
+
+    @DBOS.step(name="look_step")
+    def look_step(transfer_id: str) -> str:
+        return work.look(UUID(transfer_id))
+
+    @DBOS.step(name="give_up_step")
+    def give_up_step(transfer_id: str, why: str) -> None:
+        work.give_up(UUID(transfer_id), why)
+
+    @DBOS.workflow(name=CARRY_ORDER)
+    def carry_order(transfer_id: str) -> str:
+        outcome = _until_certain(post_step, transfer_id, work, give_up_step)
+        return _until_certain(look_step, transfer_id, work, give_up_step) if outcome == "posted" else outcome
+
+    del carry_order
+
+
+def _register_tick(work: Work) -> Callable[[datetime, Any], None]:
+    @DBOS.step(name="tick_step")
+    def tick_step() -> None:
+        work.tick()
+        _forget_old_ticks()
+
+    @DBOS.workflow(name=TICK)
+    def tick(_scheduled_at: datetime, _context: Any) -> None:
+        tick_step()
+
+    return tick
+
+
+def _until_certain(ask: Callable[[str], str], transfer_id: str, work: Work, give_up: Callable[[str, str], None]) -> str:
+    """Ask until the answer is certain. Doubt is bounded, then people are asked; waiting for a warehouse is not."""
+    doubts, wait = 0, work.retry_seconds
+    while doubts < work.attempts_max:
+        outcome = ask(transfer_id)
+        if outcome not in ("uncertain", "waiting"):
+            return outcome
+        doubts += outcome == "uncertain"
+        DBOS.sleep(wait)
+        wait = min(wait * 2, WAIT_SECONDS_MAX)
+    give_up(transfer_id, f"the ERP gave no certain answer in {work.attempts_max} attempts")
+    return "needs_attention"
+
+
+def _forget_old_ticks() -> None:
+    """A tick leaves a row behind; after a day nobody asks for it any more."""
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    old = DBOS.list_workflows(name=TICK, end_time=yesterday, limit=5_000)
+    DBOS.delete_workflows([workflow.workflow_id for workflow in old])
+
+
+def runner_alive(database: Database) -> bool:
+    """Whether some process holds the runner's lock."""
+    query = text("""
+        select exists (select 1 from pg_locks where locktype = 'advisory' and granted and objsubid = 1
+                       and ((classid::bigint << 32) | objid::bigint) = :key)
+    """)
+    with database.engine.connect() as connection:
+        return bool(connection.execute(query, {"key": _LOCK_KEY}).scalar_one())

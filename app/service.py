@@ -1,0 +1,175 @@
+"""The service: everything it is made of, opened in order and closed in reverse."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from langgraph.checkpoint.postgres import PostgresSaver
+from langgraph.checkpoint.serde import _msgpack as strictness
+from psycopg.rows import dict_row
+from psycopg_pool import ConnectionPool
+from redis import Redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from app.approvals.requests import expire_overdue
+from app.db.database import Database
+from app.db.migrate import migrate_schema
+from app.durable.runner import Runner, migrate
+from app.embedded.postgres import EmbeddedPostgres
+from app.embedded.valkey import EmbeddedValkey
+from app.erp.built_in import BuiltInErp
+from app.errors import SetUpError
+from app.llm import Llm
+from app.orders.carrying import Carrier
+from app.orders.release import release_orders
+from app.settings import Settings
+from app.threads.driver import Driver
+from app.threads.stream import RunStream
+from graphs.rebalance import build_graph
+from tools.ports import ErpPort
+
+
+@dataclass(frozen=True)
+class Service:
+    """An open service. It implements `durable.runner.Work` for its own runner."""
+
+    settings: Settings
+    database: Database
+    redis: Redis
+    llm: Llm
+    driver: Driver
+    stream: RunStream
+    carrier: Carrier
+
+    @property
+    def attempts_max(self) -> int:
+        """How often the ERP is asked before people are."""
+        return self.settings.erp_attempts_max
+
+    @property
+    def retry_seconds(self) -> float:
+        """The first wait between two attempts."""
+        return self.settings.erp_retry_seconds
+
+    def run_thread(self, run_id: UUID) -> None:
+        """Drive a run to its end or pause."""
+        self.driver.run(run_id)
+
+    def resume_thread(self, approval_id: UUID) -> None:
+        """Wake the graph that waits for a request."""
+        self.driver.ring(approval_id)
+
+    def release(self, approval_id: UUID) -> int:
+        """Set going what an approval released, if the graph has not done so."""
+        with self.database.transaction() as session:
+            return len(release_orders(session, approval_id))
+
+    def post(self, transfer_id: UUID) -> str:
+        """Ask the ERP for the transfer."""
+        return self.carrier.post(transfer_id)
+
+    def look(self, transfer_id: UUID) -> str:
+        """Ask the ERP whether the goods have left."""
+        return self.carrier.look(transfer_id)
+
+    def give_up(self, transfer_id: UUID, why: str) -> None:
+        """Hand the order over to people."""
+        self.carrier.give_up(transfer_id, why)
+
+    def tick(self) -> None:
+        """Close requests whose time is over."""
+        with self.database.transaction() as session:
+            expire_overdue(session)
+
+
+@contextmanager
+def open_service(settings: Settings, erp: ErpPort | None = None) -> Iterator[Service]:
+    """Open the service on its databases, starting embedded ones where none are configured.
+
+    Raises SetUpError when something that is needed cannot be had.
+    """
+    _require_strict_checkpoints()
+    with ExitStack() as stack:
+        database = stack.enter_context(_database(settings))
+        redis = stack.enter_context(_redis(settings))
+        migrate_schema(database)
+        migrate(database)
+        saver = stack.enter_context(_checkpoints(database))
+        llm, stream = Llm(settings), RunStream(redis)
+        driver = Driver(database, build_graph(saver), llm, stream, settings)
+        carrier = Carrier(database, erp or BuiltInErp(database))
+        yield Service(settings, database, redis, llm, driver, stream, carrier)
+
+
+@contextmanager
+def running(service: Service) -> Iterator[Runner]:
+    """Carry out durable work in this process, unless another one does."""
+    runner = Runner(service.database, service, service.settings.workers)
+    runner.start()
+    try:
+        yield runner
+    finally:
+        runner.stop()
+
+
+def _require_strict_checkpoints() -> None:
+    if os.environ.get("LANGGRAPH_STRICT_MSGPACK") != "true" or not strictness.STRICT_MSGPACK_ENABLED:
+        raise SetUpError(
+            "lax_checkpoints", "LangGraph was imported without strict checkpoints: a stored row could run code",
+            "set LANGGRAPH_STRICT_MSGPACK=true in the environment before anything is imported",
+        )  # fmt: skip
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[Database]:
+    with ExitStack() as stack:
+        if settings.database_url is not None:
+            url = _with_psycopg(settings.database_url.get_secret_value())
+        else:
+            embedded = EmbeddedPostgres(settings.data_dir)
+            url = embedded.enter()
+            stack.callback(embedded.leave)
+        database = Database(url)
+        stack.callback(database.close)
+        yield database
+
+
+def _with_psycopg(url: str) -> str:
+    """The address with the driver that the service uses, however it was written."""
+    for prefix in ("postgresql://", "postgres://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg://" + url.removeprefix(prefix)
+    if not url.startswith("postgresql+psycopg://"):
+        raise SetUpError("database_url", "DATABASE_URL is not the address of a PostgreSQL", "use postgresql://…")
+    return url
+
+
+@contextmanager
+def _redis(settings: Settings) -> Iterator[Redis]:
+    with ExitStack() as stack:
+        if settings.redis_url is not None:
+            url = settings.redis_url.get_secret_value()
+        else:
+            embedded = EmbeddedValkey(settings.data_dir)
+            url = embedded.enter()
+            stack.callback(embedded.leave)
+        # Redis carries news, not truth: a short retry, then the service goes on without it.
+        client = Redis.from_url(url, socket_timeout=15, socket_connect_timeout=2, retry=Retry(ExponentialBackoff(), 1))
+        stack.callback(client.close)
+        yield client
+
+
+@contextmanager
+def _checkpoints(database: Database) -> Iterator[PostgresSaver]:
+    """LangGraph's own tables in our database. Autocommit and dict rows are what its saver asks for."""
+    plain = database.url.replace("postgresql+psycopg://", "postgresql://", 1)
+    options = {"autocommit": True, "row_factory": dict_row, "prepare_threshold": 0}
+    with ConnectionPool(plain, min_size=1, max_size=8, kwargs=options, open=True) as pool:
+        saver = PostgresSaver(pool)  # type: ignore[arg-type]  # the pool's row type is set by its options
+        saver.setup()
+        yield saver

@@ -1,0 +1,1 @@
+"""Threads and runs: conversations and scans, one active run each, resumable after any crash."""

@@ -1,0 +1,128 @@
+"""Starting runs: what a caller may ask of a thread, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from app.approvals.tables import ApprovalRequest, ApprovalStatus
+from app.auth.roles import Act, Principal
+from app.db.database import database_now
+from app.durable.enqueue import RUN_THREAD, enqueue
+from app.errors import ConflictError, InvalidError, NotFoundError
+from app.threads.tables import ACTIVE, Door, Run, RunKind, RunStatus, Thread
+from tools.transfers import PlanRequest
+
+MESSAGE_CHARACTERS_MAX = 4_000
+TITLE_CHARACTERS_MAX = 80
+
+
+def open_thread(session: Session, owner: Principal, door: Door, title: str) -> Thread:
+    """A new thread of the caller."""
+    owner.require(Act.SCAN if door is Door.SCAN else Act.PLAN)
+    thread = Thread(
+        thread_id=uuid4(),
+        owner=owner.user_id,
+        door=door,
+        title=title.strip()[:TITLE_CHARACTERS_MAX] or "Untitled",
+        created_at=database_now(session),
+    )
+    session.add(thread)
+    session.flush()
+    return thread
+
+
+def own_thread(session: Session, principal: Principal, thread_id: UUID) -> Thread:
+    """A thread of the caller. Raises NotFoundError for everybody else's."""
+    thread = session.get(Thread, thread_id)
+    if thread is None or thread.owner != principal.user_id:
+        raise NotFoundError("unknown_thread", f"there is no thread {thread_id} of yours", "check the id")
+    return thread
+
+
+def threads_of(session: Session, principal: Principal, limit: int = 50) -> Sequence[Thread]:
+    """The caller's threads, the newest first."""
+    query = select(Thread).where(Thread.owner == principal.user_id).order_by(col(Thread.created_at).desc())
+    return session.exec(query.limit(limit)).all()
+
+
+def say(session: Session, principal: Principal, thread_id: UUID, text: str) -> Run:
+    """Bring a message into a thread. Raises ConflictError while a run is active or a plan waits for its decision."""
+    principal.require(Act.PLAN)
+    thread = own_thread(session, principal, thread_id)
+    words = text.strip()
+    if not words or len(words) > MESSAGE_CHARACTERS_MAX:
+        raise InvalidError(
+            "message", f"a message has 1 to {MESSAGE_CHARACTERS_MAX:,} characters, this one {len(words):,}",
+            "say it shorter", field="text",
+        )  # fmt: skip
+    waiting = session.exec(
+        select(ApprovalRequest).where(
+            ApprovalRequest.thread_id == str(thread_id), ApprovalRequest.status == ApprovalStatus.PENDING
+        )
+    ).first()
+    if waiting is not None:
+        raise ConflictError(
+            "decision_pending", f"plan {waiting.plan_digest[:12]} of this thread waits for a decision",
+            "ask in another thread, or withdraw the plan first", approval_id=str(waiting.approval_id),
+        )  # fmt: skip
+    return _start(session, thread, RunKind.MESSAGE, principal.user_id, {"text": words})
+
+
+def start_scan(
+    session: Session, principal: Principal, request: PlanRequest, run_id: UUID | None = None
+) -> tuple[Run, bool]:
+    """Scan the network: a plan request without any llm, put into the queue if it pays.
+
+    With a `run_id` of the caller's a repeat starts nothing. Returns the run, and
+    whether it is new.
+    """
+    principal.require(Act.SCAN)
+    known = session.get(Run, run_id) if run_id is not None else None
+    if known is not None:
+        return known, False
+    if principal.sites is not None:
+        scope = request.scope.model_copy(update={"within_sites": tuple(sorted(principal.sites))})
+        request = request.model_copy(update={"scope": scope})
+    thread = open_thread(session, principal, Door.SCAN, "Scan")
+    run = _start(session, thread, RunKind.SCAN, principal.user_id, {"request": request.model_dump(mode="json")}, run_id)
+    return run, True
+
+
+def _start(
+    session: Session, thread: Thread, kind: RunKind, by: str, given: dict[str, Any], run_id: UUID | None = None
+) -> Run:
+    run = Run(
+        run_id=run_id or uuid4(), thread_id=thread.thread_id, kind=kind, status=RunStatus.QUEUED,
+        started_by=by, input=given, created_at=database_now(session),
+    )  # fmt: skip
+    try:
+        with session.begin_nested():
+            session.add(run)
+    except IntegrityError as taken:
+        raise ConflictError(
+            "run_active", f"thread {thread.thread_id} has an active run", "wait until it has answered"
+        ) from taken
+    enqueue(session, RUN_THREAD, f"run:{run.run_id}", str(run.run_id))
+    return run
+
+
+def get_run(session: Session, principal: Principal, run_id: UUID) -> Run:
+    """A run on a thread of the caller. Raises NotFoundError."""
+    run = session.get(Run, run_id)
+    if run is None:
+        raise NotFoundError("unknown_run", f"there is no run {run_id} of yours", "check the id")
+    own_thread(session, principal, run.thread_id)
+    return run
+
+
+def finish(session: Session, run_id: UUID, status: RunStatus, error: str | None = None) -> None:
+    """Note how a run ended."""
+    run = session.get(Run, run_id, with_for_update=True)
+    if run is not None and (run.status in ACTIVE or run.status is RunStatus.WAITING):
+        run.status, run.finished_at, run.error = status, database_now(session), error
+        session.add(run)

@@ -1,0 +1,77 @@
+"""What a run does, step by step, for whoever watches: a Redis stream per run. Never the truth, only the news."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from redis import Redis
+from redis.exceptions import RedisError
+from structlog import get_logger
+
+EVENTS_MAX = 2_000
+KEEP_SECONDS = 3_600
+WAIT_MILLISECONDS = 5_000
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEvent:
+    """One step of a run. The id is the stream's own and tells a reader where to go on; empty for a heartbeat."""
+
+    event_id: str
+    kind: str
+    data: str
+
+
+class RunStream:
+    """The news of the runs of one service."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def publish(self, run_id: UUID, kind: str, **data: object) -> None:
+        """Add an event. Without Redis nobody can watch, and the run goes on."""
+        key = _key(run_id)
+        try:
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.xadd(key, {"kind": kind, "data": json.dumps(data)}, maxlen=EVENTS_MAX, approximate=True)
+            pipe.expire(key, KEEP_SECONDS)
+            pipe.execute()
+        except RedisError as down:
+            _log.warning("run_stream_down", run_id=str(run_id), kind=kind, reason=str(down))
+
+    def follow(self, run_id: UUID, after: str = "0") -> Iterator[StreamEvent]:
+        """Events after the id `after`, as they come, up to and including `done`. Heartbeats while nothing comes."""
+        last = after
+        while True:
+            answer = self._redis.xread({_key(run_id): last}, count=100, block=WAIT_MILLISECONDS)
+            entries = _entries(answer)
+            if not entries:
+                yield StreamEvent("", "heartbeat", "")
+            for entry_id, fields in entries:
+                last = entry_id
+                yield StreamEvent(entry_id, fields["kind"], fields["data"])
+                if fields["kind"] == "done":
+                    return
+
+
+def _key(run_id: UUID) -> str:
+    return f"run:{run_id}:events"
+
+
+def _entries(answer: object) -> list[tuple[str, dict[str, str]]]:
+    """Entries of one stream. redis-py answers with a mapping or a list, by protocol version."""
+    if not answer:
+        return []
+    streams = list(answer.values()) if isinstance(answer, dict) else [pair[1] for pair in answer]  # type: ignore[attr-defined]
+    rows = streams[0]
+    if rows and isinstance(rows[0], list) and rows[0] and isinstance(rows[0][0], (list, tuple)):
+        rows = rows[0]
+    return [(_str(entry_id), {_str(k): _str(v) for k, v in fields.items()}) for entry_id, fields in rows]
+
+
+def _str(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,344 @@
+"""What callers see: one shape for each thing, the same over HTTP and on the command line.
+
+Money is in minor units of the stated currency. What lies outside a caller's sites is
+left out and counted; SKUs that a caller has no clearance for are masked.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlmodel import Session
+
+from app.approvals.requests import get_request
+from app.approvals.tables import ApprovalRequest, Decision
+from app.auth.roles import Principal
+from app.errors import NotFoundError
+from app.governance.tables import Governance
+from app.ledger.tables import LedgerEvent
+from app.ledger.verify import Verification
+from app.orders.tables import TransferOrder
+from app.plans.store import read_negotiation, read_plan, read_snapshot
+from app.threads.tables import Run
+from graphs.names import Names, alias_of
+from policies.brief import brief
+from policies.library import released, releases
+from tools.imbalance import Imbalance
+from tools.inventory import Snapshot
+from tools.transfers import TransferPlan
+
+
+class LineView(BaseModel):
+    """One line of a plan."""
+
+    line_no: int
+    transfer_id: UUID
+    sku_id: str
+    sku_name: str
+    origin: str
+    destination: str
+    mode: str
+    units: int
+    packs: int
+    depart_on: date
+    arrive_on: date
+    saving_minor: int
+    move_cost_minor: int
+    goods_value_minor: int
+
+
+class PlanView(BaseModel):
+    """A transfer plan. `lines_hidden` counts the lines that lie wholly outside the caller's sites."""
+
+    digest: str
+    snapshot_digest: str
+    policy_digest: str
+    policy: str
+    planned_on: date
+    currency: str
+    lines: list[LineView]
+    lines_hidden: int
+    units: int
+    lanes: int
+    status: str
+    gap_ppm: int | None
+    expected_saving_minor: int
+    whole_horizon_saving_minor: int
+    transfer_cost_minor: int
+    goods_value_minor: int
+    fill_rate_before_ppm: int
+    fill_rate_after_ppm: int
+    request: dict[str, Any]
+    solver: dict[str, Any]
+    negotiation: dict[str, Any]
+
+
+class ApprovalView(BaseModel):
+    """An approval request as the queue shows it."""
+
+    approval_id: UUID
+    plan_digest: str
+    status: str
+    tier: str
+    requested_by: str
+    authors: list[str]
+    requested_at: datetime
+    expires_at: datetime
+    lines: int
+    units: int
+    goods_value_minor: int
+    expected_saving_minor: int
+    currency: str
+    sites: list[str]
+    thread_id: str | None
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    rejection: dict[str, Any] | None = None
+
+
+class OrderView(BaseModel):
+    """A transfer order."""
+
+    transfer_id: UUID
+    approval_id: UUID
+    plan_digest: str
+    line_no: int
+    sku_id: str
+    origin: str
+    destination: str
+    mode: str
+    units: int
+    state: str
+    state_at: datetime
+    depart_on: date
+    arrive_on: date
+    received_units: int
+    lost_units: int
+    erp_id: str | None
+    attention: str | None
+
+
+class ImbalanceView(BaseModel):
+    """Stock that is not where it should be."""
+
+    kind: str
+    site_id: str
+    sku_id: str
+    units: int
+    severity_minor: int
+    days_of_cover: int | None
+    stock_out_ppm: int
+    until: date
+
+
+class RunView(BaseModel):
+    """A run, and what the agent said last in its thread."""
+
+    run_id: UUID
+    thread_id: UUID
+    kind: str
+    status: str
+    created_at: datetime
+    finished_at: datetime | None
+    error: str | None
+    words: str = ""
+
+
+class EventView(BaseModel):
+    """A ledger event."""
+
+    stream: str
+    seq: int
+    type: str
+    occurred_at: datetime
+    hash: str
+    body: dict[str, Any]
+
+
+class ProblemView(BaseModel):
+    """Something in the ledger that does not fit."""
+
+    code: str
+    where: str
+    words: str
+
+
+class VerificationView(BaseModel):
+    """What walking the ledger found."""
+
+    events: int
+    streams: int
+    moves: int
+    verified: bool
+    problems: list[ProblemView]
+
+
+class PolicyView(BaseModel):
+    """A released policy."""
+
+    digest: str
+    name: str
+    release: str
+    summary: str
+    in_force: bool
+    words: str
+
+
+class GovernanceView(BaseModel):
+    """What is in force."""
+
+    policy_digest: str
+    policy_since: datetime
+    policy_by: str
+    kill_switch: bool
+    kill_switch_reason: str
+    kill_switch_by: str
+
+
+def plan_view(session: Session, principal: Principal, digest: str) -> PlanView:
+    """A plan as the caller may see it. Raises NotFoundError where it touches none of their sites."""
+    plan = read_plan(session, digest)
+    if plan.lines and not principal.touches(plan.sites):
+        raise NotFoundError("unknown_plan", f"there is no plan {digest[:12]}", "check the digest", plan=digest)
+    snapshot = read_snapshot(session, plan.snapshot_digest)
+    lines = _line_views(principal, plan, snapshot)
+    return PlanView(
+        digest=plan.digest,
+        snapshot_digest=plan.snapshot_digest,
+        policy_digest=plan.policy_digest,
+        policy=released(plan.policy_digest).label,
+        planned_on=plan.planned_on,
+        currency=plan.currency,
+        lines=lines,
+        lines_hidden=len(plan.lines) - len(lines),
+        units=plan.units,
+        lanes=len(plan.lanes),
+        status=plan.solver.status,
+        gap_ppm=plan.solver.gap_ppm,
+        expected_saving_minor=plan.saving_minor,
+        whole_horizon_saving_minor=plan.whole_horizon_saving_minor,
+        transfer_cost_minor=plan.transfer_cost_minor,
+        goods_value_minor=plan.goods_value_minor,
+        fill_rate_before_ppm=plan.fill_rate.before_ppm,
+        fill_rate_after_ppm=plan.fill_rate.after_ppm,
+        request=plan.request.model_dump(mode="json") if principal.sites is None else {},
+        solver=plan.solver.model_dump(mode="json"),
+        negotiation=(read_negotiation(session, digest) or {}) if principal.sites is None else {},
+    )
+
+
+def _line_views(principal: Principal, plan: TransferPlan, snapshot: Snapshot) -> list[LineView]:
+    names = Names(snapshot, principal.sites, sees_sensitive=principal.sees_sensitive)
+    views = []
+    for line in plan.lines:
+        if not principal.touches((line.origin, line.destination)):
+            continue
+        shown = names.sku(line.sku_id)
+        views.append(
+            LineView(
+                **line.model_dump(exclude={"sku_id"}),
+                transfer_id=plan.transfer_id(line.line_no),
+                sku_id=shown,
+                sku_name=snapshot.sku_by_id[line.sku_id].name if shown == line.sku_id else "(masked)",
+            )
+        )
+    return views
+
+
+def approval_view(session: Session, principal: Principal, request: ApprovalRequest) -> ApprovalView:
+    """A request with its decision, if there is one."""
+    decision = session.get(Decision, request.approval_id)
+    return ApprovalView(
+        approval_id=request.approval_id,
+        plan_digest=request.plan_digest,
+        status=request.status,
+        tier=request.tier,
+        requested_by=request.requested_by,
+        authors=request.authors,
+        requested_at=request.requested_at,
+        expires_at=request.expires_at,
+        lines=request.lines,
+        units=request.units,
+        goods_value_minor=request.goods_value_minor,
+        expected_saving_minor=request.saving_minor,
+        currency=request.currency,
+        sites=[site for site in request.sites if principal.covers((site,))],
+        thread_id=request.thread_id,
+        decided_by=decision.decided_by if decision else None,
+        decided_at=decision.decided_at if decision else None,
+        rejection=decision.rejection if decision else None,
+    )
+
+
+def visible_request(session: Session, principal: Principal, approval_id: UUID) -> ApprovalRequest:
+    """A request that touches the caller's sites. Raises NotFoundError for any other."""
+    request = get_request(session, approval_id)
+    if not principal.touches(request.sites):
+        raise NotFoundError("unknown_approval", f"there is no approval request {approval_id}", "check the id")
+    return request
+
+
+def order_view(session: Session, principal: Principal, order: TransferOrder) -> OrderView:
+    """A transfer order, its SKU masked where the caller has no clearance."""
+    hidden = False
+    if not principal.sees_sensitive:
+        snapshot = read_snapshot(session, read_plan(session, order.plan_digest).snapshot_digest)
+        hidden = snapshot.sku_by_id[order.sku_id].sensitive
+    fields = {name: getattr(order, name) for name in OrderView.model_fields if name != "sku_id"}
+    return OrderView(**fields, sku_id=alias_of(order.sku_id) if hidden else order.sku_id)
+
+
+def imbalance_views(principal: Principal, snapshot: Snapshot, found: tuple[Imbalance, ...]) -> list[ImbalanceView]:
+    """Imbalances at the caller's sites."""
+    names = Names(snapshot, principal.sites, sees_sensitive=principal.sees_sensitive)
+    return [
+        ImbalanceView(
+            kind=row.kind, site_id=row.site_id, sku_id=names.sku(row.sku_id), units=row.units,
+            severity_minor=row.severity_minor, days_of_cover=row.days_of_cover, stock_out_ppm=row.stock_out_ppm,
+            until=row.until,
+        )
+        for row in found
+        if principal.covers((row.site_id,))
+    ]  # fmt: skip
+
+
+def run_view(run: Run, words: str = "") -> RunView:
+    """A run."""
+    fields = {name: getattr(run, name) for name in RunView.model_fields if name != "words"}
+    return RunView(**fields, words=words)
+
+
+def event_view(event: LedgerEvent) -> EventView:
+    """A ledger event with its body."""
+    return EventView(
+        stream=event.stream, seq=event.seq, type=event.type, occurred_at=event.occurred_at, hash=event.hash.hex(),
+        body=json.loads(event.body),
+    )  # fmt: skip
+
+
+def verification_view(found: Verification) -> VerificationView:
+    """The outcome of a verification; the first 100 problems."""
+    problems = [ProblemView(code=p.code, where=p.where, words=p.words) for p in found.problems[:100]]
+    return VerificationView(
+        events=found.events, streams=found.streams, moves=found.moves, verified=found.verified, problems=problems
+    )
+
+
+def policy_views(in_force: str, currency: str) -> list[PolicyView]:
+    """Every released policy, and which one is in force."""
+    return [
+        PolicyView(
+            digest=policy.digest, name=policy.name, release=policy.release, summary=policy.summary,
+            in_force=policy.digest == in_force, words=brief(policy, currency),
+        )
+        for policy in releases()
+    ]  # fmt: skip
+
+
+def governance_view(row: Governance) -> GovernanceView:
+    """What is in force."""
+    return GovernanceView(**{name: getattr(row, name) for name in GovernanceView.model_fields})

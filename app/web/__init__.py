@@ -1,0 +1,1 @@
+"""The HTTP door: `/v1`, health, and one page."""

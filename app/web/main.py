@@ -1,0 +1,66 @@
+"""The web application."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+
+from app.service import Service
+from app.web import problems
+from app.web.limits import BodyLimit
+from app.web.problems import Problem
+from app.web.routes import execution, health, network, page, plans
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+FILES_MAX = 8
+"""Files of the import format."""
+
+
+def create_app(service: Service) -> FastAPI:
+    """The application on an open service."""
+    app = FastAPI(
+        title="Evenkeel",
+        version="1",
+        description="Keeps stock balanced across sites. Nothing moves without a person's recorded decision.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
+        responses={status: {"model": Problem} for status in (400, 401, 403, 404, 409, 413, 422)},
+    )
+    app.state.service = service
+    problems.install(app)
+    v1 = APIRouter(prefix="/v1")
+    for part in (network, plans, execution):
+        v1.include_router(part.router)
+    app.include_router(v1)
+    app.include_router(health.router)
+    app.include_router(page.router)
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+    app.add_middleware(BaseHTTPMiddleware, dispatch=_with_headers)
+    app.add_middleware(GZipMiddleware, minimum_size=1_000)
+    app.add_middleware(
+        BodyLimit, upload_path="/v1/imports", upload_bytes_max=FILES_MAX * service.settings.import_file_bytes_max
+    )
+    return app
+
+
+async def _with_headers(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    response = await call_next(request)
+    response.headers.update(HEADERS)
+    if "cache-control" not in response.headers:
+        static = request.url.path.startswith("/static/")
+        response.headers["Cache-Control"] = "public, max-age=3600" if static else "no-store"
+    return response

@@ -1,0 +1,88 @@
+"""Errors on the wire: RFC 9457 problem documents with a stable code, and nothing of our insides."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+from uuid import uuid4
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from structlog import get_logger
+
+from app.errors import EvenkeelError
+from app.stock.importing import ImportRefusedError
+
+_log = get_logger(__name__)
+
+
+class Problem(BaseModel):
+    """An error: what was wrong (`detail`), what to do (`remedy`), and a code that never changes its meaning."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    remedy: str = ""
+    where: dict[str, Any] = {}
+    faults: list[dict[str, Any]] | None = None
+    faults_not_listed: int | None = None
+    trace_id: str | None = None
+
+
+def problem(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
+    """A problem document as a response."""
+    body = Problem(
+        type=f"urn:evenkeel:problem:{code}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        code=code,
+        detail=detail,
+        **more,
+    )
+    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
+    content = body.model_dump(mode="json", exclude_none=True)
+    return JSONResponse(content, status, headers, media_type="application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Turn every error of the application into a problem document."""
+
+    @app.exception_handler(EvenkeelError)
+    def refused(_: Request, error: EvenkeelError) -> JSONResponse:
+        more: dict[str, Any] = {}
+        if isinstance(error, ImportRefusedError):
+            more["faults"] = [
+                {
+                    "code": fault.code, "file": fault.file, "row": fault.row, "column": fault.column,
+                    "value": fault.value, "expected": fault.expected, "words": str(fault),
+                }
+                for fault in error.faults.faults
+            ]  # fmt: skip
+            more["faults_not_listed"] = error.faults.not_listed
+        return problem(error.status, error.code, error.detail, remedy=error.remedy, where=error.where, **more)
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        words = f"{field}: {first['msg']}"
+        return problem(422, "invalid_request", words, remedy="send what the schema asks for", where={"field": field})
+
+    @app.exception_handler(HTTPException)
+    def http_error(_: Request, error: HTTPException) -> JSONResponse:
+        code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(error.status_code, "http_error")
+        return problem(error.status_code, code, str(error.detail))
+
+    @app.exception_handler(Exception)
+    def broken(request: Request, error: Exception) -> JSONResponse:
+        trace_id = uuid4().hex
+        _log.error("request_failed", trace_id=trace_id, path=request.url.path, exc_info=error)
+        words = "something went wrong here, not with you"
+        return problem(500, "internal", words, remedy="tell the operator the trace id", trace_id=trace_id)
+
+    del refused, invalid, http_error, broken

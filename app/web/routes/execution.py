@@ -1,0 +1,149 @@
+"""Transfer orders, receipts, the ledger, and governance."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+from sqlmodel import col, select
+
+from app.auth.roles import Act
+from app.governance.state import activate_policy, governance
+from app.governance.switch import engage, release
+from app.ledger.tables import LedgerEvent
+from app.ledger.verify import verify
+from app.orders.queries import orders_in_scope
+from app.orders.receipts import receive_order
+from app.stock.installation import installation
+from app.views import (
+    EventView,
+    GovernanceView,
+    OrderView,
+    PolicyView,
+    VerificationView,
+    event_view,
+    governance_view,
+    order_view,
+    policy_views,
+    verification_view,
+)
+from app.web.dependencies import Caller, InService, InSession
+from tools.execution import OrderState
+
+router = APIRouter(tags=["execution"])
+Reason = Annotated[str, Field(min_length=1, max_length=1_000)]
+
+
+class ReceiptOrder(BaseModel):
+    """What has arrived. Without units: everything outstanding. The same key again changes nothing."""
+
+    model_config = {"extra": "forbid"}
+    receipt_key: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{8,100}$")]
+    units: Annotated[int, Field(ge=0, le=1_000_000_000, strict=True)] | None = None
+    is_last: bool = False
+
+
+class ReceiptAnswer(BaseModel):
+    """What the receipt did."""
+
+    transfer_id: UUID
+    state: str
+    received_units: int
+    outstanding_units: int
+    new: bool
+
+
+class Activation(BaseModel):
+    """Which release to put in force, by release name or digest, and why."""
+
+    model_config = {"extra": "forbid"}
+    policy: Annotated[str, Field(min_length=1, max_length=64)]
+    reason: Reason
+
+
+class SwitchOrder(BaseModel):
+    """Engage or release the kill switch, and why."""
+
+    model_config = {"extra": "forbid"}
+    engaged: bool
+    reason: Reason
+
+
+@router.get("/orders")
+def list_orders(
+    session: InSession,
+    caller: Caller,
+    state: OrderState | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> list[OrderView]:
+    """Transfer orders that touch the caller's sites, the latest change first."""
+    caller.require(Act.READ)
+    rows = orders_in_scope(session, caller, None if state is None else [state], limit)
+    return [order_view(session, caller, row) for row in rows]
+
+
+@router.post("/orders/{transfer_id}/receipts")
+def report_receipt(session: InSession, caller: Caller, transfer_id: UUID, receipt: ReceiptOrder) -> ReceiptAnswer:
+    """Report that goods have arrived."""
+    done = receive_order(
+        session, caller, transfer_id, receipt.units, receipt_key=receipt.receipt_key, is_last=receipt.is_last
+    )
+    return ReceiptAnswer(
+        transfer_id=done.transfer_id, state=done.state, received_units=done.received_units,
+        outstanding_units=done.outstanding_units, new=done.new,
+    )  # fmt: skip
+
+
+@router.get("/ledger/verification")
+def verify_ledger(service: InService, caller: Caller) -> VerificationView:
+    """Walk every chain and recompute every balance."""
+    caller.require(Act.VERIFY)
+    with service.database.transaction() as session:
+        return verification_view(verify(session))
+
+
+@router.get("/ledger/events")
+def list_events(
+    session: InSession,
+    caller: Caller,
+    stream: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> list[EventView]:
+    """The newest ledger events, or those of one stream."""
+    caller.require(Act.VERIFY)
+    query = select(LedgerEvent).order_by(
+        col(LedgerEvent.occurred_at).desc(), LedgerEvent.stream, col(LedgerEvent.seq).desc()
+    )
+    if stream is not None:
+        query = query.where(LedgerEvent.stream == stream)
+    return [event_view(row) for row in session.exec(query.limit(limit)).all()]
+
+
+@router.get("/policies")
+def list_policies(session: InSession, caller: Caller) -> list[PolicyView]:
+    """Every released policy, in words."""
+    caller.require(Act.READ)
+    return policy_views(governance(session).policy_digest, installation(session).currency or "USD")
+
+
+@router.post("/policies/activations")
+def activate(session: InSession, caller: Caller, activation: Activation) -> GovernanceView:
+    """Put a release in force."""
+    caller.require(Act.GOVERN)
+    activate_policy(session, activation.policy, caller.user_id, activation.reason)
+    return governance_view(governance(session))
+
+
+@router.get("/governance")
+def read_governance(session: InSession, caller: Caller) -> GovernanceView:
+    """The policy in force and the kill switch."""
+    caller.require(Act.READ)
+    return governance_view(governance(session))
+
+
+@router.post("/kill-switch")
+def kill_switch(session: InSession, caller: Caller, order: SwitchOrder) -> GovernanceView:
+    """Stop everything, or go on."""
+    return governance_view((engage if order.engaged else release)(session, caller, order.reason))

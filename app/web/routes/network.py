@@ -1,0 +1,188 @@
+"""Facts in, imbalances out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, File, Query, UploadFile
+from pydantic import BaseModel
+from sqlmodel import col, select
+
+from app.approvals.freshness import facts_now
+from app.auth.roles import Act
+from app.errors import ConflictError, InvalidError
+from app.governance.state import active_policy
+from app.plans.store import snapshot_now
+from app.stock.folder import read_upload
+from app.stock.importing import ImportRefusedError, import_network
+from app.stock.ingest import ingest
+from app.stock.installation import installation, planning_now
+from app.stock.tables import SignalRow
+from app.views import ImbalanceView, imbalance_views
+from app.web.dependencies import Caller, InService, InSession
+from graphs.planning import imbalances_of
+from policies.limits import quality_rules
+from tools.findings import QualityContext
+from tools.network_folder import ImportFaults
+from tools.signals import Envelope
+
+router = APIRouter(tags=["network"])
+SIGNALS_MAX = 1_000
+
+
+class ImbalancesAnswer(BaseModel):
+    """Imbalances at the caller's sites, the costliest first."""
+
+    as_of: str
+    snapshot_digest: str
+    currency: str
+    counts: dict[str, int]
+    imbalances: list[ImbalanceView]
+    not_shown: int
+
+
+class NetworkAnswer(BaseModel):
+    """What the installation holds."""
+
+    currency: str | None
+    sites: int
+    skus: int
+    lanes: int
+    positions: int
+    as_of: str | None
+    pinned_now: str | None
+
+
+class SignalAnswer(BaseModel):
+    """What became of a signal."""
+
+    source: str
+    id: str
+    verdict: str
+    new: bool
+    findings: list[dict[str, Any]]
+
+
+class ImportAnswer(BaseModel):
+    """What an import did."""
+
+    digest: str
+    new: bool
+    counts: dict[str, int]
+    sales_grain: str | None
+    warnings: list[str]
+    quarantined: int
+
+
+@router.get("/network")
+def network(session: InSession, caller: Caller) -> NetworkAnswer:
+    """The size of the network and its day."""
+    caller.require(Act.READ)
+    row = installation(session)
+    if row.currency is None:
+        return NetworkAnswer(currency=None, sites=0, skus=0, lanes=0, positions=0, as_of=None, pinned_now=None)
+    snapshot = snapshot_now(session)
+    return NetworkAnswer(
+        currency=row.currency,
+        sites=sum(caller.covers((site.site_id,)) for site in snapshot.sites),
+        skus=len(snapshot.skus),
+        lanes=sum(caller.covers((lane.origin, lane.destination)) for lane in snapshot.lanes),
+        positions=sum(caller.covers((position.site_id,)) for position in snapshot.positions),
+        as_of=snapshot.as_of.isoformat(),
+        pinned_now=row.pinned_now.isoformat() if row.pinned_now else None,
+    )
+
+
+@router.get("/imbalances")
+def imbalances(
+    session: InSession,
+    caller: Caller,
+    kind: Literal["shortage", "surplus", "expiring", "stranded"] | None = None,
+    site_id: Annotated[str | None, Query(max_length=40)] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> ImbalancesAnswer:
+    """Where stock is short, over, about to expire or stranded."""
+    caller.require(Act.READ)
+    facts = facts_now(session)
+    found = imbalance_views(caller, facts.snapshot, imbalances_of(facts))
+    found = [row for row in found if kind in (None, row.kind) and site_id in (None, row.site_id)]
+    counts: dict[str, int] = {}
+    for row in found:
+        counts[row.kind] = counts.get(row.kind, 0) + 1
+    return ImbalancesAnswer(
+        as_of=facts.snapshot.as_of.isoformat(),
+        snapshot_digest=facts.snapshot.digest,
+        currency=facts.snapshot.currency,
+        counts=dict(sorted(counts.items())),
+        imbalances=found[:limit],
+        not_shown=max(len(found) - limit, 0),
+    )
+
+
+@router.post("/imports")
+def import_folder(
+    service: InService, session: InSession, caller: Caller, files: Annotated[list[UploadFile], File(max_length=20)]
+) -> ImportAnswer:
+    """Import a network: its CSV files, each under its own name. With one fault or more nothing is written."""
+    caller.require(Act.IMPORT)
+    limit = service.settings.import_file_bytes_max
+    named = {upload.filename or "": upload.file.read(limit + 1) for upload in files}
+    if len(named) != len(files):
+        raise InvalidError("files", "two files have the same name", "send every file once", field="files")
+    read = read_upload(named, limit)
+    if isinstance(read, ImportFaults):
+        raise ImportRefusedError(read)
+    done = import_network(session, read, caller.user_id, size_limit_bytes=limit)
+    return ImportAnswer(
+        digest=done.digest, new=done.new, counts=done.counts, sales_grain=done.sales_grain,
+        warnings=list(done.warnings), quarantined=done.quarantined,
+    )  # fmt: skip
+
+
+@router.post("/signals")
+def send_signals(session: InSession, caller: Caller, signals: list[Envelope]) -> list[SignalAnswer]:
+    """Take in signals as CloudEvents 1.0 envelopes, all of them or, where one does not fit its schema, none."""
+    caller.require(Act.SEND_SIGNALS)
+    if not 1 <= len(signals) <= SIGNALS_MAX:
+        raise InvalidError(
+            "signals", f"{len(signals)} signals at once; 1 to {SIGNALS_MAX:,} are admitted", "split them"
+        )
+    if installation(session).currency is None:
+        raise ConflictError("no_network", "there is no network yet", "import one first")
+    installation(session, lock=True)
+    rules, now = quality_rules(active_policy(session)), planning_now(session)
+
+    def context() -> QualityContext:
+        return QualityContext(known=snapshot_now(session), now=now, rules=rules)
+
+    done = [ingest(session, signal, context, caller.user_id) for signal in signals]
+    return [
+        SignalAnswer(
+            source=each.source, id=each.signal_id, verdict=each.verdict, new=each.new,
+            findings=[
+                {"check": f.check, "verdict": f.verdict, "reason": f.reason, "numbers": dict(f.numbers)}
+                for f in each.findings[:100]
+            ],
+        )
+        for each in done
+    ]  # fmt: skip
+
+
+@router.get("/signals")
+def list_signals(
+    session: InSession,
+    caller: Caller,
+    verdict: Literal["accepted", "warned", "quarantined"] | None = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> list[SignalAnswer]:
+    """The newest signals with their verdicts."""
+    caller.require(Act.SEND_SIGNALS)
+    query = select(SignalRow).order_by(col(SignalRow.received_at).desc(), SignalRow.source, SignalRow.signal_id)
+    if verdict is not None:
+        query = query.where(SignalRow.verdict == verdict)
+    return [
+        SignalAnswer(
+            source=row.source, id=row.signal_id, verdict=row.verdict, new=False, findings=row.findings[:100]
+        )
+        for row in session.exec(query.limit(limit)).all()
+    ]  # fmt: skip

@@ -1,0 +1,91 @@
+"""The one page: imbalances, the queue and the ledger, for people with a browser and a token."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from fastapi.templating import Jinja2Templates
+from sqlmodel import col, select
+
+from app.approvals.freshness import facts_now
+from app.approvals.requests import queue
+from app.approvals.tables import ApprovalStatus
+from app.auth.people import sign_in
+from app.auth.roles import Act, Principal
+from app.errors import NotSignedInError
+from app.governance.state import active_policy, governance
+from app.ledger.tables import LedgerEvent
+from app.orders.queries import orders_in_scope
+from app.stock.installation import installation
+from app.views import approval_view, event_view, imbalance_views, order_view
+from app.web.dependencies import COOKIE, InSession
+from graphs.planning import imbalances_of
+from tools.money import money_text
+
+router = APIRouter(include_in_schema=False)
+_templates = Jinja2Templates(Path(__file__).parents[1] / "templates")
+_templates.env.filters["money"] = money_text
+ROWS_SHOWN = 25
+
+
+@router.get("/")
+def page(request: Request, session: InSession) -> Response:
+    """Everything on one page, or the sign-in."""
+    try:
+        caller = sign_in(session, request.cookies.get(COOKIE, ""))
+    except NotSignedInError:
+        return _templates.TemplateResponse(request, "sign_in.html", {"wrong": False})
+    caller.require(Act.READ)
+    return _templates.TemplateResponse(request, "page.html", _content(session, caller))
+
+
+@router.post("/sign-in")
+def enter(request: Request, session: InSession, token: Annotated[str, Form(max_length=200)]) -> Response:
+    """Keep the token in a cookie that scripts cannot read and that is good for reading only."""
+    try:
+        sign_in(session, token.strip())
+    except NotSignedInError:
+        return _templates.TemplateResponse(request, "sign_in.html", {"wrong": True}, status_code=401)
+    answer = RedirectResponse("/", 303)
+    secure = request.url.scheme == "https"
+    answer.set_cookie(COOKIE, token.strip(), max_age=8 * 3600, httponly=True, samesite="strict", secure=secure)
+    return answer
+
+
+@router.post("/sign-out")
+def leave() -> Response:
+    """Forget the token."""
+    answer = RedirectResponse("/", 303)
+    answer.delete_cookie(COOKIE)
+    return answer
+
+
+def _content(session: InSession, caller: Principal) -> dict[str, Any]:
+    row = installation(session)
+    content: dict[str, Any] = {"caller": caller, "currency": row.currency, "pinned_now": row.pinned_now}
+    if row.currency is None:
+        return content
+    facts = facts_now(session)
+    found = imbalance_views(caller, facts.snapshot, imbalances_of(facts))
+    counts: dict[str, int] = {}
+    for imbalance in found:
+        counts[imbalance.kind] = counts.get(imbalance.kind, 0) + 1
+    waiting = queue(session, caller, [ApprovalStatus.PENDING])
+    events = []
+    if caller.may(Act.VERIFY):
+        newest = select(LedgerEvent).order_by(col(LedgerEvent.occurred_at).desc(), LedgerEvent.stream)
+        events = [event_view(event) for event in session.exec(newest.limit(ROWS_SHOWN)).all()]
+    return content | {
+        "as_of": facts.snapshot.as_of,
+        "counts": dict(sorted(counts.items())),
+        "imbalances": found[:ROWS_SHOWN],
+        "imbalances_not_shown": max(len(found) - ROWS_SHOWN, 0),
+        "approvals": [approval_view(session, caller, one) for one in waiting[:ROWS_SHOWN]],
+        "orders": [order_view(session, caller, order) for order in orders_in_scope(session, caller, limit=ROWS_SHOWN)],
+        "events": events,
+        "policy": active_policy(session).label,
+        "kill_switch": governance(session).kill_switch,
+    }

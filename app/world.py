@@ -1,0 +1,179 @@
+"""The world of one run: what the graph's nodes may ask for, in the name of one caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+from langchain_core.messages import BaseMessage
+from sqlmodel import Session
+
+from app.approvals.freshness import facts_now
+from app.approvals.requests import get_request, queue, request_approval
+from app.approvals.tables import ApprovalStatus, Decision
+from app.auth.roles import Principal
+from app.db.database import Database
+from app.ledger.append import EventType, append, plan_stream
+from app.llm import RunLlm
+from app.orders.queries import orders_in_scope
+from app.orders.release import release_orders
+from app.plans.store import read_negotiation, read_plan, read_snapshot, store_negotiation, store_plan
+from app.stock.installation import planning_now
+from graphs.names import alias_of
+from graphs.world import Caller, DecisionView, OrderView, Reply, RunLimits, Ticket
+from policies.library import released
+from policies.rules import Facts
+from policies.schema import Tier
+from tools.money import money_text
+from tools.transfers import Rejection, TransferPlan
+
+
+class ServiceWorld:
+    """Implements `graphs.world.World` on the service's own tables. Every call is one transaction."""
+
+    def __init__(
+        self,
+        database: Database,
+        principal: Principal,
+        thread_id: UUID,
+        llm: RunLlm,
+        limits: RunLimits,
+        tell: Callable[[str, str], None],
+    ) -> None:
+        self._database = database
+        self._principal = principal
+        self._thread_id = thread_id
+        self._llm = llm
+        self._limits = limits
+        self._tell = tell
+
+    @property
+    def caller(self) -> Caller:
+        """On whose behalf this run works."""
+        return Caller(self._principal.user_id, self._principal.sites, self._principal.sees_sensitive)
+
+    @property
+    def limits(self) -> RunLimits:
+        """What this run may use."""
+        return self._limits
+
+    @property
+    def thread_id(self) -> str:
+        """The thread this run belongs to."""
+        return str(self._thread_id)
+
+    def facts(self) -> Facts:
+        """The facts, the policy and the kill switch of now."""
+        with self._database.transaction() as session:
+            return facts_now(session)
+
+    def facts_of(self, plan: TransferPlan) -> Facts:
+        """The facts and the policy that the plan was made on."""
+        with self._database.transaction() as session:
+            snapshot = read_snapshot(session, plan.snapshot_digest)
+            return Facts(snapshot, released(plan.policy_digest), planning_now(session))
+
+    def reply(self, messages: Sequence[BaseMessage], schemas: Sequence[dict[str, Any]]) -> Reply:
+        """What the llm says next."""
+        return self._llm.reply(messages, schemas)
+
+    def store_plan(self, plan: TransferPlan, negotiation: dict[str, Any]) -> None:
+        """Keep the plan and the record of how it came about."""
+        with self._database.transaction() as session:
+            if store_plan(session, plan):
+                append(
+                    session,
+                    stream=plan_stream(plan.digest),
+                    key=f"plan/{plan.digest}/proposed",
+                    event_type=EventType.PLAN_PROPOSED,
+                    actor=self._principal.user_id,
+                    facts={
+                        "plan": plan.digest,
+                        "snapshot": plan.snapshot_digest,
+                        "policy": plan.policy_digest,
+                        "solver": list(plan.solver.versions),
+                        "thread_id": self.thread_id,
+                    },
+                )
+            if negotiation.get("rounds"):
+                store_negotiation(session, plan.digest, negotiation)
+
+    def plan(self, digest: str) -> TransferPlan:
+        """A stored plan."""
+        with self._database.transaction() as session:
+            return read_plan(session, digest)
+
+    def negotiation(self, digest: str) -> dict[str, Any]:
+        """The negotiation record of a plan; empty without one."""
+        with self._database.transaction() as session:
+            return read_negotiation(session, digest) or {}
+
+    def request_approval(self, plan: TransferPlan, tier: Tier) -> Ticket:
+        """Put the plan into the queue in the caller's name."""
+        with self._database.transaction() as session:
+            request = request_approval(session, plan, tier, [self._principal.user_id], self.thread_id)
+            return Ticket(str(request.approval_id), request.tier, request.expires_at.isoformat(timespec="minutes"))
+
+    def decision(self, approval_id: str) -> DecisionView:
+        """The decision as it is recorded."""
+        with self._database.transaction() as session:
+            request = get_request(session, UUID(approval_id))
+            decision = session.get(Decision, request.approval_id)
+            reason = decision.rejection if decision else None
+            rejection = None if reason is None else Rejection.model_validate(reason, strict=False)
+            return DecisionView(request.status, decision.decided_by if decision else None, rejection)
+
+    def carry_out(self, approval_id: str) -> tuple[OrderView, ...]:
+        """Release the orders of an approved plan; nothing for any other."""
+        with self._database.transaction() as session:
+            orders = release_orders(session, UUID(approval_id))
+            return tuple(OrderView(str(order.transfer_id), order.line_no, order.state) for order in orders)
+
+    def queue(self, limit: int) -> list[dict[str, Any]]:
+        """Requests that wait and touch the caller's sites."""
+        with self._database.transaction() as session:
+            rows = queue(session, self._principal, [ApprovalStatus.PENDING])[:limit]
+            return [
+                {
+                    "approval": str(row.approval_id),
+                    "plan": row.plan_digest[:12],
+                    "lines": row.lines,
+                    "units": row.units,
+                    "saves": money_text(row.saving_minor, row.currency),
+                    "requested_by": row.requested_by,
+                    "expires_at": row.expires_at.isoformat(timespec="minutes"),
+                }
+                for row in rows
+            ]
+
+    def orders(self, limit: int) -> list[dict[str, Any]]:
+        """Orders that touch the caller's sites."""
+        with self._database.transaction() as session:
+            rows = orders_in_scope(session, self._principal, limit=limit)
+            hidden = self._hidden(session, {row.plan_digest for row in rows})
+            return [
+                {
+                    "transfer": str(row.transfer_id),
+                    "sku": alias_of(row.sku_id) if row.sku_id in hidden else row.sku_id,
+                    "units": row.units,
+                    "from": row.origin,
+                    "to": row.destination,
+                    "state": row.state,
+                    "arrives": row.arrive_on.isoformat(),
+                }
+                for row in rows
+            ]
+
+    def _hidden(self, session: Session, plan_digests: set[str]) -> frozenset[str]:
+        """The SKUs of these plans that the caller may not see by name."""
+        if self._principal.sees_sensitive:
+            return frozenset()
+        digests = {read_plan(session, digest).snapshot_digest for digest in plan_digests}
+        return frozenset(
+            sku.sku_id for digest in digests for sku in read_snapshot(session, digest).skus if sku.sensitive
+        )
+
+    def tell(self, step: str, detail: str) -> None:
+        """News for whoever watches the run."""
+        self._tell(step, detail)

@@ -1,0 +1,189 @@
+"""An utterance in its normal form: one spelling, one space between tokens, and every sure name hidden.
+
+Sure names are quoted text, tokens that look like an id (`P-100`, `S004`, `ERP`),
+the ends of an arrow, and runs of capitalised words that mean nothing in the language.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from functools import cache
+
+from graphs.baseline.fragments import CUT, FIRST_NAME, NAMES_MAX, OF, pattern
+from graphs.baseline.vocabulary import PLACE_WORDS
+
+CHARACTERS_MAX = 2000
+
+_REWRITES = (
+    (r"[\u2018\u2019\u201b`\u00b4]", "'"),
+    (r"[\u201c\u201d\u201e\u201f\u00ab\u00bb]", '"'),
+    (r"\s*(?:\u2192|\u21d2|\u279c|\u27f6|=>|-+>|\u2013>|\u2014>)\s*", " -> "),
+    (r"\u2264", "<="),
+    (r"\bre-?balanc", "rebalanc"),
+    (r"\bre-stock", "restock"),
+    (r"\b(stock|sold|run|over|under)-(outs?|stock|stocked|out)\b", r"\1 \2"),
+    (r"\b(out|days|weeks)-of-", r"\1 of "),
+    (r"\b(what)-(if)\b", r"\1 \2"),
+    (r"\b(kill)-?(switch)\b", r"\1 \2"),
+    (r"\b(twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)-(one|two|three|four|five|six|seven|eight|nine)\b", r"\1 \2"),
+    (r"(?<![\w-])(\d+)-(days?|weeks?|lines?|units?)\b", r"\1 \2"),
+    (r"\bmax\.", "max"),
+    (r"\bno\. ?(?=\d)", "number "),
+    (r"#(?=\d)", " "),
+    (r"\bcan(?:not|'t)\b", "can not"),
+    (r"\bwon't\b", "will not"),
+    (r"n't\b", " not"),
+    (r"\blet's\b", "let us"),
+    (r"\b(what|where|who|how|that|it|there|which|when)'s\b", r"\1 is"),
+    (r"'s\b", ""),
+    (r"'re\b", " are"),
+    (r"'ve\b", " have"),
+    (r"'ll\b", " will"),
+    (r"'d\b", " would"),
+    (r"'m\b", " am"),
+    (r"\b(everything|all|anything|every sku|every site) but\b", r"\1 except"),
+    (r"(?<![\w.,-])(\d{1,3}),(\d{3}),(\d{3})(?![\w.]|,\d)", r"\1\2\3"),
+    (r"(?<![\w.,-])(\d{1,3}),(\d{3})(?![\w.]|,\d)", r"\1\2"),
+    (r"([$\u20ac\u00a3])", r" \1 "),
+    (r"(?<=\d)\s*%", " % "),
+    (r"\s[-\u2013\u2014]+\s", " , "),
+    (r"[()\[\]{}]", " "),
+    (r"[.!?;:\u2026]+(?=\s|$)", f" {CUT} "),
+    (r",", " , "),
+    (r'"', ' " '),
+    (r"'(?=\s|$)|(?<!\S)'", " "),
+)  # fmt: skip
+"""Spellings brought to one form, in this order; the left side is a regular expression, case is ignored."""
+
+_QUOTED = re.compile(r"[\"\u201c\u201e\u00ab]([^\"\u201c\u201d\u201e\u00ab\u00bb]+)[\"\u201d\u201c\u00bb]|(?<!\S)['\u2018]([^'\u2018\u2019]+)['\u2019](?=[\s,.;:!?)]|$)")  # fmt: skip
+_ID = re.compile(r"(?=.*[0-9])(?=.*[^\W\d_]).+|[^\W_]+(?:[-_./][^\W_]+)+|[0-9]+(?:[-_/][0-9]+)+")
+_NO_ID = re.compile(r"[0-9]+(?:st|nd|rd|th|k)?|[+-]?[0-9.]+|->|<=", re.IGNORECASE)
+_CAPITALS = re.compile(r"[^\W\d_a-z]{2,}")
+_CAPITALISED = re.compile(r"[^\W\d_a-z][^\W\d_]+")
+_ONE_LETTER = re.compile(r"[B-HJ-Z]")
+
+
+class Utterance:
+    """What somebody said, as far as it has not been understood yet. `rest` shrinks as parts are taken out of it."""
+
+    def __init__(self, text: str, vocabulary: frozenset[str]) -> None:
+        self._vocabulary = vocabulary
+        self._names: list[str] = []
+        self._unsure: set[str] = set()
+        self._shouted = text.upper() == text
+        clean = "".join(" " if unicodedata.category(c) in ("Cc", "Co", "Cs", "Cf") else c for c in text)
+        quoted = _QUOTED.sub(lambda match: f" {self._hide((match[1] or match[2]).strip())} ", clean)
+        for form, plain in _REWRITES:
+            quoted = re.sub(form, plain, quoted, flags=re.IGNORECASE)
+        self.rest = " ".join(self._hidden(quoted.split()))
+
+    @property
+    def too_long(self) -> bool:
+        """Whether there are more names than can be told apart."""
+        return len(self._names) >= NAMES_MAX
+
+    def take(self, *forms: str, leave: str = CUT) -> list[re.Match[str]]:
+        """Every part that matches one of the forms, earlier forms first; `leave` remains in its place."""
+        found: list[re.Match[str]] = []
+        for form in forms:
+            compiled = _compiled(form)
+            matches = list(compiled.finditer(self.rest))
+            if matches:
+                found += matches
+                self.rest = " ".join(compiled.sub(f" {leave} ", self.rest).split())
+        return found
+
+    def rewrite(self, form: str, to: Callable[[re.Match[str]], str]) -> bool:
+        """Say a part in other words; whether there was one."""
+        before = self.rest
+        self.rest = " ".join(_compiled(form).sub(to, before).split())
+        return self.rest != before
+
+    def has(self, *forms: str) -> bool:
+        """Whether some part matches one of the forms."""
+        return any(_compiled(form).search(self.rest) for form in forms)
+
+    def is_only(self, *forms: str) -> bool:
+        """Whether one of the forms matches the whole, but for the ends of sentences."""
+        whole = " ".join(token for token in self.rest.split() if token not in (CUT, ","))
+        return any(_compiled(form).fullmatch(whole) for form in forms)
+
+    def spoken(self, tokens: Iterable[str]) -> str:
+        """Tokens as they were said, with the names in place."""
+        shown = (self.name(token) if self.is_name(token) else token for token in tokens)
+        return " ".join(token for token in shown if token not in (CUT, OF))
+
+    def name(self, token: str) -> str:
+        """The name behind a private character."""
+        return self._names[ord(token) - FIRST_NAME]
+
+    def is_name(self, token: str) -> bool:
+        """Whether a token hides a name."""
+        return len(token) == 1 and 0 <= ord(token) - FIRST_NAME < len(self._names)
+
+    def is_sure(self, token: str) -> bool:
+        """Whether a token hides a name that is complete: quoted, or an id."""
+        return self.is_name(token) and token not in self._unsure
+
+    def _hide(self, name: str, *, sure: bool = True) -> str:
+        if not name or self.too_long:
+            return name
+        self._names.append(name)
+        token = chr(FIRST_NAME + len(self._names) - 1)
+        if not sure:
+            self._unsure.add(token)
+        return token
+
+    def _hidden(self, tokens: list[str]) -> list[str]:
+        """The tokens with ids and capitalised names hidden."""
+        out: list[str] = []
+        run: list[str] = []
+        for index, token in enumerate(tokens):
+            if self._goes_on(run, token):
+                run.append(token)
+                continue
+            out += self._closed(run)
+            run = []
+            if self._begins_a_name(token):
+                run = [token]
+            else:
+                out.append(self._hide(token) if self._is_id(token, index, tokens) else token)
+        return out + self._closed(run)
+
+    def _closed(self, run: list[str]) -> list[str]:
+        return [self._hide(" ".join(run), sure=False)] if run else []
+
+    def _begins_a_name(self, token: str) -> bool:
+        """Whether a capitalised word starts a name: it means nothing in the language."""
+        return not self._shouted and bool(_CAPITALISED.fullmatch(token)) and not _CAPITALS.fullmatch(token) and (
+            token.lower() not in self._vocabulary
+        )  # fmt: skip
+
+    def _goes_on(self, run: list[str], token: str) -> bool:
+        """Whether a word goes on with the capitalised name before it."""
+        if not run:
+            return False
+        return self._begins_a_name(token) or (token[:1].isupper() and token.lower() in PLACE_WORDS)
+
+    def _is_id(self, token: str, index: int, tokens: list[str]) -> bool:
+        beside_arrow = "->" in (tokens[index + 1 : index + 2] + tokens[max(index - 1, 0) : index])
+        if self.is_name(token) or token in (CUT, ",", "%", '"', "->", "<="):
+            return False
+        if beside_arrow:
+            return True
+        if _NO_ID.fullmatch(token):
+            return False
+        if _ID.fullmatch(token):
+            return True
+        if self._shouted:
+            return False
+        one_letter = bool(_ONE_LETTER.fullmatch(token)) or (token == "A" and index > 0)
+        capitals = bool(_CAPITALS.fullmatch(token)) and token.lower() not in self._vocabulary
+        return one_letter or capitals
+
+
+@cache
+def _compiled(form: str) -> re.Pattern[str]:
+    return pattern(form)
