@@ -99,8 +99,7 @@ def main_job(sample: Sample, say: Callable[[str], None]) -> dict[str, Any]:
                 posted = _posted(service, request.approval_id)
                 received = _receive(service, request.approval_id)
                 say(f"{posted} transfer orders posted, {received} received")
-        with service.database.transaction() as session:
-            ledger = verify(session)
+        ledger = verify(service.database)
         say(f"ledger: {ledger.events} events, {'everything fits' if ledger.verified else 'it does not fit'}")
         return {
             "network": str(sample.folder) if sample.folder else f"generated, seed {sample.seed}",

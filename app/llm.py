@@ -8,6 +8,7 @@ from typing import Any
 
 import openai
 from langchain_core.exceptions import LangChainException
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, message_chunk_to_message
 from langchain_openai import ChatOpenAI
 from structlog import get_logger
@@ -27,10 +28,10 @@ class LlmDownError(Exception):
 class Llm:
     """What answers the conversations of one service."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, vendor: BaseChatModel | None = None) -> None:
         self._settings = settings
         self._baseline = BaselineChatModel()
-        self._vendor = _vendor(settings) if settings.has_llm else None
+        self._vendor = vendor if vendor is not None or not settings.has_llm else _vendor(settings)
 
     @property
     def name(self) -> str:
@@ -47,7 +48,7 @@ class RunLlm:
 
     def __init__(
         self,
-        vendor: ChatOpenAI | None,
+        vendor: BaseChatModel | None,
         baseline: BaselineChatModel,
         seconds_max: int,
         on_token: Callable[[str], None],
@@ -72,7 +73,9 @@ class RunLlm:
         answer = self._baseline.invoke(list(messages))
         return Reply(_clean(_as_ai_message(answer)), self._notice)
 
-    def _ask(self, vendor: ChatOpenAI, messages: Sequence[BaseMessage], schemas: Sequence[dict[str, Any]]) -> AIMessage:
+    def _ask(
+        self, vendor: BaseChatModel, messages: Sequence[BaseMessage], schemas: Sequence[dict[str, Any]]
+    ) -> AIMessage:
         """Stream the answer; a server that does not stream is asked again for the whole. Raises LlmDownError."""
         bound = vendor.bind_tools(list(schemas))
         try:

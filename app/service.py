@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
+from langchain_core.language_models import BaseChatModel
 from langgraph.checkpoint.postgres import PostgresSaver
 from langgraph.checkpoint.serde import _msgpack as strictness
 from psycopg.rows import dict_row
@@ -88,8 +89,13 @@ class Service:
 
 
 @contextmanager
-def open_service(settings: Settings, erp: ErpPort | None = None) -> Iterator[Service]:
+def open_service(
+    settings: Settings, erp: ErpPort | None = None, vendor: BaseChatModel | None = None
+) -> Iterator[Service]:
     """Open the service on its databases, starting embedded ones where none are configured.
+
+    `erp` is where transfers are posted (the built-in one by default); `vendor` answers
+    conversations in place of the configured vendor.
 
     Raises SetUpError when something that is needed cannot be had.
     """
@@ -100,7 +106,7 @@ def open_service(settings: Settings, erp: ErpPort | None = None) -> Iterator[Ser
         migrate_schema(database)
         migrate(database)
         saver = stack.enter_context(_checkpoints(database))
-        llm, stream = Llm(settings), RunStream(redis)
+        llm, stream = Llm(settings, vendor), RunStream(redis)
         driver = Driver(database, build_graph(saver), llm, stream, settings)
         carrier = Carrier(database, erp or BuiltInErp(database))
         yield Service(settings, database, redis, llm, driver, stream, carrier)

@@ -229,7 +229,7 @@ def _level(series: _Series, calendar: _Calendar, pool: Pool, dispersion: float) 
     periods = series.sold[telling]
     at_least = periods[censored]
     for _ in range(COMPLETIONS):
-        periods[censored] = _expected_given(at_least, level.units_per_period, dispersion)
+        periods[censored] = completed_sales(at_least, level.units_per_period, dispersion)
         level = _level_of(periods, calendar, pool, dispersion)
     return max(level, *readings, key=lambda reading: reading.units_per_period)
 
@@ -252,8 +252,8 @@ def _short_level(periods: FloatArray, pool: Pool, dispersion: float) -> Level:
     return Level(shape / rate, "pooled")
 
 
-def _expected_given(at_least: FloatArray, mean: float, dispersion: float) -> FloatArray:
-    """E[D | D >= y] for every y >= 1.
+def completed_sales(at_least: FloatArray, mean: float, dispersion: float) -> FloatArray:
+    """What demand is expected to have been where at least y >= 1 units sold before stock ran out: E[D | D >= y].
 
     With size r, E[D; D >= y] = mean P(D' >= y - 1), where D' has size r + 1 and thus
     the mean `mean + dispersion - 1` (as in `tools.demand.expected_sales`). Beyond y

@@ -8,6 +8,7 @@ service only enqueues.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -109,9 +110,19 @@ class Runner:
         """Finish what runs, then stop being the runner."""
         if self._lock is None:
             return
-        DBOS.destroy(workflow_completion_timeout_sec=wait_seconds, destroy_registry=True)
+        deadline = time.monotonic() + wait_seconds
+        while self._at_work() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        DBOS.destroy(workflow_completion_timeout_sec=0, destroy_registry=True)
         self._lock.close()
         self._lock = None
+
+    def _at_work(self) -> bool:
+        query = text(
+            "select exists (select 1 from dbos.workflow_status where status = 'PENDING' and executor_id = :id)"
+        )
+        with self._database.engine.connect() as connection:
+            return bool(connection.execute(query, {"id": EXECUTOR_ID}).scalar_one())
 
 
 def pending_of_other_versions(database: Database) -> list[str]:

@@ -16,8 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, text
-from sqlmodel import Session
+from sqlalchemy import Connection, Row, text
+
+from app.db.database import Database
 
 _START = bytes(32)
 
@@ -60,15 +61,15 @@ def event_hash(prev: bytes, seq: int, body: bytes) -> bytes:
     return hashlib.sha256(b"\0" + prev + struct.pack(">q", seq) + body).digest()
 
 
-def verify(session: Session) -> Verification:
+def verify(database: Database) -> Verification:
     """Verify the whole ledger as of one consistent view of the database."""
-    session.connection().execute(text("set transaction isolation level repeatable read"))
     balances: Counter[tuple[str, str]] = Counter()
     walk = _Walk()
-    problems = list(_chains(session, balances, walk))
-    problems.extend(_orphans(session))
-    problems.extend(_balances(session, balances))
-    problems.extend(_reservations(session))
+    with database.engine.connect().execution_options(isolation_level="REPEATABLE READ") as view:
+        problems = list(_chains(view, balances, walk))
+        problems.extend(_orphans(view))
+        problems.extend(_balances(view, balances))
+        problems.extend(_reservations(view))
     return Verification(walk.events, walk.streams, walk.moves, tuple(problems))
 
 
@@ -81,10 +82,10 @@ _EVENTS = text("""
 """)
 
 
-def _chains(session: Session, balances: Counter[tuple[str, str]], walk: _Walk) -> Iterator[Problem]:
+def _chains(view: Connection, balances: Counter[tuple[str, str]], walk: _Walk) -> Iterator[Problem]:
     """Every stream from its first event to its head."""
-    heads = {row.stream: row for row in session.connection().execute(text("select stream, seq, hash from ledger_head"))}
-    rows = session.connection().execution_options(stream_results=True, max_row_buffer=2000).execute(_EVENTS)
+    heads = {row.stream: row for row in view.execute(text("select stream, seq, hash from ledger_head"))}
+    rows = view.execution_options(stream_results=True, max_row_buffer=2000).execute(_EVENTS)
     stream, seq, prev = "", 0, _START
     for row in rows:
         walk.events += 1
@@ -134,9 +135,9 @@ def _body(row: Row[Any], balances: Counter[tuple[str, str]], walk: _Walk) -> Ite
         balances[place_to, sku] += units
 
 
-def _orphans(session: Session) -> Iterator[Problem]:
+def _orphans(view: Connection) -> Iterator[Problem]:
     """No stock move stands without its event."""
-    rows = session.connection().execute(
+    rows = view.execute(
         text("""
         select distinct m.stream, m.seq from stock_move m
         where not exists (select 1 from ledger_event e where e.stream = m.stream and e.seq = m.seq)
@@ -147,11 +148,10 @@ def _orphans(session: Session) -> Iterator[Problem]:
         yield Problem("stock_move", f"{row.stream}#{row.seq}", "a stock move is booked without an event")
 
 
-def _balances(session: Session, expected: Counter[tuple[str, str]]) -> Iterator[Problem]:
+def _balances(view: Connection, expected: Counter[tuple[str, str]]) -> Iterator[Problem]:
     """Every balance is the sum of its moves, and every SKU sums to zero over all places."""
     stored = {
-        (row.place, row.sku_id): row.units
-        for row in session.connection().execute(text("select place, sku_id, units from balance"))
+        (row.place, row.sku_id): row.units for row in view.execute(text("select place, sku_id, units from balance"))
     }
     for key in sorted(stored.keys() | {key for key, units in expected.items() if units}):
         if stored.get(key, 0) != expected[key]:
@@ -160,9 +160,9 @@ def _balances(session: Session, expected: Counter[tuple[str, str]]) -> Iterator[
             yield Problem("balance", place, words)
 
 
-def _reservations(session: Session) -> Iterator[Problem]:
+def _reservations(view: Connection) -> Iterator[Problem]:
     """What is reserved at a site is what its open transfer orders wait for, no more and no less."""
-    differing = session.connection().execute(
+    differing = view.execute(
         text("""
         with waiting as (
           select 'site/' || origin || '/reserved' as place, sku_id, sum(units) as units

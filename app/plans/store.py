@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Session
+from sqlmodel import Session, col
 
 from app.db.database import database_now
 from app.db.documents import packed, unpacked
@@ -81,8 +81,8 @@ def store_plan(session: Session, plan: TransferPlan) -> bool:
         "planned_at": database_now(session),
         "body": canonical_json(plan.model_dump(mode="json")),
     }
-    done = session.connection().execute(insert(PlanRow).values(row).on_conflict_do_nothing())
-    return bool(done.rowcount)
+    statement = insert(PlanRow).values(row).on_conflict_do_nothing().returning(col(PlanRow.digest))
+    return session.connection().execute(statement).first() is not None
 
 
 def read_plan(session: Session, digest: str) -> TransferPlan:

@@ -21,6 +21,7 @@ _REWRITES = (
     (r"[\u201c\u201d\u201e\u201f\u00ab\u00bb]", '"'),
     (r"\s*(?:\u2192|\u21d2|\u279c|\u27f6|=>|-+>|\u2013>|\u2014>)\s*", " -> "),
     (r"\u2264", "<="),
+    (r"\u2212", "-"),
     (r"\bre-?balanc", "rebalanc"),
     (r"\bre-stock", "restock"),
     (r"\b(stock|sold|run|over|under)-(outs?|stock|stocked|out)\b", r"\1 \2"),

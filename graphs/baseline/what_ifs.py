@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from graphs.baseline.clauses import BUDGETS, take_closed_lanes, take_limits
@@ -23,16 +22,13 @@ WHAT_IF = (
 DEMAND = (r"(?:the |our |all )?(?:demand|sales|forecast|forecasts)",)
 UP = (
     r"(?:{be} )?(?:go up|goes up|going up|went up|up|rise|rises|rose|grow|grows|grew|increase|increases|increased|jump"
-    r"|jumps|climb|climbs|surge|surges|higher|more|raise|raised)(?= {number} {percent}| by|(?: \|)*$| {of})(?: by)?",
+    r"|jumps|climb|climbs|surge|surges|higher|more|raise|raised)",
 )
 DOWN = (
     r"(?:{be} )?(?:go down|goes down|going down|went down|down|fall|falls|fell|drop|drops|dropped|decrease|decreases"
-    r"|decreased|decline|declines|shrink|shrinks|lower|less|reduce|reduced|cut)(?: by)?",
+    r"|decreased|decline|declines|shrink|shrinks|lower|less|reduce|reduced|cut)",
 )
-SHARE = (
-    r"(?P<sign>[+-]){number} {percent}",
-    r"(?:{be} )?(?:by )?{number} {percent}",
-)
+SHARE = (r"(?:{be} )?(?:by )?(?P<sign>[+-])?{number} {percent}",)
 OF_FORECAST = (r"(?:{be} )?(?:at |to |only )?{number} {percent} of (?:the )?(?:forecast|plan|normal|usual)",)
 FACTORS = {
     r"(?:{be} )?(?:double|doubles|doubled|doubling|twice as (?:much|high))": 200,
@@ -58,7 +54,7 @@ SERVICE_LEVEL = (
 )
 _SHUT = r"(?:closed|closes|close|shut|shuts|frozen|unavailable|left out|excluded|blocked)"
 CLOSED_NAMES = (
-    rf"(?:the )?(?:(?:sites?|stores?|shops?|warehouses?|skus?) )?{{names}}(?: {{be}})? (?:{_SHUT}|down|out)",
+    rf"(?:the )?(?:(?:sites?|stores?|shops?|warehouses?|skus?) )?{{names}}(?: {{be}})? (?:{_SHUT}|(?:down|out)(?! by(?!\S)| [0-9]))",
     rf"(?<={OF} )(?P<names>[a-z][a-z ]{{1,60}}?)(?: {{be}})? {_SHUT}",
     r"(?:we )?(?:close|shut|shut down|lose|drop|block)(?: the)?(?: sites?| stores?| shops?| warehouses?| skus?)? {names}",
 )
@@ -124,6 +120,7 @@ def _demand_percent(utterance: Utterance) -> int | None:
     share = utterance.take(*OF_FORECAST)
     utterance.take(*DEMAND, leave=OF)
     if share:
+        utterance.take(*UP, *DOWN)
         return number_in(share[0]["number"])
     for form, percent in FACTORS.items():
         if utterance.take(form):
@@ -132,7 +129,10 @@ def _demand_percent(utterance: Utterance) -> int | None:
 
 
 def _changed_by(utterance: Utterance) -> int | None:
-    """What up or down by one percentage makes of the forecast; nothing is taken when either is not clear."""
-    shares = [match for form in SHARE for match in re.finditer(form, "")]
-    del shares
-    return None
+    """What one direction and one percentage make of the forecast; None when that is not what was said."""
+    ups, downs, shares = utterance.take(*UP), utterance.take(*DOWN), utterance.take(*SHARE)
+    signs = [match["sign"] for match in shares if match["sign"]] + ["+"] * len(ups) + ["-"] * len(downs)
+    if len(shares) != 1 or len(set(signs)) != 1:
+        return None
+    percent = number_in(shares[0]["number"])
+    return 100 + percent if signs[0] == "+" else 100 - percent

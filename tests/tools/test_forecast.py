@@ -6,12 +6,14 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from tests.builders import TODAY, in_days, weekly_sales
-from tools.forecast import Pool, forecast_from_history, forecast_given, forecast_network
+from tools.forecast import Pool, completed_sales, forecast_from_history, forecast_given, forecast_network
 from tools.inventory import DemandForecast, SalesObservation, SiteSku
 from tools.signals import ForecastReading
 
@@ -49,6 +51,12 @@ def test_uneven_sales_have_a_variance_to_mean_ratio_of_their_own():
     # 0 and 8 by turns, 20 weeks: mean 4, variance 320/19 = 16.842, ratio 4.2105. With the pool's 2: (80 + 20) / 29.
     found = forecast(*[0, 8] * 10)
     assert found.variance_e6[0] / found.mean_e6[0] == pytest.approx(100 / 29, rel=1e-5)
+
+
+def test_two_weeks_are_enough_for_a_ratio_that_counts_little():
+    # 0 and 8: mean 4, variance 32, ratio 8 with one degree of freedom: (8 + 20) / 11.
+    found = forecast(0, 8)
+    assert found.variance_e6[0] / found.mean_e6[0] == pytest.approx(28 / 11, rel=1e-5)
 
 
 def test_the_ratio_of_variance_to_mean_is_at_least_one_and_at_most_a_thousand():
@@ -166,6 +174,22 @@ def test_days_are_periods_of_their_own():
     assert found == DemandForecast("S1", "P1", "ses/smooth", TODAY, (3_000_000,), (3_000_000,), 10_870)
 
 
+def test_four_weeks_of_days_stand_on_their_own():
+    history = [SalesObservation("S1", "P1", in_days(-day), 3) for day in range(1, 29)]
+    long = forecast_from_history(HERE, history, "day", TODAY, pool=Pool(50.0, 2.0))
+    short = forecast_from_history(HERE, history[1:], "day", TODAY, pool=Pool(50.0, 2.0))
+    assert long is not None
+    assert short is not None
+    assert (long.method, long.mean_e6) == ("ses/smooth", (3_000_000,))
+    assert short.method == "pooled"
+
+
+def test_days_of_more_than_two_years_ago_are_forgotten():
+    history = [SalesObservation("S1", "P1", in_days(-day), 900 if day == 729 else 3) for day in range(1, 730)]
+    without = forecast_from_history(HERE, history[:-1], "day", TODAY)
+    assert forecast_from_history(HERE, history, "day", TODAY) == without
+
+
 def test_today_is_not_over():
     history = [SalesObservation("S1", "P1", in_days(-day), 3) for day in range(31)]
     assert forecast_from_history(HERE, history, "day", TODAY) == forecast_from_history(HERE, history[1:], "day", TODAY)
@@ -195,6 +219,25 @@ def test_weeks_that_were_all_stock_outs_but_sold_are_not_forecast_to_sell_nothin
 def test_a_sale_far_beyond_anything_seen_is_completed_within_reason():
     found = weekly_mean(forecast(*[1] * 20, 10**9, stock_outs=(20,)))
     assert 0.1 * 10**9 < found < 10**9
+
+
+@given(
+    mean=st.floats(0.05, 60),
+    dispersion=st.sampled_from([1.0, 1.5, 4.0, 20.0]),
+    sold=st.lists(st.integers(1, 80), min_size=1, max_size=5),
+)
+def test_completed_sales_are_the_mean_of_the_demand_that_sells_so_many(mean, dispersion, sold):
+    units = np.arange(0, 6_000)
+    demand = stats.poisson(mean) if dispersion == 1 else stats.nbinom(mean / (dispersion - 1), 1 / dispersion)
+    chances = demand.pmf(units)
+    expected = [(units * chances)[least:].sum() / chances[least:].sum() for least in sold]
+    found = completed_sales(np.asarray(sold, dtype=float), mean, dispersion)
+    possible = np.asarray([chances[least:].sum() > 1e-200 for least in sold])
+    np.testing.assert_allclose(found[possible], np.asarray(expected)[possible], rtol=1e-6)
+
+
+def test_sales_that_no_demand_explains_are_left_as_they_are():
+    np.testing.assert_array_equal(completed_sales(np.asarray([10.0**9]), 4.0, 3.0), [10.0**9])
 
 
 @given(units=WEEKS, sold=STOCK_OUTS)
@@ -254,7 +297,7 @@ def test_a_network_forecast_is_that_of_its_series_with_the_networks_dispersion()
 def test_a_site_with_few_weeks_sells_at_first_what_the_others_sell():
     history = (
         *weekly_sales(*[6] * 20, site_id="S1"),
-        *weekly_sales(*[8] * 20, site_id="S2"),
+        *weekly_sales(*[8] * 4, site_id="S2"),
         *weekly_sales(*[50] * 20, site_id="S2", sku_id="P2"),
         *weekly_sales(0, site_id="S3", stock_outs=(0,)),
     )

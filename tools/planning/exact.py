@@ -272,9 +272,11 @@ class _Formulation:
 
     def solve(self, gap_ppm: int) -> tuple[Solution, frozenset[str]]:
         """The solution, and the SKUs whose packs came out fractional (then it is no solution yet)."""
+        # The presolve of HiGHS 1.14.0 loses optima and says "optimal" all the same (ERGO-Code/HiGHS#3094); a restart runs
+        # it again. The instance is pruned already, so that it gained nothing here.
         solver = _CountLimitedHighs(
             msg=False, threads=1, gapRel=gap_ppm / 1e6, gapAbs=1e-6, timeLimit=SECONDS_MAX,
-            random_seed=0, mip_max_nodes=NODES_MAX,
+            random_seed=0, mip_max_nodes=NODES_MAX, presolve="off", mip_allow_restart=False,
         )  # fmt: skip
         self._problem.solve(solver)
         highs = self._problem.solverModel

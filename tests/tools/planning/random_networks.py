@@ -28,7 +28,7 @@ from tools.planning import Limits, Move, evaluate
 from tools.transfers import DemandChange, LaneRef, LineRef, Overlays, PlanRequest, Scope, UnitCap
 from tools.whatif import assumed
 
-COMBINATIONS_MAX = 400
+COMBINATIONS_MAX = 2_000
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,11 @@ def _snapshot(rng: Generator) -> Snapshot:
     sites = tuple(
         a_site(
             f"S{number}",
-            inbound_units_per_day=_between(rng, 0, 14) if _sometimes(rng, 0.25) else None,
-            outbound_units_per_day=_between(rng, 0, 10) if _sometimes(rng, 0.25) else None,
-            storage_capacity_microlitres=_between(rng, 8, 40) * 1_000_000 if _sometimes(rng, 0.25) else None,
+            inbound_units_per_day=_between(rng, 0, 14) if _sometimes(rng, 0.2) else None,
+            outbound_units_per_day=_between(rng, 0, 10) if _sometimes(rng, 0.2) else None,
+            storage_capacity_microlitres=_between(rng, 8, 40) * 1_000_000 if _sometimes(rng, 0.2) else None,
         )
-        for number in range(_between(rng, 2, 3))
+        for number in range(_between(rng, 2, 4))
     )
     skus = tuple(
         a_sku(
@@ -75,16 +75,16 @@ def _snapshot(rng: Generator) -> Snapshot:
         )
         for number in range(_between(rng, 1, 2))
     )
-    pairs = [pair for pair in permutations([site.site_id for site in sites], 2) if _sometimes(rng, 0.85)]
+    pairs = [pair for pair in permutations([site.site_id for site in sites], 2) if _sometimes(rng, 0.8)]
     lanes = tuple(
         a_lane(
             *pair,
             mode,
             lead_time_days=_between(rng, 0, 3),
-            cost_fixed_e4=_between(rng, 0, 80_000),
-            cost_per_unit_e4=_between(rng, 0, 4_999),
-            cost_per_litre_e4=_between(rng, 0, 3_001),
-            capacity_microlitres_per_departure=_between(rng, 1, 12_000_000) if _sometimes(rng, 0.4) else None,
+            cost_fixed_e4=_between(rng, 0, 60_000),
+            cost_per_unit_e4=_between(rng, 0, 2_999),
+            cost_per_litre_e4=_between(rng, 0, 1_501),
+            capacity_microlitres_per_departure=_between(rng, 1_000_000, 12_000_000) if _sometimes(rng, 0.3) else None,
             departure_weekdays=(1, 2, 3, 4, 5, 6, 7) if _sometimes(rng, 0.7) else (_between(rng, 1, 7),),
         )
         for pair in pairs
@@ -92,7 +92,8 @@ def _snapshot(rng: Generator) -> Snapshot:
     )
     keys = [SiteSku(site.site_id, sku.sku_id) for site in sites for sku in skus]
     pack = {sku.sku_id: sku.pack_size for sku in skus}
-    has_plenty = {key: _sometimes(rng, 0.5) for key in keys}
+    donors = {sku.sku_id: _between(rng, 1, len(sites) - 1) for sku in skus}
+    has_plenty = {key: (int(key.site_id[1:]) + int(key.sku_id[1:])) % len(sites) < donors[key.sku_id] for key in keys}
     positions = [
         a_position(
             *key,
@@ -109,7 +110,7 @@ def _snapshot(rng: Generator) -> Snapshot:
         forecasts=[
             a_forecast(
                 *key,
-                daily_units=float(rng.uniform(0, 0.3) if has_plenty[key] else rng.uniform(0.2, 3)),
+                daily_units=float(rng.uniform(0, 0.3) if has_plenty[key] else rng.uniform(0.6, 4)),
                 dispersion=float(rng.choice([1.0, 1.5, 3.0])),
                 level_cv2_e6=int(rng.choice([0, 0, 100_000])),
             )
@@ -122,7 +123,7 @@ def _snapshot(rng: Generator) -> Snapshot:
             for kind in ("purchase_order", "transfer")
             if _sometimes(rng, 0.15)
         ],
-        replenishments=[a_replenishment(*key, days=_between(rng, 3, 14)) for key in keys if _sometimes(rng, 0.8)],
+        replenishments=[a_replenishment(*key, days=_between(rng, 5, 14)) for key in keys if _sometimes(rng, 0.8)],
     )
 
 
@@ -139,10 +140,10 @@ def _limits(rng: Generator, snapshot: Snapshot) -> Limits:
         line_charge_minor=_between(rng, 0, 60),
         line_hurdle_minor=_between(rng, 0, 90) if _sometimes(rng, 0.5) else 0,
         lane_hurdle_minor=_between(rng, 0, 300) if _sometimes(rng, 0.5) else 0,
-        line_units_max=_between(rng, 1, 12) if _sometimes(rng, 0.2) else None,
-        lines_max=_between(rng, 0, 3) if _sometimes(rng, 0.2) else None,
-        units_max=_between(rng, 0, 14) if _sometimes(rng, 0.2) else None,
-        goods_value_max_minor=_between(rng, 0, 6_000) if _sometimes(rng, 0.2) else None,
+        line_units_max=_between(rng, 2, 12) if _sometimes(rng, 0.2) else None,
+        lines_max=_between(rng, 1, 3) if _sometimes(rng, 0.2) else None,
+        units_max=_between(rng, 2, 14) if _sometimes(rng, 0.2) else None,
+        goods_value_max_minor=_between(rng, 500, 6_000) if _sometimes(rng, 0.2) else None,
         review_interval_days=_between(rng, 2, 7),
         approval_latency_days=_between(rng, 0, 1),
         default_horizon_days=_between(rng, 5, 14),
@@ -164,19 +165,19 @@ def _request(rng: Generator, snapshot: Snapshot) -> PlanRequest:
         excluded_lanes=tuple(
             LaneRef(origin=lane.origin, destination=lane.destination, mode=lane.mode if _sometimes(rng, 0.5) else None)
             for lane in lanes
-            if _sometimes(rng, 0.05)
+            if _sometimes(rng, 0.03)
         ),
         excluded_lines=tuple(
             LineRef(sku_id=sku_id, origin=lane.origin, destination=lane.destination)
             for lane in lanes
             for sku_id in skus
-            if _sometimes(rng, 0.05)
+            if _sometimes(rng, 0.03)
         ),
         receive_caps=caps(0.1),
         send_caps=caps(0.1),
         demand_changes=(DemandChange(percent=_between(rng, 40, 250)),) if _sometimes(rng, 0.2) else (),
         supply_delay_days=_between(rng, 1, 6) if _sometimes(rng, 0.1) else 0,
-        transport_budget_minor=_between(rng, 0, 2_500) if _sometimes(rng, 0.2) else None,
+        transport_budget_minor=_between(rng, 100, 2_500) if _sometimes(rng, 0.2) else None,
         max_units=_between(rng, 0, 14) if _sometimes(rng, 0.1) else None,
         max_lines=_between(rng, 0, 2) if _sometimes(rng, 0.1) else None,
     )

@@ -1,0 +1,120 @@
+"""Questions that only read: imbalances, coverage, status, policy, and why a line is in the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from graphs.baseline.fragments import OF, ORDINALS, number_in, words_of
+from graphs.baseline.names import Cut, cut_names
+from graphs.baseline.understood import Ask, Call, call, not_understood
+from graphs.baseline.utterance import Utterance
+from graphs.baseline.vocabulary import CHATTY, Role
+
+EXPLAIN = (r"why", r"(?:explain|justify)", r"(?:what (?:is|was) )?the reasons?(?: for| of| behind)?")
+LINE = (
+    r"(?:the )?(?:transfer )?line(?: no| number)? {number}",
+    r"(?:the )?(?P<ordinal>first|second|third|fourth|fifth) (?:line|transfer)",
+)
+THE_PLAN = (
+    r"(?:in |for |of )?(?:the |this |that |a |my |our )?(?:current |whole |best |most valuable )?"
+    r"(?:plan|line|transfer|proposal)",
+)
+
+IMBALANCE_KINDS = {
+    "shortage": (
+        r"(?:out of stock|stock outs?|stockouts?|sold out|running low|run low|runs low|running out|running short|run short"
+        r"|runs short|too little|not enough|about to run out)(?: stock)?(?: of| on)?",
+        r"(?:short of|short on|short|shortages?|shortfalls?|understocked|under stocked|understock|lacking|lacks?|missing)",
+        r"(?<=what )runs out",
+    ),
+    "surplus": (
+        r"(?:surplus|surpluses|excess|excesses|overstock|overstocks|overstocked|over stocked|over stock|too much"
+        r"|too many|over|superfluous)(?: stock| inventory| units)?",
+    ),
+    "expiring": (
+        r"(?:about|close|near|going) to (?:expire|expiry|spoil)",
+        r"(?:expire|expires|expiring|expiry|spoil|spoils|spoiling|perish|perishing|go off|goes off|going off)",
+        r"(?:out of date|best before|shelf life)",
+    ),
+    "stranded": (r"(?:stranded|dead|stuck|unsellable|without demand|nobody asks for)(?: stock| inventory)?",),
+}
+IMBALANCES = (
+    r"(?:out of balance|off balance|in balance|imbalances?|imbalanced|unbalanced|balanced|problems?|trouble|wrong)",
+    r"(?:attention|action)",
+)
+ROWS = (
+    r"(?:the )?(?:top|first|worst|biggest|largest|costliest) {number}",
+    r"(?:the )?{number} (?:worst|biggest|largest|costliest|most expensive)",
+    r"(?:at most|max|up to|only|limit) {number}(?: rows?| results?)?",
+    r"{number}(?: {of}| rows| results)",
+)
+"""How many rows a question asks for; the last form stands before a word that was already understood."""
+
+COVERAGE = (
+    r"(?:days?|weeks?) of (?:cover|coverage|stock|supply)",
+    r"(?:stock |demand )?(?:coverage|cover)",
+    r"(?:run|runs|running) out(?: of)?(?: stock)?",
+    r"(?:stock|inventory)(?: levels?| positions?| on hand)?",
+    r"(?:on hand|in stock|on stock|available|availability|left)",
+    r"(?:levels?|targets?|safety stock|demand|order up to level|forecast)",
+    r"how (?:much|many|long)(?: {units} of| {units}| days)?",
+    r"(?:last|lasts|doing|enough)",
+)
+
+STATUS = (
+    r"(?:status|state)",
+    r"(?:waits?|waiting|pending|open|outstanding|undecided)(?: for)?(?: an?| the| my)?",
+    r"(?:the )?(?:approval |approver |approvers )?queue",
+    r"(?:approvals?|requests?|decisions?|approvers?)",
+    r"(?:transfer )?orders?",
+    r"(?:my|our|the|open|all) (?:transfers?|shipments?|deliveries)",
+    r"transfers",
+    r"(?:under way|underway|on the way|on its way|on their way|in transit)",
+    r"(?:needs?|need) (?:an? )?(?:approval|decision|to be approved|to be decided)",
+)
+"""`plans` and the like are passed over beside these."""
+
+POLICY = (
+    r"(?:polic(?:y|ies)|governance)",
+    r"(?:the |our |what )?(?:rules?|limits)",
+    r"(?:allowed|permitted|forbidden)",
+    r"(?:approval )?tiers?",
+    r"kill switch",
+)
+POLICY_ASIDES = (
+    r"(?:about|on|regarding|concerning|for) [^|]+",
+    r"(?:say|says|said|state|states|in force|current|engaged|apply|applies|on|off|valid|demand|demands|move|transfer)",
+)
+"""Passed over: the answer is the whole policy, whatever part of it was asked about."""
+
+_KIND_FORMS = [form for forms in IMBALANCE_KINDS.values() for form in forms]
+WORDS = words_of(
+    *EXPLAIN, *LINE, *THE_PLAN, *_KIND_FORMS, *IMBALANCES, *ROWS, *COVERAGE, *STATUS, *POLICY, *POLICY_ASIDES
+)  # fmt: skip
+
+
+def is_explanation(utterance: Utterance) -> bool:
+    """Whether an utterance asks why."""
+    first = utterance.rest.split("|")[0]
+    return utterance.has(*EXPLAIN) and ("why" in first.lower().split() or utterance.has(*LINE) or first != "")
+
+
+def explanation(utterance: Utterance) -> Call | Ask:
+    """The line to explain; none means the most valuable one."""
+    lines = utterance.take(*LINE)
+    utterance.take(*EXPLAIN)
+    utterance.take(*THE_PLAN)
+    left = _left(utterance)
+    if len(lines) > 1:
+        return Ask("One line at a time, please. Which one first?")
+    if left:
+        return Ask(
+            f"I did not understand: {' '.join(left)}. I can explain a line of the current plan by its number,"
+            " or the most valuable one: just ask why."
+        )
+    if not lines:
+        return call("explain_line", {})
+    match = lines[0].groupdict()
+    ordinal = match.get("ordinal")
+    return call("explain_line", {"line_no": ORDINALS[ordinal.lower()] if ordinal else number_in(match["number"])})
