@@ -6,6 +6,7 @@ every word, and puts tool results into plain sentences.
 """
 
 from graphs.baseline.chat_model import BaselineChatModel
-from graphs.baseline.language import Ask, Call, understand
+from graphs.baseline.language import understand
+from graphs.baseline.understood import Ask, Call
 
 __all__ = ["Ask", "BaselineChatModel", "Call", "understand"]

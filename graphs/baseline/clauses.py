@@ -49,7 +49,9 @@ _ON_MOVING = r"(?:on|for) (?:transports?|freight|moving|shipping|transfers|the t
 _BUDGET = r"(?:transport |transfer |freight )?budget"
 
 BUDGETS = (
-    Clause("transport_budget", rf"{AND}(?:an? |the )?{_BUDGET}(?: (?:of|is|at|was|at most|up to))* {{number}}", _number),
+    Clause(
+        "transport_budget", rf"{AND}(?:an? |the )?{_BUDGET}(?: (?:of|is|at|was|at most|up to))* {{number}}", _number
+    ),
     Clause("transport_budget", rf"{AND}(?:an? )?{{number}} {_BUDGET}", _number),
     Clause("transport_budget", rf"{AND}{_SPEND} {_MOST} {{number}}(?: {_ON_MOVING})?", _number),
     Clause("transport_budget", rf"{AND}{_SPEND} {_FEWER} {{number}}(?: {_ON_MOVING})?", _one_less),
@@ -84,14 +86,18 @@ _CLOSED = (
 )
 LANE_CLOSURES = (
     rf"{AND}(?:because |since |while |as )?(?:the )?{_LANES}{{lanes}}(?: {{be}})?(?: (?:now|currently))? {_CLOSED}",
-    rf"{AND}(?:without|avoid|avoiding|except|excluding|not using|do not use|never use|not via|close|closing|block|no)"
-    rf"(?: the)? {_LANES}{{lanes}}",
+    (
+        rf"{AND}(?:without|avoid|avoiding|except|excluding|not using|do not use|never use|not via|close|closing|block|no)"
+        rf"(?: the)? {_LANES}{{lanes}}"
+    ),
 )
 BOTH_LANES_CLOSED = (rf"{AND}(?:the )?(?:lanes?|routes?|roads?) between {{names}}(?: {{be}})? {_CLOSED}",)
 
 CURRENCIES = (
-    r"{number} (?:usd|eur|gbp|chf|jpy|cny|sek|nok|dkk|pln|czk|cad|aud|nzd|inr|brl|mxn|zar|dollars?|euros?|pounds?"
-    r"|francs?|yen|\$|€|£)",
+    (
+        r"{number} (?:usd|eur|gbp|chf|jpy|cny|sek|nok|dkk|pln|czk|cad|aud|nzd|inr|brl|mxn|zar|dollars?|euros?|pounds?"
+        r"|francs?|yen|\$|€|£)"
+    ),
     r"(?:usd|eur|gbp|chf|jpy|\$|€|£) {number}",
 )
 """An amount in a currency, which may not be the network's."""
@@ -113,7 +119,9 @@ def take_limits(utterance: Utterance, clauses: Iterable[Clause]) -> dict[str, An
             value = clause.reads(match)
             if found.setdefault(clause.argument, value) != value:
                 what = clause.argument.replace("_", " ")
-                return Ask(f"You gave two different numbers for {what}: {found[clause.argument]} and {value}. Which one?")
+                return Ask(
+                    f"You gave two different numbers for {what}: {found[clause.argument]} and {value}. Which one?"
+                )
     return found
 
 

@@ -18,9 +18,9 @@ OF = "\uf8ff"
 FIRST_NAME, NAMES_MAX = 0xE000, 1000
 """Names are hidden behind the private characters from U+E000 on; nobody's text holds those after normalisation."""
 
-_ONES = "one two three four five six seven eight nine".split()
-_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ONES = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+_TEENS = ["ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 
 NUMBER_WORDS = {
     "zero": 0,
@@ -34,7 +34,7 @@ NUMBER_WORDS = {
     "a thousand": 1000,
     "one thousand": 1000,
 }
-ORDINALS = {word: number for number, word in enumerate("first second third fourth fifth".split(), 1)}
+ORDINALS = {word: number for number, word in enumerate(["first", "second", "third", "fourth", "fifth"], 1)}
 
 _WORDS = "|".join(sorted(NUMBER_WORDS, key=lambda word: (-len(word), word)))
 _NUMBER = rf"(?:[0-9]{{1,12}}k?|{_WORDS})"

@@ -20,8 +20,10 @@ _PLAN = r"(?: me| us)?(?: an?| another)?(?: new| good| better)?(?: transfer)? (?
 
 HEAD = (
     rf"{_MAKE}{_PLAN} to(?= (?:rebalance|balance|move|transfer|ship|send|restock|replenish|fix|clear|cover)(?!\S))",
-    r"(?:(?:i|we) (?:want|need|wish|would like|like)(?: you)? to|help (?:me|us)(?: to)?|try to|let us|let me"
-    r"|go ahead and|you should|is it possible to)",
+    (
+        r"(?:(?:i|we) (?:want|need|wish|would like|like)(?: you)? to|help (?:me|us)(?: to)?|try to|let us|let me"
+        r"|go ahead and|you should|is it possible to)"
+    ),
 )
 """Beginnings that say nothing."""
 
@@ -40,9 +42,7 @@ MOVE = (
 )
 """Wants to be told what to move."""
 
-MOVE_UNITS = (
-    r"(?:move|transfer|ship|shift|relocate|reallocate|send|bring) {number} (?:{units}(?: of)?|(?={name}))",
-)
+MOVE_UNITS = (r"(?:move|transfer|ship|shift|relocate|reallocate|send|bring) {number} (?:{units}(?: of)?|(?={name}))",)
 """A quantity named as if the caller chose it: it is the most, and the solver says how much is worth moving."""
 
 RESTOCK = (r"(?:restock|replenish|refill|top up|resupply)",)
@@ -51,8 +51,10 @@ RESTOCK = (r"(?:restock|replenish|refill|top up|resupply)",)
 RESTOCK_AT = r"restock (?P<what>[^|]+?) (?:at|in) (?P<where>[^|]+)"
 
 COVER_SHORTAGES = (
-    r"(?:fix|solve|resolve|cover|cure|remove)(?: the| all| all the)?"
-    r" (?:shortages?|stock outs?|stockouts?|gaps?|shortfalls?)",
+    (
+        r"(?:fix|solve|resolve|cover|cure|remove)(?: the| all| all the)?"
+        r" (?:shortages?|stock outs?|stockouts?|gaps?|shortfalls?)"
+    ),
 )
 CLEAR_SURPLUS = (
     r"(?:fix|solve|resolve|clear|reduce|remove|use up)(?: the| all| all the)? (?:surplus|surpluses|excess|overstock)",
@@ -66,27 +68,37 @@ _IN = r"(?:(?:from|to|at|in|of|for|on|across|over|into|between|throughout) )?"
 EVERYTHING = (
     rf"{_IN}(?:everything|everywhere)",
     rf"{_IN}(?:the )?(?:whole|entire|full|complete) (?:network|chain|company|range|assortment|stock|inventory)",
-    rf"{_IN}(?:all|every|any)(?: of)?(?: the| our| my)?"
-    r" (?:skus?|products?|items?|sites?|locations?|categories|category|stock|inventory)",
+    (
+        rf"{_IN}(?:all|every|any)(?: of)?(?: the| our| my)?"
+        r" (?:skus?|products?|items?|sites?|locations?|categories|category|stock|inventory)"
+    ),
     rf"{_IN}(?:the |our |my )?network",
     r"all(?: of)?",
 )
 """Says that the whole network is meant, as far as nothing else narrows it."""
 
 NOT_YET = (
-    r"(?:, )?(?:(?:and|but) )?(?:do not|without|not|never) (?:submit|submitting)(?: it| that| the plan)?(?: yet)?"
-    r"(?: for approval| to the approvers?)?",
+    (
+        r"(?:, )?(?:(?:and|but) )?(?:do not|without|not|never) (?:submit|submitting)(?: it| that| the plan)?(?: yet)?"
+        r"(?: for approval| to the approvers?)?"
+    ),
 )
 AND_SUBMIT = (
-    r"(?:, )?(?:and )?(?:then )?(?:also )?submit(?: it| that| this| them| the plan)?"
-    r"(?: for approval| for a decision| to the approvers?)?",
-    r"(?:, )?(?:and )?(?:then )?(?:also )?send (?:it |that |this |them |the plan )?"
-    r"(?:for approval|to the approvers?|for a decision)",
+    (
+        r"(?:, )?(?:and )?(?:then )?(?:also )?submit(?: it| that| this| them| the plan)?"
+        r"(?: for approval| for a decision| to the approvers?)?"
+    ),
+    (
+        r"(?:, )?(?:and )?(?:then )?(?:also )?send (?:it |that |this |them |the plan )?"
+        r"(?:for approval|to the approvers?|for a decision)"
+    ),
 )
 POSITIVE_LANE = r"(?:on |via |over |along )?(?:the )?(?:lane |route )?(?:from )?(?P<one>{name}) -> (?P<other>{name})"
 
 COMMANDS = (*REBALANCE, *MOVE, *RESTOCK, *COVER_SHORTAGES, *CLEAR_SURPLUS)
-WORDS = words_of(*HEAD, *COMMANDS, *MOVE_UNITS, *SURPLUS, *EVERYTHING, RESTOCK_AT, *NOT_YET, *AND_SUBMIT, POSITIVE_LANE, AND)
+WORDS = words_of(
+    *HEAD, *COMMANDS, *MOVE_UNITS, *SURPLUS, *EVERYTHING, RESTOCK_AT, *NOT_YET, *AND_SUBMIT, POSITIVE_LANE, AND
+)
 
 _WHAT = 'Name a SKU, a site or a category, or say "everything".'
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from graphs.baseline.fragments import OF, ORDINALS, number_in, words_of
+from graphs.baseline.fragments import CUT, OF, ORDINALS, number_in, words_of
 from graphs.baseline.names import Cut, cut_names
 from graphs.baseline.understood import Ask, Call, call, not_understood
 from graphs.baseline.utterance import Utterance
@@ -17,20 +17,26 @@ LINE = (
     r"(?:the )?(?P<ordinal>first|second|third|fourth|fifth) (?:line|transfer)",
 )
 THE_PLAN = (
-    r"(?:in |for |of )?(?:the |this |that |a |my |our )?(?:current |whole |best |most valuable )?"
-    r"(?:plan|line|transfer|proposal)",
+    (
+        r"(?:in |for |of )?(?:the |this |that |a |my |our )?(?:current |whole |best |most valuable )?"
+        r"(?:plan|line|transfer|proposal)"
+    ),
 )
 
 IMBALANCE_KINDS = {
     "shortage": (
-        r"(?:out of stock|stock outs?|stockouts?|sold out|running low|run low|runs low|running out|running short|run short"
-        r"|runs short|too little|not enough|about to run out)(?: stock)?(?: of| on)?",
+        (
+            r"(?:out of stock|stock outs?|stockouts?|sold out|running low|run low|runs low|running out|running short|run short"
+            r"|runs short|too little|not enough|about to run out)(?: stock)?(?: of| on)?"
+        ),
         r"(?:short of|short on|short|shortages?|shortfalls?|understocked|under stocked|understock|lacking|lacks?|missing)",
         r"(?<=what )runs out",
     ),
     "surplus": (
-        r"(?:surplus|surpluses|excess|excesses|overstock|overstocks|overstocked|over stocked|over stock|too much"
-        r"|too many|over|superfluous)(?: stock| inventory| units)?",
+        (
+            r"(?:surplus|surpluses|excess|excesses|overstock|overstocks|overstocked|over stocked|over stock|too much"
+            r"|too many|over|superfluous)(?: stock| inventory| units)?"
+        ),
     ),
     "expiring": (
         r"(?:about|close|near|going) to (?:expire|expiry|spoil)",
@@ -82,6 +88,10 @@ POLICY = (
     r"(?:approval )?tiers?",
     r"kill switch",
 )
+QUESTION = (
+    r"^(?:and |so )?(?:what|which|show|tell|is|are|does|do|how|where|who|explain|give|the|our|can|may|please)(?!\S)"
+)
+"""How a question about policy begins; a command that mentions a rule is still a command."""
 POLICY_ASIDES = (
     r"(?:about|on|regarding|concerning|for) [^|]+",
     r"(?:say|says|said|state|states|in force|current|engaged|apply|applies|on|off|valid|demand|demands|move|transfer)",
@@ -118,3 +128,85 @@ def explanation(utterance: Utterance) -> Call | Ask:
     match = lines[0].groupdict()
     ordinal = match.get("ordinal")
     return call("explain_line", {"line_no": ORDINALS[ordinal.lower()] if ordinal else number_in(match["number"])})
+
+
+def is_policy_question(utterance: Utterance) -> bool:
+    """Whether an utterance asks what is allowed."""
+    return utterance.has(*POLICY) and (utterance.has(QUESTION) or utterance.is_only(*POLICY))
+
+
+def policy_question(utterance: Utterance) -> Call | Ask:
+    """The whole policy, whatever part of it was asked about."""
+    utterance.take(*POLICY)
+    utterance.take(*POLICY_ASIDES)
+    left = _left(utterance)
+    return not_understood(left) if left else call("policy", {})
+
+
+def is_status_question(utterance: Utterance) -> bool:
+    """Whether an utterance asks what waits, or where transfers are."""
+    return utterance.has(*STATUS)
+
+
+def status_question(utterance: Utterance) -> Call | Ask:
+    """The queue and the orders, all of them: there is no question about one of them."""
+    utterance.take(*STATUS, leave=OF)
+    utterance.take(r"(?:transfer )?plans?")
+    rows = utterance.take(*ROWS)
+    cut = cut_names(utterance, CHATTY, strict=False)
+    return not_understood(cut.left) if cut.left else call("status", _limit(rows))
+
+
+def is_imbalance_question(utterance: Utterance) -> bool:
+    """Whether an utterance asks what is wrong with the stock."""
+    return utterance.has(*IMBALANCES, *_KIND_FORMS)
+
+
+def imbalance_question(utterance: Utterance) -> Call | Ask:
+    """Imbalances of the kinds, SKUs, sites and categories named; without any, all of them."""
+    kinds = [kind for kind, forms in IMBALANCE_KINDS.items() if utterance.take(*forms, leave=OF)]
+    utterance.take(*IMBALANCES, leave=OF)
+    utterance.take(*COVERAGE[3:4], leave=OF)
+    rows = utterance.take(*ROWS, leave=OF)
+    cut = cut_names(utterance, CHATTY, strict=False)
+    if cut.left:
+        return not_understood(cut.left)
+    if cut.names[Role.WITHOUT]:
+        return Ask("I can look at SKUs, sites and categories that you name, but not at all except some. Which ones?")
+    return call("find_imbalances", {"kinds": kinds, "mentions": _named(cut), **_limit(rows)})
+
+
+def is_coverage_question(utterance: Utterance) -> bool:
+    """Whether an utterance asks about stock and how long it lasts."""
+    return utterance.has(*COVERAGE)
+
+
+def coverage_question(utterance: Utterance) -> Call | Ask:
+    """Stock and cover of what is named."""
+    utterance.take(*COVERAGE, leave=OF)
+    rows = utterance.take(*ROWS, leave=OF)
+    cut = cut_names(utterance, CHATTY, strict=False)
+    if cut.left:
+        return not_understood(cut.left)
+    mentions = _named(cut)
+    if not mentions or cut.names[Role.WITHOUT]:
+        return Ask("Coverage of what? Name a SKU, a site or a category.")
+    return call("coverage", {"mentions": mentions, **_limit(rows)})
+
+
+def _named(cut: Cut) -> list[str]:
+    """Every name of a question, whatever preposition it came with: a question has no origins and destinations."""
+    roles = (Role.MENTIONS, Role.FROM, Role.TO, Role.BETWEEN)
+    return list(dict.fromkeys(name for role in roles for name in cut.names[role]))
+
+
+def _limit(rows: Iterable[Any]) -> dict[str, int]:
+    """How many rows were asked for, if one number was."""
+    numbers = {number_in(match["number"]) for match in rows}
+    return {"limit": numbers.pop()} if len(numbers) == 1 else {}
+
+
+def _left(utterance: Utterance) -> list[str]:
+    """What is left that is neither chat nor the end of a sentence."""
+    tokens = utterance.rest.split()
+    return [utterance.spoken([token]) for token in tokens if token.lower() not in CHATTY | {CUT, OF}]

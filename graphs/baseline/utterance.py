@@ -44,7 +44,7 @@ _REWRITES = (
     (r"'ll\b", " will"),
     (r"'d\b", " would"),
     (r"'m\b", " am"),
-    (r"\b(everything|all|anything|every sku|every site) but\b", r"\1 except"),
+    (r"\b(everything|all|anything|every sku|every site) but\b(?! (?:spend|with|within|do|in|at most|no|not)\b)", r"\1 except"),
     (r"(?<![\w.,-])(\d{1,3}),(\d{3}),(\d{3})(?![\w.]|,\d)", r"\1\2\3"),
     (r"(?<![\w.,-])(\d{1,3}),(\d{3})(?![\w.]|,\d)", r"\1\2"),
     (r"([$\u20ac\u00a3])", r" \1 "),
@@ -168,20 +168,20 @@ class Utterance:
             return False
         return self._begins_a_name(token) or (token[:1].isupper() and token.lower() in PLACE_WORDS)
 
-    def _is_id(self, token: str, index: int, tokens: list[str]) -> bool:
+    def _is_id(self, word: str, index: int, tokens: list[str]) -> bool:
         beside_arrow = "->" in (tokens[index + 1 : index + 2] + tokens[max(index - 1, 0) : index])
-        if self.is_name(token) or token in (CUT, ",", "%", '"', "->", "<="):
+        if self.is_name(word) or word in (CUT, ",", "%", '"', "->", "<="):
             return False
         if beside_arrow:
             return True
-        if _NO_ID.fullmatch(token):
+        if _NO_ID.fullmatch(word):
             return False
-        if _ID.fullmatch(token):
+        if _ID.fullmatch(word):
             return True
         if self._shouted:
             return False
-        one_letter = bool(_ONE_LETTER.fullmatch(token)) or (token == "A" and index > 0)
-        capitals = bool(_CAPITALS.fullmatch(token)) and token.lower() not in self._vocabulary
+        one_letter = bool(_ONE_LETTER.fullmatch(word)) or (word == "A" and index > 0)
+        capitals = bool(_CAPITALS.fullmatch(word)) and word.lower() not in self._vocabulary
         return one_letter or capitals
 
 

@@ -21,12 +21,16 @@ WHAT_IF = (
 
 DEMAND = (r"(?:the |our |all )?(?:demand|sales|forecast|forecasts)",)
 UP = (
-    r"(?:{be} )?(?:go up|goes up|going up|went up|up|rise|rises|rose|grow|grows|grew|increase|increases|increased|jump"
-    r"|jumps|climb|climbs|surge|surges|higher|more|raise|raised)",
+    (
+        r"(?:{be} )?(?:go up|goes up|going up|went up|up|rise|rises|rose|grow|grows|grew|increase|increases|increased|jump"
+        r"|jumps|climb|climbs|surge|surges|higher|more|raise|raised)"
+    ),
 )
 DOWN = (
-    r"(?:{be} )?(?:go down|goes down|going down|went down|down|fall|falls|fell|drop|drops|dropped|decrease|decreases"
-    r"|decreased|decline|declines|shrink|shrinks|lower|less|reduce|reduced|cut)",
+    (
+        r"(?:{be} )?(?:go down|goes down|going down|went down|down|fall|falls|fell|drop|drops|dropped|decrease|decreases"
+        r"|decreased|decline|declines|shrink|shrinks|lower|less|reduce|reduced|cut)"
+    ),
 )
 SHARE = (r"(?:{be} )?(?:by )?(?P<sign>[+-])?{number} {percent}",)
 OF_FORECAST = (r"(?:{be} )?(?:at |to |only )?{number} {percent} of (?:the )?(?:forecast|plan|normal|usual)",)
@@ -38,8 +42,10 @@ FACTORS = {
 """Demand as a percentage of the forecast."""
 
 SUPPLY = (
-    r"(?:the |our |all |regular )*(?:supply|supplies|suppliers?|delivery|deliveries|inbound|replenishments?"
-    r"|purchase orders?|arrivals?|shipments?)",
+    (
+        r"(?:the |our |all |regular )*(?:supply|supplies|suppliers?|delivery|deliveries|inbound|replenishments?"
+        r"|purchase orders?|arrivals?|shipments?)"
+    ),
 )
 LATE = (
     r"(?:{be} )?(?:(?:arrive|arrives|come|comes) )?{span} (?:late|later|delayed)",
@@ -48,8 +54,10 @@ LATE = (
     r"(?:an? )?{span} delay",
 )
 SERVICE_LEVEL = (
-    r"(?:an? |the )?service levels?(?: (?:of|at|is|were|was|to|goes to|rises to|falls to|becomes))?(?: only)? {number}"
-    r"(?: {percent})?",
+    (
+        r"(?:an? |the )?service levels?(?: (?:of|at|is|were|was|to|goes to|rises to|falls to|becomes))?(?: only)? {number}"
+        r"(?: {percent})?"
+    ),
     r"(?:an? )?{number} {percent} service(?: levels?)?",
 )
 _SHUT = r"(?:closed|closes|close|shut|shuts|frozen|unavailable|left out|excluded|blocked)"

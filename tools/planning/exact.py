@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import date
 from importlib.metadata import version
 
@@ -49,6 +50,7 @@ PROVEN = 1e-9
 COEFFICIENT_MAX = 1e6
 """Limits are scaled down to this, so that even one unit too many is far more than the solver's tolerance of 1e-6."""
 
+ArcKey = tuple[LaneKey, str]
 WholeTerms = list[tuple[pulp.LpVariable, int]]
 VERSIONS = (f"pulp {version('pulp')}", f"highspy {version('highspy')}")
 
@@ -68,10 +70,54 @@ def solve_exactly(
         return Solution(SolveStatus.TOO_LARGE, note=note, versions=VERSIONS)
     whole: frozenset[str] = frozenset()
     while True:
-        solution, fractional = _Formulation(instance, snapshot, limits, request, whole).solve(gap_ppm)
-        if not fractional:
-            return solution
-        whole |= fractional
+        found = _Formulation(instance, snapshot, limits, request, whole).solve(gap_ppm)
+        if not found.fractional:
+            return found.solution
+        rounded = _Formulation(_only(instance, found.used), snapshot, limits, request, found.skus).solve(0).solution
+        if (repaired := _with_bound(rounded, found.solution.bound, gap_ppm)) is not None:
+            return repaired
+        whole |= found.fractional
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What one solve found: a solution, or why it is none yet; `used` are its lines, by arc."""
+
+    solution: Solution
+    fractional: frozenset[str] = frozenset()
+    used: frozenset[ArcKey] = frozenset()
+
+    @property
+    def skus(self) -> frozenset[str]:
+        """The SKUs of the lines."""
+        return frozenset(sku_id for _, sku_id in self.used)
+
+
+def _only(instance: Instance, used: frozenset[ArcKey]) -> Instance:
+    """The instance with the lines of a fractional solution and no others: small enough to be solved in whole packs."""
+    arcs = tuple(arc for arc in instance.arcs if (arc.lane.key, arc.sku.sku_id) in used)
+    senders, receivers = {arc.origin for arc in arcs}, {arc.destination for arc in arcs}
+    nodes = {
+        key: replace(
+            node,
+            gains=node.gains if key in receivers else (),
+            losses=node.losses if key in senders else (),
+        )
+        for key, node in instance.nodes.items()
+        if key in senders | receivers
+    }
+    return replace(instance, arcs=arcs, nodes=nodes)
+
+
+def _with_bound(solution: Solution, bound: float | None, gap_ppm: int) -> Solution | None:
+    """A solution of the small problem under the bound of the whole one; None when that proves too little."""
+    if not solution.moves or bound is None:
+        return None
+    bounded = replace(solution, bound=min(bound, solution.objective))
+    if bounded.gap_ppm is None or bounded.gap_ppm > gap_ppm:
+        return None
+    proven = (bounded.objective - bound) <= PROVEN * abs(bounded.objective)
+    return replace(bounded, status=SolveStatus.OPTIMAL if proven else SolveStatus.WITHIN_GAP)
 
 
 def _why_nothing(instance: Instance) -> str:
@@ -270,8 +316,8 @@ class _Formulation:
     def _at_most(self, terms: Iterable[tuple[pulp.LpVariable, float]], most: float) -> None:
         self._problem += pulp.LpAffineExpression(list(terms)) <= most
 
-    def solve(self, gap_ppm: int) -> tuple[Solution, frozenset[str]]:
-        """The solution, and the SKUs whose packs came out fractional (then it is no solution yet)."""
+    def solve(self, gap_ppm: int) -> _Found:
+        """The solution, or the SKUs whose packs came out fractional: then it is none yet, and only its bound counts."""
         # The presolve of HiGHS 1.14.0 loses optima and says "optimal" all the same (ERGO-Code/HiGHS#3094); a restart runs
         # it again. The instance is pruned already, so that it gained nothing here.
         solver = _CountLimitedHighs(
@@ -283,27 +329,29 @@ class _Formulation:
         outcome, info = highs.getModelStatus().name, highs.getInfo()
         status = _status(outcome, self._problem.sol_status, info.mip_gap)
         if not status.has_plan:
-            return Solution(status, path="exact", versions=VERSIONS, note=f"HiGHS ended with {outcome}"), frozenset()
+            return _Found(Solution(status, path="exact", versions=VERSIONS, note=f"HiGHS ended with {outcome}"))
         packs = [(arc, x.varValue) for arc, x in self._packs if x.varValue > WHOLE]
+        bound = info.mip_dual_bound if math.isfinite(info.mip_dual_bound) else None
         fractional = self._not_whole()
         if fractional:
-            return Solution(status), fractional
+            used = frozenset((arc.lane.key, arc.sku.sku_id) for arc, _ in packs)
+            return _Found(Solution(status, bound=bound), fractional, used)
         found = {(arc.lane.key, arc.sku.sku_id): round(value) for arc, value in packs}
         polished = Pruner(self._instance, self._limits, self._snapshot.currency).without_losers(found)
         moves = tuple(sorted(Move(lane, sku_id, count) for (lane, sku_id), count in polished.packs.items()))
         if not moves and status is SolveStatus.FEASIBLE:
             note = "HiGHS stopped before it had found anything that pays, or a proof that nothing does"
-            return Solution(SolveStatus.STOPPED, path="exact", versions=VERSIONS, note=note), fractional
+            return _Found(Solution(SolveStatus.STOPPED, path="exact", versions=VERSIONS, note=note))
         solution = Solution(
             status if moves else SolveStatus.NOTHING_TO_MOVE,
             moves,
             polished.objective,
-            info.mip_dual_bound if math.isfinite(info.mip_dual_bound) else None,
+            bound,
             "exact",
             VERSIONS,
             "" if moves else "every possible line costs more than it earns once departures and lines are paid",
         )
-        return solution, fractional
+        return _Found(solution)
 
     def _not_whole(self) -> frozenset[str]:
         """The SKUs still to be made integer: packs that are not whole, or break a limit once they are rounded."""

@@ -1,0 +1,148 @@
+"""The baseline in a conversation: one tool call a turn, and answers that say only what the tool has found."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+
+from graphs.baseline import BaselineChatModel
+from graphs.baseline.answers import answer
+
+LINE = {
+    "line_no": 7, "sku": "P1", "units": 31, "from": "S1", "to": "S2", "by": "van", "departs": "2026-03-03",
+    "arrives": "2026-03-04", "saves": "112.50 USD",
+}  # fmt: skip
+PLAN: dict[str, Any] = {
+    "plan": "ab" * 32, "as_of": "2026-03-02", "lines": 4, "units": 93, "departures": 2, "saves": "412.77 USD",
+    "saves_until_regular_supply": "700.00 USD", "costs_to_move": "55.20 USD", "goods_value": "800.00 USD",
+    "fill_rate_before_percent": "71.35", "fill_rate_after_percent": "80.06", "status": "within_gap",
+    "gap_percent": "0.31", "top_lines": [LINE], "lines_not_shown": 0, "note": "", "violations": [],
+    "concessions": [], "outcome": "permitted", "contested_pools": 0, "negotiation_rounds": 1,
+}  # fmt: skip
+RESULTS: dict[str, dict[str, Any]] = {
+    "find_imbalances": {
+        "as_of": "2026-03-02T06:00:00Z", "snapshot": "0123456789ab", "counts": {"shortage": 13, "surplus": 8},
+        "imbalances": [
+            {
+                "kind": "shortage", "sku": "P1", "site": "S2", "units": 44, "at_stake": "96.10 USD", "days_of_cover": 3,
+                "stock_out_percent": "87.4", "until": "2026-03-16",
+            }
+        ],
+        "not_shown": 20, "held_back_for_bad_data": 6,
+    },
+    "coverage": {
+        "as_of": "2026-03-02T06:00:00Z", "snapshot": "0123456789ab", "not_shown": 0,
+        "rows": [
+            {
+                "sku": "P1", "site": "S2", "available_units": 12, "projected_units": 12, "demand_a_day": "3.47",
+                "days_of_cover": 3, "runs_out_on": "2026-03-05", "stock_out_percent": "91.2", "needs_units": 58,
+                "order_up_to_units": 84, "days_until_supply": 14,
+            }
+        ],
+    },
+    "propose_plan": PLAN,
+    "what_if": {"as_of": "2026-03-02T06:00:00Z", "snapshot": "0123456789ab", "as_things_are": PLAN, "what_if": PLAN},
+    "explain_line": {
+        "as_of": "2026-03-02T06:00:00Z", "snapshot": "0123456789ab", "plan": "ab" * 32, "line_no": 7, "sku": "P1",
+        "units": 31, "from": "S1", "to": "S2", "words": "S2 would run out with a probability of 87.4 %.",
+    },
+    "status": {
+        "waiting": [
+            {
+                "approval": "x", "plan": "abababababab", "lines": 4, "units": 93, "saves": "412.77 USD",
+                "requested_by": "paula", "expires_at": "2026-11-25T00:29+00:00",
+            }
+        ],
+        "orders": [
+            {"transfer": "y", "sku": "P1", "units": 31, "from": "S1", "to": "S2", "state": "shipped", "arrives": "2026-03-04"}
+        ],
+    },
+    "policy": {"policy": "Policy standard 2026-01.\nService levels: A 98 %.", "rules": {}, "kill_switch_engaged": False},
+    "submit_plan": {"submitted": True, "approval": "9b1d", "expires_at": "2026-11-25T00:29+00:00"},
+}  # fmt: skip
+
+
+def said(*messages: BaseMessage) -> AIMessage:
+    return BaselineChatModel().bind_tools([]).invoke([SystemMessage("be brief"), *messages])
+
+
+def numbers(text: str) -> set[str]:
+    return set(re.findall(r"\d+(?:\.\d+)?", text))
+
+
+def test_a_request_becomes_one_tool_call_with_an_id_that_counts_the_calls_of_the_conversation() -> None:
+    first = said(HumanMessage("what is short"))
+    assert [(c["name"], c["id"]) for c in first.tool_calls] == [("find_imbalances", "call_1")]
+    result = ToolMessage(json.dumps(RESULTS["find_imbalances"]), tool_call_id="call_1", name="find_imbalances")
+    second = said(HumanMessage("what is short"), first, result, AIMessage("…"), HumanMessage("rebalance P1"))
+    assert [(c["name"], c["args"], c["id"]) for c in second.tool_calls] == [
+        ("propose_plan", {"mentions": ["P1"]}, "call_2")
+    ]
+
+
+@pytest.mark.parametrize("tool", RESULTS)
+def test_an_answer_holds_no_number_that_the_tool_has_not_found(tool: str) -> None:
+    content = json.dumps(RESULTS[tool])
+    words = answer(tool, content)
+    assert words
+    assert numbers(words) <= numbers(content)
+
+
+@pytest.mark.parametrize("tool", RESULTS)
+def test_an_answer_is_plain_text(tool: str) -> None:
+    words = answer(tool, json.dumps(RESULTS[tool]))
+    assert not re.search(r"[*_#`\[\]\n]", words.replace("within_gap", ""))
+
+
+def test_the_same_messages_give_the_same_answer() -> None:
+    conversation = (HumanMessage("rebalance P1"), said(HumanMessage("rebalance P1")))
+    result = ToolMessage(json.dumps(PLAN), tool_call_id="call_1", name="propose_plan")
+    first, second = said(*conversation, result), said(*conversation, result)
+    assert (first.content, first.tool_calls) == (second.content, second.tool_calls)
+
+
+def test_a_plan_is_told_with_what_it_moves_saves_and_costs_and_how_to_go_on() -> None:
+    words = answer("propose_plan", json.dumps(PLAN))
+    for part in ("93 units", "4 lines", "412.77 USD", "55.20 USD", "0.31 %", "line 7: 31 P1 from S1 to S2", "submit"):
+        assert part in words
+
+
+def test_violations_and_concessions_are_told_and_submission_is_not_offered() -> None:
+    broken = PLAN | {"violations": ["Line 7: too much."], "concessions": ["Move more units: saves 5.00 USD more."]}
+    words = answer("propose_plan", json.dumps(broken))
+    assert "Line 7: too much." in words
+    assert "saves 5.00 USD more" in words
+    assert "Say submit" not in words
+
+
+def test_a_sound_plan_is_submitted_when_that_was_asked_for() -> None:
+    asked = HumanMessage("rebalance P1 and submit")
+    call = said(asked)
+    sound = ToolMessage(json.dumps(PLAN), tool_call_id="call_1", name="propose_plan")
+    assert said(asked, call, sound).tool_calls[0]["name"] == "submit_plan"
+
+
+@pytest.mark.parametrize("change", [{"lines": 0, "top_lines": []}, {"violations": ["no"]}])
+def test_a_plan_that_moves_nothing_or_breaks_policy_is_not_submitted(change: dict[str, Any]) -> None:
+    asked = HumanMessage("rebalance P1 and submit")
+    result = ToolMessage(json.dumps(PLAN | change), tool_call_id="call_1", name="propose_plan")
+    assert said(asked, said(asked), result).tool_calls == []
+
+
+def test_a_refusal_of_the_tool_is_told_as_it_is() -> None:
+    words = answer("coverage", json.dumps({"error": "'P9' is no SKU that is known here; nearest: P1"}))
+    assert "'P9' is no SKU that is known here; nearest: P1" in words
+
+
+@pytest.mark.parametrize("content", ["", "[]", "no json", '"text"'])
+def test_a_result_that_cannot_be_read_is_said_to_be_one(content: str) -> None:
+    assert "cannot read" in answer("status", content)
+
+
+def test_without_a_question_the_baseline_says_what_it_can_do_and_that_no_language_model_is_connected() -> None:
+    assert "No language model is connected" in str(said().content)
+    assert "No language model is connected" in str(said(HumanMessage("what is the meaning of life")).content)
