@@ -213,7 +213,7 @@ def _of_totals(snapshot: Snapshot, limits: Limits, request: PlanRequest, moves: 
     if overlays.transport_budget_minor is not None:
         allowed_e4 = overlays.transport_budget_minor * e4_per_minor(snapshot.currency)
         found_e4 = transport_cost_e4(snapshot, limits, moves)
-        if found_e4 > allowed_e4 + e4_per_minor(snapshot.currency):
+        if found_e4 > allowed_e4:
             yield Breach("transport_budget_e4", "the plan", allowed_e4, found_e4)
 
 

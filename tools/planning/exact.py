@@ -337,7 +337,7 @@ class _Formulation:
             used = frozenset((arc.lane.key, arc.sku.sku_id) for arc, _ in packs)
             return _Found(Solution(status, bound=bound), fractional, used)
         found = {(arc.lane.key, arc.sku.sku_id): round(value) for arc, value in packs}
-        polished = Pruner(self._instance, self._limits, self._snapshot.currency).without_losers(found)
+        polished = Pruner(self._instance, self._limits, self._snapshot.currency).polished(found)
         moves = tuple(sorted(Move(lane, sku_id, count) for (lane, sku_id), count in polished.packs.items()))
         if not moves and status is SolveStatus.FEASIBLE:
             note = "HiGHS stopped before it had found anything that pays, or a proof that nothing does"

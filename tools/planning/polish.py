@@ -1,8 +1,8 @@
-"""Lines and departures that do not earn their keep, taken out of a solution that is only near-optimal.
+"""What does not earn its keep, taken out of a solution that is only near-optimal: departures, lines, single packs.
 
-A solver that stops within its gap may leave a line in place that costs more than it
-brings. Taking such a line out always lowers the objective and breaks no constraint:
-every limit is an upper limit, and a line goes as a whole.
+A solver that stops within its gap may leave something in place that costs more than
+it brings. Taking it out lowers the objective and breaks no constraint: every limit
+is an upper limit, and a line never shrinks below its least quantity.
 """
 
 from __future__ import annotations
@@ -40,20 +40,17 @@ class Pruner:
 
     def objective(self, packs: Packs) -> float:
         """The solver's objective for the lines, hurdles included: change against moving nothing."""
-        received: dict[SiteSku, int] = {}
-        sent: dict[SiteSku, int] = {}
+        received, sent = self._ends(packs)
         total = sum(self._departure[lane] for lane in sorted({lane for lane, _ in packs}))
         for key, count in packs.items():
-            arc = self._arcs[key]
-            received[arc.destination] = received.get(arc.destination, 0) + count
-            sent[arc.origin] = sent.get(arc.origin, 0) + count
-            total += count * (arc.move_cost + arc.late) + self._line
+            total += count * (self._arcs[key].move_cost + self._arcs[key].late) + self._line
         total -= sum(self._gain[key][count] for key, count in received.items())
         return total + sum(self._loss[key][count] for key, count in sent.items())
 
-    def without_losers(self, packs: Packs) -> Polished:
-        """The lines without those, and without whole departures, whose removal lowers the objective."""
-        kept, best = dict(packs), self.objective(packs)
+    def polished(self, packs: Packs) -> Polished:
+        """The lines without what lowers the objective by being left out."""
+        kept = self._trimmed(packs)
+        best = self.objective(kept)
         improved = True
         while improved:
             improved = False
@@ -65,3 +62,38 @@ class Pruner:
                 if len(rest) < len(kept) and value < best - _WORTH_IT:
                     kept, best, improved = rest, value, True
         return Polished(dict(sorted(kept.items())), best)
+
+    def _trimmed(self, packs: Packs) -> Packs:
+        """The lines without last packs that cost more than they gain.
+
+        Gains fall and losses rise, so a pack that pays stays worth its move when others are taken away.
+        """
+        kept = dict(packs)
+        received, sent = self._ends(kept)
+        again = True
+        while again:
+            again = False
+            for key in sorted(kept):
+                arc = self._arcs[key]
+                gain, loss = self._gain[arc.destination], self._loss[arc.origin]
+                cost = arc.move_cost + arc.late
+                while kept[key] > arc.packs_min:
+                    into, out = received[arc.destination], sent[arc.origin]
+                    last = gain[into] - gain[into - 1] - (loss[out] - loss[out - 1]) - cost
+                    if last >= -_WORTH_IT:
+                        break
+                    kept[key] -= 1
+                    received[arc.destination] -= 1
+                    sent[arc.origin] -= 1
+                    again = True
+        return kept
+
+    def _ends(self, packs: Packs) -> tuple[dict[SiteSku, int], dict[SiteSku, int]]:
+        """Packs received and packs sent, by site and SKU."""
+        received: dict[SiteSku, int] = {}
+        sent: dict[SiteSku, int] = {}
+        for key, count in packs.items():
+            arc = self._arcs[key]
+            received[arc.destination] = received.get(arc.destination, 0) + count
+            sent[arc.origin] = sent.get(arc.origin, 0) + count
+        return received, sent
