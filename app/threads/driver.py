@@ -18,6 +18,8 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.errors import UnknownInterruptError
 from langgraph.types import Command, StateSnapshot
 from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Session
 from structlog import get_logger
 
 from app.approvals.requests import get_request
@@ -77,14 +79,7 @@ class Driver:
                 return
             thread_id, owner = thread.thread_id, thread.owner
             run_id = uuid5(_RESUMES, str(approval_id))
-            if session.get(Run, run_id) is None:
-                given = {"approval_id": str(approval_id)}
-                session.add(
-                    Run(
-                        run_id=run_id, thread_id=thread_id, kind=RunKind.RESUME, status=RunStatus.RUNNING,
-                        started_by=SYSTEM, input=given, created_at=database_now(session),
-                    )
-                )  # fmt: skip
+            _note_resume(session, run_id, thread_id, approval_id)
         with self._thread(thread_id):
             context = self._context(thread_id, run_id, self._principal(owner))
             status = self._answer(thread_id, str(approval_id), context)
@@ -170,6 +165,15 @@ class Driver:
                 yield
             finally:
                 connection.execute(text("select pg_advisory_unlock(:key)"), {"key": key})
+
+
+def _note_resume(session: Session, run_id: UUID, thread_id: UUID, approval_id: UUID) -> None:
+    """One run for each resume, whoever rings first."""
+    row = {
+        "run_id": run_id, "thread_id": thread_id, "kind": RunKind.RESUME, "status": RunStatus.RUNNING,
+        "started_by": SYSTEM, "input": {"approval_id": str(approval_id)}, "created_at": database_now(session),
+    }  # fmt: skip
+    session.connection().execute(insert(Run).values(row).on_conflict_do_nothing())
 
 
 def _first_input(kind: RunKind, given: dict[str, Any], run_id: UUID) -> RebalanceState:

@@ -54,6 +54,7 @@ BUDGETS = (
     ),
     Clause("transport_budget", rf"{AND}(?:an? )?{{number}} {_BUDGET}", _number),
     Clause("transport_budget", rf"{AND}{_SPEND} {_MOST} {{number}}(?: {_ON_MOVING})?", _number),
+    Clause("transport_budget", rf"{AND}(?:we |i )?only (?:spend|pay) {{number}}(?: {_ON_MOVING})?", _number),
     Clause("transport_budget", rf"{AND}{_SPEND} {_FEWER} {{number}}(?: {_ON_MOVING})?", _one_less),
     Clause("transport_budget", rf"{AND}(?:do not|not|without) (?:spend|spending) more than {{number}}", _number),
     Clause("transport_budget", rf"{AND}{_MOST} {{number}} {_ON_MOVING}", _number),
@@ -79,19 +80,26 @@ PLAN_LIMITS = (
     *BUDGETS,
 )
 
-_LANES = r"(?:lanes? |routes? |roads? )?"
+_NOUN = r"(?:lanes?|routes?|roads?)"
 _CLOSED = (
     r"(?:closed|closes|close|shut|shuts|down|out|out of service|blocked|unavailable|broken|fails|not available"
     r"|can not be used)"
 )
-LANE_CLOSURES = (
-    rf"{AND}(?:because |since |while |as )?(?:the )?{_LANES}{{lanes}}(?: {{be}})?(?: (?:now|currently))? {_CLOSED}",
-    (
-        rf"{AND}(?:without|avoid|avoiding|except|excluding|not using|do not use|never use|not via|close|closing|block|no)"
-        rf"(?: the)? {_LANES}{{lanes}}"
-    ),
+_AVOID = (
+    r"(?:without|avoid|avoiding|except|excluding|not using|do not use|never use|not via|close|closing|block|no"
+    r"|(?:an? |the )?closed)"
 )
-BOTH_LANES_CLOSED = (rf"{AND}(?:the )?(?:lanes?|routes?|roads?) between {{names}}(?: {{be}})? {_CLOSED}",)
+_REASON = rf"{AND}(?:because |since |while |as )?(?:the )?"
+LANE_CLOSURES = (
+    rf"{_REASON}{_NOUN} {{lanes}}(?: {{be}})?(?: (?:now|currently))? {_CLOSED}",
+    rf"{_REASON}{{arrows}}(?: {{be}})?(?: (?:now|currently))? {_CLOSED}",
+    rf"{_REASON}{{lanes}} {{be}}(?: (?:now|currently))? {_CLOSED}",
+    rf"{AND}{_AVOID}(?: the)? {_NOUN} {{lanes}}",
+    rf"{AND}{_AVOID} {{arrows}}",
+)
+"""Lanes that cannot be used. `without S1 to S2` is none: it may leave out a site on the way to another."""
+
+BOTH_LANES_CLOSED = (rf"{AND}(?:the )?{_NOUN} between {{names}}(?: {{be}})? {_CLOSED}",)
 
 CURRENCIES = (
     (
@@ -132,6 +140,6 @@ def take_closed_lanes(utterance: Utterance) -> list[str]:
         ends = [token for token in match["names"].split() if utterance.is_name(token)]
         lanes += [f"{utterance.name(a)}->{utterance.name(b)}" for a in ends for b in ends if a != b]
     for match in utterance.take(*LANE_CLOSURES):
-        ends = [token for token in match["lanes"].split() if utterance.is_name(token)]
+        ends = [token for token in match[0].split() if utterance.is_name(token)]
         lanes += [f"{utterance.name(a)}->{utterance.name(b)}" for a, b in zip(ends[::2], ends[1::2], strict=True)]
     return list(dict.fromkeys(lanes))

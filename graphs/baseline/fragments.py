@@ -41,17 +41,25 @@ _NUMBER = rf"(?:[0-9]{{1,12}}k?|{_WORDS})"
 _NAME = f"[{chr(FIRST_NAME)}-{chr(FIRST_NAME + NAMES_MAX - 1)}]"
 _SEPARATOR = r"(?: ,)?(?: (?:and|or))?"
 
+
+def _listed(item: str) -> str:
+    """One item, or several joined by commas and `and`."""
+    return f"{item}(?:{_SEPARATOR} {item})*"
+
+
 _FRAGMENTS = {
     "{number}": f"(?P<number>{_NUMBER})",
     "{span}": rf"(?P<span>(?:{_NUMBER}|an?) (?:days?|weeks?)|a fortnight)",
     "{percent}": r"(?:%|percent|per cent|pct)",
     "{name}": _NAME,
-    "{names}": f"(?P<names>{_NAME}(?:{_SEPARATOR} {_NAME})*)",
-    "{lane}": f"(?:from )?{_NAME} (?:->|to) {_NAME}",
-    "{lanes}": f"(?P<lanes>(?:from )?{_NAME} (?:->|to) {_NAME}(?:{_SEPARATOR} (?:from )?{_NAME} (?:->|to) {_NAME})*)",
+    "{names}": f"(?P<names>{_listed(_NAME)})",
+    "{lanes}": _listed(f"(?:from )?{_NAME} (?:->|to) {_NAME}"),
+    "{arrows}": _listed(f"{_NAME} -> {_NAME}"),
     "{be}": r"(?:is|are|was|were|be|being|gets?|got|goes|stays?|becomes?|has been|have been|had been)",
     "{units}": r"(?:units?|pieces?|pcs)",
     "{lines}": r"(?:transfer lines?|lines?|transfers)",
+    "{site}": r"(?:sites?|stores?|shops?|warehouses?|locations?)",
+    "{sku}": r"(?:skus?|products?|items?|articles?)",
     "{of}": OF,
 }
 

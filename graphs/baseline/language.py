@@ -16,18 +16,24 @@ from graphs.baseline.utterance import CHARACTERS_MAX, Utterance
 
 GREETING = (
     r"(?:hi|hello|hey|good (?:morning|afternoon|evening)|thanks|thank you|ok|okay|bye)(?: (?:there|all|evenkeel|team))?",
-    r"(?:help|help me|what can you do|what do you do|who are you|commands|examples|how does this work|what can i (?:say|ask))",
-)
+    r"(?:help|help me|what can you do|what do you do|who are you|what are you|commands|examples|how does this work"
+    r"|what can i (?:say|ask))",
+)  # fmt: skip
+_POLITE = r"(?:(?:please|can you|could you|would you|will you|go ahead and|now|ok|okay|yes) )*"
+_THANKS = r"(?: (?:please|now|thanks|then))*"
+_THE_PLAN = r"(?: (?:it|that|this|them|the plan|this plan|that plan|the proposal|the current plan))?"
+_TO_APPROVERS = r"(?: (?:for|to|into|in)(?: an?| the)? (?:approval|approvers?|decision|queue))"
 SUBMIT = (
-    (
-        r"(?:please )?(?:submit|send|forward|put|hand)(?: it| that| this| them| the plan| the proposal| the current plan| in)*"
-        r"(?: (?:for|to|into|in)(?: an?| the)? (?:approval|approvers?|decision|queue))?(?: please| now)*"
-    ),
-    r"(?:please )?(?:ask for|request|get)(?: an?| the)? (?:approval|decision)(?: for it| of it| for the plan)?",
-    r"(?:go ahead|do it|looks good|looks fine|fine)(?: ,)? (?:and )?submit(?: it| the plan)?",
+    rf"{_POLITE}(?:submit|forward|hand in){_THE_PLAN}{_TO_APPROVERS}?{_THANKS}",
+    rf"{_POLITE}(?:send|put|hand|pass|bring){_THE_PLAN}(?: on| in| over)?{_TO_APPROVERS}{_THANKS}",
+    rf"{_POLITE}(?:ask for|request|get)(?: an?| the)? (?:approval|decision)(?: for| of)?{_THE_PLAN}{_THANKS}",
+    r"(?:go ahead|do it|looks good|looks fine|fine)(?: and)? submit(?: it| the plan)?",
 )
-SUBMIT_NEEDS = r"(?:submit|approval|approvers?|decision|queue|forward|hand)"
-"""A bare "send" or "put it" could mean anything."""
+CONSENT = (r"(?:yes|yep|sure|do it|go|go ahead|go for it|proceed|confirm|confirmed|fine|looks good|good|great)",)
+BEYOND = (
+    rf"{_POLITE}(?:approve|reject|decline|cancel|withdraw|undo|revert|post|execute|release|delete|override)(?: .*)?",
+)
+"""What people decide or the service does by itself; no tool of a conversation can."""
 
 VOCABULARY = (
     vocabulary.WORDS
@@ -35,7 +41,7 @@ VOCABULARY = (
     | plan_requests.WORDS
     | what_ifs.WORDS
     | readings.WORDS
-    | words_of(*GREETING, *SUBMIT)
+    | words_of(*GREETING, *SUBMIT, *CONSENT, *BEYOND)
 )
 
 _KINDS: tuple[tuple[Callable[[Utterance], bool], Callable[[Utterance], Call | Ask]], ...] = (
@@ -56,13 +62,30 @@ def understand(text: str) -> Call | Ask:
     if len(text) > CHARACTERS_MAX:
         return Ask(f"That is too long for me. {help_words()}")
     utterance = Utterance(text, VOCABULARY)
-    if utterance.too_long:
-        return Ask(f"Those are too many names at once. {help_words()}")
-    if not utterance.rest.strip("| ,") or utterance.is_only(*GREETING):
-        return Ask(help_words())
-    if utterance.is_only(*SUBMIT) and utterance.has(SUBMIT_NEEDS):
-        return call("submit_plan", {})
+    whole = _short_answer(utterance)
+    if whole is not None:
+        return whole
     for is_kind, read in _KINDS:
         if is_kind(utterance):
             return read(utterance)
-    return not_understood([utterance.spoken(utterance.rest.split())])
+    tokens = utterance.rest.split()
+    said = utterance.spoken(tokens)
+    if all(utterance.is_name(token) or token in vocabulary.SEPARATORS for token in tokens):
+        return Ask(f"What about {said}? Say, for example, coverage of it, what is short there, or rebalance it by its name.")
+    return not_understood([said])
+
+
+def _short_answer(utterance: Utterance) -> Call | Ask | None:
+    """The answer to an utterance that is one of a few sentences as a whole."""
+    if not utterance.rest.strip("| ,") or utterance.is_only(*GREETING):
+        return Ask(help_words())
+    if utterance.is_only(*SUBMIT):
+        return call("submit_plan", {})
+    if utterance.is_only(*CONSENT):
+        return Ask('If you want the current plan to go to the approvers, say "submit".')
+    if utterance.is_only(*BEYOND):
+        return Ask(
+            "I cannot approve, reject, cancel, post or change anything; people decide, in the approvers' queue. I can"
+            ' send the current plan there: say "submit".'
+        )
+    return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from graphs.baseline.fragments import CUT, OF
 from graphs.baseline.utterance import Utterance
 from graphs.baseline.vocabulary import (
+    ARTICLES,
     ENDS_OF_NAME,
     MARKERS,
     NAME_WORDS_MAX,
@@ -74,11 +75,11 @@ class _Cutter:
         elif token == OF:
             self._open(Role.MENTIONS, [])
         elif two in MARKERS:
-            self._open(MARKERS[two], two.split())
+            self._open(MARKERS[two], tokens[index : index + 2])
         elif word in MARKERS:
-            self._open(MARKERS[word], [word])
+            self._open(MARKERS[word], [token])
         elif word in SKU_NOUNS | SITE_NOUNS:
-            self._kind_noun(word)
+            self._kind_noun(token)
         elif word in ENDS_OF_NAME:
             self.close()
             self._pass_over(token)
@@ -100,7 +101,7 @@ class _Cutter:
     def _open(self, role: Role, by: list[str]) -> None:
         self.close()
         self._role, self._opened_by, self._named = role, by, not by
-        marker = by[0] if by else ""
+        marker = by[0].lower() if by else ""
         place = marker in PLACE_MARKERS
         again = role.value in self._opened and role in (Role.FROM, Role.TO, Role.BETWEEN)
         self.cut.pairs |= again or (place and "," in self._after_first_place())
@@ -109,34 +110,43 @@ class _Cutter:
     def _after_first_place(self) -> list[str]:
         return self._opened[self._opened.index("place") :] if "place" in self._opened else []
 
-    def _kind_noun(self, word: str) -> None:
+    def _kind_noun(self, token: str) -> None:
         """SKU, store and the like: they open a name, or go with the name before them."""
-        if word in SITE_NOUNS and self._item and not self._all_sure(self._item):
-            self._item.append(word)
+        word = token.lower()
+        site = word in SITE_NOUNS
+        item = [word for word in self._item if word.lower() not in self._passed_over]
+        if site and item and not self._all_sure(item):
+            self._item.append(token)
             return
-        decorates = bool(self._item)
-        continues = self._after_separator or not (self._named or self._item)
-        keeps = self._role in (Role.FROM, Role.TO, Role.BETWEEN, Role.WITHOUT) and continues
-        if keeps and (word in SITE_NOUNS or self._role is Role.WITHOUT):
+        if self._keeps_role(site=site, item=item):
             self._close_item()
         else:
             separated = self._after_separator
-            self._open(Role.MENTIONS, [word])
-            self._named = decorates
-            self.cut.pairs |= word in SKU_NOUNS and separated and "site noun" in self._opened
-        self._opened.append("site noun" if word in SITE_NOUNS else "sku noun")
+            self._open(Role.MENTIONS, [token])
+            self._named = bool(item)
+            self.cut.pairs |= not site and separated and "site noun" in self._opened
+        self._opened.append("site noun" if site else "sku noun")
         self._numbers_are_names = True
+
+    def _keeps_role(self, *, site: bool, item: list[str]) -> bool:
+        """Whether `store` in "to store S2" or "without stores S1 and S2" belongs to the role that is open."""
+        if self._role is None or item or not (self._after_separator or not self._named):
+            return False
+        return site or self._role in (Role.MENTIONS, Role.WITHOUT)
 
     def _all_sure(self, item: list[str]) -> bool:
         return all(self._utterance.is_sure(token) for token in item)
 
     def _close_item(self) -> None:
         item, self._item = self._item, []
+        said = item
         while item and item[0].lower() in self._passed_over:
             item = item[1:]
         while item and item[-1].lower() in self._passed_over:
             item = item[:-1]
         if not item:
+            broken_off = self._strict and self._role is not None and said[-1:] and said[-1].lower() in ARTICLES
+            self.cut.left += said if broken_off else []
             return
         names = [self._utterance.spoken([token]) for token in item] if self._all_sure(item) else None
         if names is None and self._role is not None and self._is_name(item):
@@ -150,9 +160,9 @@ class _Cutter:
 
     def _left(self, item: list[str]) -> None:
         """Without a role, names among words are names all the same; the words have to be passed over."""
-        self._named = True
         if self._role is not None:
-            self.cut.left.append(self._utterance.spoken(item))
+            self.cut.left.append(self._utterance.spoken([*([] if self._named else self._opened_by), *item]))
+            self._named = True
             return
         for token in item:
             if self._utterance.is_name(token):

@@ -28,8 +28,8 @@ HEAD = (
 """Beginnings that say nothing."""
 
 REBALANCE = (
+    rf"(?:{_MAKE}|do|run|start|plan)(?: me| us)?(?: an?| the)?(?: new)? (?:rebalancing plan|rebalance|rebalancing)",
     r"(?:rebalance|balance|level out|even out|equalise|equalize|redistribute|optimise|optimize|rebalancing)(?: out)?",
-    r"(?:do|run|start|make|propose|plan)(?: an?| the)? (?:rebalance|rebalancing|rebalancing plan)",
 )
 """Means the whole network when nothing else is said."""
 
@@ -42,7 +42,7 @@ MOVE = (
 )
 """Wants to be told what to move."""
 
-MOVE_UNITS = (r"(?:move|transfer|ship|shift|relocate|reallocate|send|bring) {number} (?:{units}(?: of)?|(?={name}))",)
+MOVE_UNITS = (r"(?:move|transfer|ship|shift|relocate|reallocate|send|bring) {number}(?: {units}(?: of)?|(?= {name}))",)
 """A quantity named as if the caller chose it: it is the most, and the solver says how much is worth moving."""
 
 RESTOCK = (r"(?:restock|replenish|refill|top up|resupply)",)
@@ -110,6 +110,7 @@ def is_plan_request(utterance: Utterance) -> bool:
 
 def plan_request(utterance: Utterance) -> Call | Ask:
     """The plan request that an utterance makes, or a question."""
+    submits_first = utterance.has(*(f"^(?:{form})" for form in AND_SUBMIT))
     closed = take_closed_lanes(utterance)
     arguments = take_limits(utterance, PLAN_LIMITS)
     if isinstance(arguments, Ask):
@@ -117,16 +118,19 @@ def plan_request(utterance: Utterance) -> Call | Ask:
     stays, submits = utterance.take(*NOT_YET), utterance.take(*AND_SUBMIT)
     if stays and submits:
         return Ask("Do you want the plan to be submitted or not?")
-    utterance.take(*HEAD, leave="")
+    utterance.take(*HEAD, r"for (?:me|us)", r"some(?: of)?(?= {name})", leave="")
     quantities = [number_in(match["number"]) for match in utterance.take(*MOVE_UNITS, leave=f"move {OF}")]
     utterance.rewrite(POSITIVE_LANE, lambda match: f"from {match['one']} to {match['other']}")
     commands, bare_is_whole = _take_command(utterance)
     whole = bool(utterance.take(*EVERYTHING, leave=OF)) or bare_is_whole
+    utterance.rewrite(r"restock {of}", lambda _: OF)
     cut = cut_names(utterance, POLITE, strict=True)
     if cut.left:
         return not_understood(cut.left)
-    if cut.pairs or commands > 1 or len(quantities) > 1:
-        return Ask("That is more than one plan request. Please ask for one at a time.")
+    if cut.pairs or commands != 1 or len(quantities) > 1 or submits_first:
+        return Ask('That is more than one request. Please ask for one plan at a time, and say "submit" after that.')
+    if quantities and not (cut.names[Role.MENTIONS] or whole):
+        return Ask(f"Units of what? {_WHAT}")
     if quantities:
         arguments["units_max"] = min(quantities[0], arguments.get("units_max", quantities[0]))
     return _request(cut, arguments | {"closed_lanes": closed}, whole=whole, submits=bool(submits))
@@ -161,8 +165,6 @@ def _request(cut: Cut, arguments: dict[str, Any], *, whole: bool, submits: bool)
     )
     if between and (len(between) < 2 or origins or destinations):
         return Ask("Between which sites? Name at least two, and no other origin or destination.")
-    if "units_max" in arguments and not (mentions or whole) and not (origins or destinations or between):
-        return Ask(f"Units of what? {_WHAT}")
     if not (mentions or origins or destinations or between or whole):
         return Ask(f"What should the plan be about? {_WHAT}")
     sites = {"from_sites": between or origins, "to_sites": between or destinations}

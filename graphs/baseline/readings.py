@@ -14,6 +14,7 @@ from graphs.baseline.vocabulary import CHATTY, Role
 EXPLAIN = (r"why", r"(?:explain|justify)", r"(?:what (?:is|was) )?the reasons?(?: for| of| behind)?")
 LINE = (
     r"(?:the )?(?:transfer )?line(?: no| number)? {number}",
+    r"(?:the )?(?P<number>[0-9]{1,6})(?:st|nd|rd|th) (?:line|transfer)",
     r"(?:the )?(?P<ordinal>first|second|third|fourth|fifth) (?:line|transfer)",
 )
 THE_PLAN = (
@@ -45,6 +46,9 @@ IMBALANCE_KINDS = {
     ),
     "stranded": (r"(?:stranded|dead|stuck|unsellable|without demand|nobody asks for)(?: stock| inventory)?",),
 }
+NAME_FIRST = r"^(?:is|are) (?P<what>[^|{of}]+?) {of}"
+"""A question such as "is oat drink short": the name stands before the kind."""
+
 IMBALANCES = (
     r"(?:out of balance|off balance|in balance|imbalances?|imbalanced|unbalanced|balanced|problems?|trouble|wrong)",
     r"(?:attention|action)",
@@ -66,9 +70,11 @@ COVERAGE = (
     r"(?:levels?|targets?|safety stock|demand|order up to level|forecast)",
     r"how (?:much|many|long)(?: {units} of| {units}| days)?",
     r"(?:last|lasts|doing|enough)",
+    r"(?:do|did) (?:we|i|you) (?:still )?have(?: any| some)?",
 )
 
 STATUS = (
+    r"(?:needs?|need) (?:an? )?(?:approval|decision|to be approved|to be decided)",
     r"(?:status|state)",
     r"(?:waits?|waiting|pending|open|outstanding|undecided)(?: for)?(?: an?| the| my)?",
     r"(?:the )?(?:approval |approver |approvers )?queue",
@@ -77,7 +83,6 @@ STATUS = (
     r"(?:my|our|the|open|all) (?:transfers?|shipments?|deliveries)",
     r"transfers",
     r"(?:under way|underway|on the way|on its way|on their way|in transit)",
-    r"(?:needs?|need) (?:an? )?(?:approval|decision|to be approved|to be decided)",
 )
 """`plans` and the like are passed over beside these."""
 
@@ -89,11 +94,11 @@ POLICY = (
     r"kill switch",
 )
 QUESTION = (
-    r"^(?:and |so )?(?:what|which|show|tell|is|are|does|do|how|where|who|explain|give|the|our|can|may|please)(?!\S)"
+    r"^(?:and |so )?(?:what|which|show|tell|is|are|am|does|do|how|where|who|explain|give|the|our|can|may|please)(?!\S)"
 )
 """How a question about policy begins; a command that mentions a rule is still a command."""
 POLICY_ASIDES = (
-    r"(?:about|on|regarding|concerning|for) [^|]+",
+    r"(?:about|on|regarding|concerning|for|to) [^|]+",
     r"(?:say|says|said|state|states|in force|current|engaged|apply|applies|on|off|valid|demand|demands|move|transfer)",
 )
 """Passed over: the answer is the whole policy, whatever part of it was asked about."""
@@ -106,8 +111,7 @@ WORDS = words_of(
 
 def is_explanation(utterance: Utterance) -> bool:
     """Whether an utterance asks why."""
-    first = utterance.rest.split("|")[0]
-    return utterance.has(*EXPLAIN) and ("why" in first.lower().split() or utterance.has(*LINE) or first != "")
+    return utterance.has(*EXPLAIN) and not utterance.has(*POLICY)
 
 
 def explanation(utterance: Utterance) -> Call | Ask:
@@ -154,7 +158,11 @@ def status_question(utterance: Utterance) -> Call | Ask:
     utterance.take(r"(?:transfer )?plans?")
     rows = utterance.take(*ROWS)
     cut = cut_names(utterance, CHATTY, strict=False)
-    return not_understood(cut.left) if cut.left else call("status", _limit(rows))
+    if cut.left:
+        return not_understood(cut.left)
+    if any(cut.names.values()):
+        return Ask("I can show what waits and where the transfer orders are only as a whole: just say status.")
+    return call("status", _limit(rows))
 
 
 def is_imbalance_question(utterance: Utterance) -> bool:
@@ -168,6 +176,7 @@ def imbalance_question(utterance: Utterance) -> Call | Ask:
     utterance.take(*IMBALANCES, leave=OF)
     utterance.take(*COVERAGE[3:4], leave=OF)
     rows = utterance.take(*ROWS, leave=OF)
+    utterance.rewrite(NAME_FIRST, lambda match: f"{OF} {match['what']} {OF}")
     cut = cut_names(utterance, CHATTY, strict=False)
     if cut.left:
         return not_understood(cut.left)

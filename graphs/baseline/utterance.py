@@ -61,8 +61,6 @@ _REWRITES = (
 _QUOTED = re.compile(r"[\"\u201c\u201e\u00ab]([^\"\u201c\u201d\u201e\u00ab\u00bb]+)[\"\u201d\u201c\u00bb]|(?<!\S)['\u2018]([^'\u2018\u2019]+)['\u2019](?=[\s,.;:!?)]|$)")  # fmt: skip
 _ID = re.compile(r"(?=.*[0-9])(?=.*[^\W\d_]).+|[^\W_]+(?:[-_./][^\W_]+)+|[0-9]+(?:[-_/][0-9]+)+")
 _NO_ID = re.compile(r"[0-9]+(?:st|nd|rd|th|k)?|[+-]?[0-9.]+|->|<=", re.IGNORECASE)
-_CAPITALS = re.compile(r"[^\W\d_a-z]{2,}")
-_CAPITALISED = re.compile(r"[^\W\d_a-z][^\W\d_]+")
 _ONE_LETTER = re.compile(r"[B-HJ-Z]")
 
 
@@ -158,9 +156,8 @@ class Utterance:
 
     def _begins_a_name(self, token: str) -> bool:
         """Whether a capitalised word starts a name: it means nothing in the language."""
-        return not self._shouted and bool(_CAPITALISED.fullmatch(token)) and not _CAPITALS.fullmatch(token) and (
-            token.lower() not in self._vocabulary
-        )  # fmt: skip
+        capitalised = token.isalpha() and token[0].isupper() and len(token) > 1 and not token.isupper()
+        return capitalised and not self._shouted and token.lower() not in self._vocabulary
 
     def _goes_on(self, run: list[str], token: str) -> bool:
         """Whether a word goes on with the capitalised name before it."""
@@ -181,7 +178,7 @@ class Utterance:
         if self._shouted:
             return False
         one_letter = bool(_ONE_LETTER.fullmatch(word)) or (word == "A" and index > 0)
-        capitals = bool(_CAPITALS.fullmatch(word)) and word.lower() not in self._vocabulary
+        capitals = word.isalpha() and word.isupper() and len(word) > 1 and word.lower() not in self._vocabulary
         return one_letter or capitals
 
 

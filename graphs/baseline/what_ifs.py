@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from graphs.baseline.clauses import BUDGETS, take_closed_lanes, take_limits
-from graphs.baseline.fragments import OF, days_in, number_in, words_of
+from graphs.baseline.fragments import CUT, OF, days_in, number_in, words_of
 from graphs.baseline.names import cut_names
 from graphs.baseline.understood import Ask, Call, call, not_understood
 from graphs.baseline.utterance import Utterance
-from graphs.baseline.vocabulary import POLITE, Role
+from graphs.baseline.vocabulary import SUPPOSING, Role
 
 WHAT_IF = (
     r"(?:and )?what if",
@@ -32,7 +33,7 @@ DOWN = (
         r"|decreased|decline|declines|shrink|shrinks|lower|less|reduce|reduced|cut)"
     ),
 )
-SHARE = (r"(?:{be} )?(?:by )?(?P<sign>[+-])?{number} {percent}",)
+CHANGE = (r"(?:{be} )?(?:by )?(?P<sign>[+-])?{number} {percent}",)
 OF_FORECAST = (r"(?:{be} )?(?:at |to |only )?{number} {percent} of (?:the )?(?:forecast|plan|normal|usual)",)
 FACTORS = {
     r"(?:{be} )?(?:double|doubles|doubled|doubling|twice as (?:much|high))": 200,
@@ -48,8 +49,9 @@ SUPPLY = (
     ),
 )
 LATE = (
+    r"(?:{be} )?(?:delays?|delayed)(?: by)? {span}",
     r"(?:{be} )?(?:(?:arrive|arrives|come|comes) )?{span} (?:late|later|delayed)",
-    r"(?:{be} )?(?:late|delayed)(?: by)? {span}",
+    r"(?:{be} )?late(?: by)? {span}",
     r"(?:(?:has|have|with) )?(?:a )?delay(?: of)? {span}",
     r"(?:an? )?{span} delay",
 )
@@ -62,18 +64,25 @@ SERVICE_LEVEL = (
 )
 _SHUT = r"(?:closed|closes|close|shut|shuts|frozen|unavailable|left out|excluded|blocked)"
 CLOSED_NAMES = (
-    rf"(?:the )?(?:(?:sites?|stores?|shops?|warehouses?|skus?) )?{{names}}(?: {{be}})? (?:{_SHUT}|(?:down|out)(?! by(?!\S)| [0-9]))",
+    r"(?:we )?(?:close|closing|shut|shut down|lose|losing|drop|dropping|block)(?: the)?(?: {site}| {sku})? {names}",
+    rf"(?:the )?(?:(?:{{site}}|{{sku}}) )?{{names}}(?: {{be}})? (?:{_SHUT}|(?:down|out)(?! by(?!\S)| [0-9]))",
     rf"(?<={OF} )(?P<names>[a-z][a-z ]{{1,60}}?)(?: {{be}})? {_SHUT}",
-    r"(?:we )?(?:close|shut|shut down|lose|drop|block)(?: the)?(?: sites?| stores?| shops?| warehouses?| skus?)? {names}",
 )
+"""Sites and SKUs that are left out; the last form reads a name of plain words right after the beginning."""
 
 WORDS = words_of(
-    *WHAT_IF, *DEMAND, *UP, *DOWN, *SHARE, *OF_FORECAST, *FACTORS, *SUPPLY, *LATE, *SERVICE_LEVEL, *CLOSED_NAMES
+    *WHAT_IF, *DEMAND, *UP, *DOWN, *CHANGE, *OF_FORECAST, *FACTORS, *SUPPLY, *LATE, *SERVICE_LEVEL, *CLOSED_NAMES
 )  # fmt: skip
 
 CHANGES = (
     "closed_lanes", "without", "demand_percent", "supply_delay_days", "service_level_percent", "transport_budget"
 )  # fmt: skip
+
+
+_COMPARES = (
+    "I can compare closed lanes, sites or SKUs left out, more or less demand, late supply, another service level, or a"
+    " transport budget."
+)
 
 
 def is_what_if(utterance: Utterance) -> bool:
@@ -88,59 +97,71 @@ def what_if(utterance: Utterance) -> Call | Ask:
     arguments = take_limits(utterance, BUDGETS)
     if isinstance(arguments, Ask):
         return arguments
-    arguments |= _taken_number(utterance, "service_level_percent", SERVICE_LEVEL)
-    arguments |= _taken_delay(utterance)
-    demand = _demand_percent(utterance)
-    for form in CLOSED_NAMES:
-        utterance.rewrite(form, lambda match: f"without {match['names']} |")
-    cut = cut_names(utterance, POLITE, strict=True)
+    for form in CLOSED_NAMES[:2]:
+        utterance.rewrite(form, _without)
+    for read in (_service_level, _delay, _demand):
+        change = read(utterance)
+        if isinstance(change, Ask):
+            return change
+        arguments |= change
+    utterance.rewrite(CLOSED_NAMES[2], _without)
+    cut = cut_names(utterance, SUPPOSING, strict=True)
     if cut.left:
         return not_understood(cut.left)
     if cut.names[Role.FROM] or cut.names[Role.TO] or cut.names[Role.BETWEEN]:
         return Ask("A what-if compares plans for SKUs, sites or categories; it knows no origin or destination.")
-    names = {"mentions": cut.names[Role.MENTIONS], "without": cut.names[Role.WITHOUT], "closed_lanes": closed}
-    arguments |= names | ({} if demand is None else {"demand_percent": demand})
+    arguments |= {"mentions": cut.names[Role.MENTIONS], "without": cut.names[Role.WITHOUT], "closed_lanes": closed}
     if not any(arguments.get(change) not in (None, []) for change in CHANGES):
-        return Ask(
-            "What would be different? I can compare closed lanes, sites or SKUs left out, more or less demand,"
-            " late supply, another service level, or a transport budget."
-        )
+        return Ask(f"What would be different? {_COMPARES}")
     return call("what_if", arguments)
 
 
-def _taken_number(utterance: Utterance, argument: str, forms: tuple[str, ...]) -> dict[str, Any]:
-    found = utterance.take(*forms)
-    return {argument: number_in(found[0]["number"])} if len(found) == 1 else {}
+def _without(match: re.Match[str]) -> str:
+    return f"without {match['names']} {CUT}"
 
 
-def _taken_delay(utterance: Utterance) -> dict[str, Any]:
+def _service_level(utterance: Utterance) -> dict[str, Any] | Ask:
+    found = utterance.take(*SERVICE_LEVEL)
+    if len(found) > 1:
+        return Ask("Which service level? One at a time, please.")
+    return {"service_level_percent": number_in(found[0]["number"])} if found else {}
+
+
+def _delay(utterance: Utterance) -> dict[str, Any] | Ask:
+    """By how many days supply is late. Supply that is not late is no change, and its word is left where it is."""
     if not (utterance.has(*SUPPLY) and utterance.has(*LATE)):
         return {}
     found = utterance.take(*LATE)
     utterance.take(*SUPPLY, leave=OF)
-    return {"supply_delay_days": days_in(found[0]["span"])} if len(found) == 1 else {}
+    if len(found) > 1:
+        return Ask("How late is the supply? One delay at a time, please.")
+    return {"supply_delay_days": days_in(found[0]["span"])}
 
 
-def _demand_percent(utterance: Utterance) -> int | None:
-    """Demand in percent of the forecast: a factor, a share of it, or one direction and one percentage."""
+def _demand(utterance: Utterance) -> dict[str, Any] | Ask:
+    """Demand in percent of the forecast: a share of it, a factor, or one direction and one percentage."""
     if not utterance.has(*DEMAND):
-        return None
-    share = utterance.take(*OF_FORECAST)
+        return {}
+    found = [number_in(match["number"]) for match in utterance.take(*OF_FORECAST)]
     utterance.take(*DEMAND, leave=OF)
-    if share:
-        utterance.take(*UP, *DOWN)
-        return number_in(share[0]["number"])
-    for form, percent in FACTORS.items():
-        if utterance.take(form):
-            return percent
-    return _changed_by(utterance)
+    found += [percent for form, percent in FACTORS.items() for _ in utterance.take(form)]
+    found += _changes(utterance, is_share=bool(found))
+    if len(found) != 1:
+        return Ask("How does demand change? Say, for example, that demand doubles, or by how many percent it goes up.")
+    return {"demand_percent": found[0]}
 
 
-def _changed_by(utterance: Utterance) -> int | None:
-    """What one direction and one percentage make of the forecast; None when that is not what was said."""
-    ups, downs, shares = utterance.take(*UP), utterance.take(*DOWN), utterance.take(*SHARE)
-    signs = [match["sign"] for match in shares if match["sign"]] + ["+"] * len(ups) + ["-"] * len(downs)
-    if len(shares) != 1 or len(set(signs)) != 1:
-        return None
-    percent = number_in(shares[0]["number"])
-    return 100 + percent if signs[0] == "+" else 100 - percent
+def _changes(utterance: Utterance, *, is_share: bool) -> list[int]:
+    """What directions and percentages come to. Nothing clear is two answers, so that the caller asks.
+
+    After a share or a factor a direction alone only repeats it: demand falls to so many percent of the forecast.
+    """
+    directions = ["+" for _ in utterance.take(*UP)] + ["-" for _ in utterance.take(*DOWN)]
+    changes = utterance.take(*CHANGE)
+    signs = {*directions, *(match["sign"] for match in changes if match["sign"])}
+    if not changes:
+        return [] if is_share or not signs else [0, 0]
+    percents = [number_in(match["number"]) for match in changes]
+    if len(percents) > 1 or len(signs) != 1:
+        return [0, 0]
+    return [100 + percents[0] if signs == {"+"} else 100 - percents[0]]

@@ -122,7 +122,7 @@ def test_a_move_outside_the_scope_asked_for(scope):
     "scope",
     [
         Scope(skus=("P1",)),
-        Scope(categories=("",)) if False else Scope(origins=("S1",)),
+        Scope(origins=("S1",)),
         Scope(destinations=("S2",)),
         Scope(sites=("S2",)),
         Scope(within_sites=("S1", "S2")),
