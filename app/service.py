@@ -114,9 +114,9 @@ def open_service(
 
 @contextmanager
 def running(service: Service) -> Iterator[Runner]:
-    """Carry out durable work in this process, unless another one does."""
+    """Carry out durable work in this process, as soon as no other one does."""
     runner = Runner(service.database, service, service.settings.workers)
-    runner.start()
+    runner.start_when_free()
     try:
         yield runner
     finally:

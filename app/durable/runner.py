@@ -8,6 +8,7 @@ service only enqueues.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from uuid import UUID
 
 from dbos import DBOS, DBOSPortableJSONSerializer
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
 from structlog import get_logger
 
 from app.db.database import Database
@@ -25,6 +27,8 @@ EXECUTOR_ID = "evenkeel-runner"
 TICK = "tick"
 EVERY_MINUTE = "0 * * * * *"
 WAIT_SECONDS_MAX = 300.0
+TAKE_OVER_SECONDS = 0.5
+"""How often a process that is not the runner asks whether it may become it."""
 _LOCK_KEY = 0x4576656E6B65656C  # "Evenkeel"
 _log = get_logger(__name__)
 
@@ -75,6 +79,8 @@ class Runner:
         self._work = work
         self._workers = workers
         self._lock: Connection | None = None
+        self._stopping = threading.Event()
+        self._waiting: threading.Thread | None = None
 
     @property
     def running(self) -> bool:
@@ -106,8 +112,25 @@ class Runner:
         _log.info("runner_started")
         return True
 
+    def start_when_free(self) -> None:
+        """Become the runner now, or as soon as the present one is gone."""
+        if not self.start():
+            self._waiting = threading.Thread(target=self._wait_for_lock, name="evenkeel-runner-wait", daemon=True)
+            self._waiting.start()
+
+    def _wait_for_lock(self) -> None:
+        while not self._stopping.wait(TAKE_OVER_SECONDS):
+            try:
+                if self.start():
+                    return
+            except SQLAlchemyError:
+                _log.warning("runner_cannot_ask", exc_info=True)
+
     def stop(self, wait_seconds: int = 10) -> None:
         """Finish what runs, then stop being the runner."""
+        self._stopping.set()
+        if self._waiting is not None:
+            self._waiting.join()
         if self._lock is None:
             return
         deadline = time.monotonic() + wait_seconds
