@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check --quiet
+# The lock files are complete, so pip resolves nothing: it takes exactly what they list, and nothing else.
+INSTALL_LOCKED := $(PIP) install --no-deps --require-hashes
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test check format bench evals lock clean
@@ -13,12 +15,12 @@ help: ## list the targets
 $(VENV)/installed: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Evenkeel needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --require-hashes -r requirements.lock
+	$(INSTALL_LOCKED) -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed requirements-dev.lock
-	$(PIP) install --require-hashes -r requirements-dev.lock
+	$(INSTALL_LOCKED) -r requirements-dev.lock
 	@touch $@
 
 demo: $(VENV)/installed ## the sample network, scanned and served on http://127.0.0.1:8000

@@ -23,6 +23,9 @@ from tools.planning.limits import Limits
 from tools.transfers import PlanRequest, TransferPlan, UnitCap
 from tools.whatif import assumed
 
+WORTH_CLAIMING = 1.0
+"""What a pack must be worth to a claimant beyond the donor's first reserve price, in minor units: less is no quarrel."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -84,7 +87,7 @@ def find_contests(snapshot: Snapshot, limits: Limits, request: PlanRequest) -> t
         claims = []
         for site_id, cost in sorted(cheapest.items()):
             gains = instance.nodes[SiteSku(site_id, pool.sku_id)].gains[: carried[site_id]]
-            bids = tuple(gain - cost for gain in gains if gain - cost > losses[0])
+            bids = tuple(gain - cost for gain in gains if gain - cost >= losses[0] + WORTH_CLAIMING)
             if bids:
                 claims.append(Claim(site_id, bids))
         if len(claims) > 1 and sum(len(claim.bids) for claim in claims) > len(losses):

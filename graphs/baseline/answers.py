@@ -2,162 +2,199 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-ROWS_SAID = 5
+from pydantic import TypeAdapter, ValidationError
+
+from graphs.baseline.plan_answers import comparison_words, plan_words
+from graphs.baseline.results import (
+    Comparison,
+    CoverageFound,
+    CoverageRow,
+    ImbalanceRow,
+    ImbalancesFound,
+    LineExplained,
+    NoPlan,
+    NotSubmitted,
+    OrderRow,
+    PlanProposed,
+    PolicyFound,
+    Refusal,
+    Result,
+    StatusFound,
+    Submitted,
+    WaitingRow,
+)
+from graphs.baseline.sentences import count, instant, listed, more, rows_of, sentence
+
+UNREADABLE = "I got an answer that I cannot read. Please try again."
+_NEAREST = "; nearest: "
+_PLAN: TypeAdapter[PlanProposed | NoPlan] = TypeAdapter(PlanProposed | NoPlan)
+_SUBMISSION: TypeAdapter[Submitted | NotSubmitted] = TypeAdapter(Submitted | NotSubmitted)
+R = TypeVar("R", bound=Result)
 
 
-def answer(tool: str, content: str) -> str:
-    """What a tool has found, in words. A result that cannot be read is said to be one."""
+def answer(tool: str, content: str, arguments: Mapping[str, Any] | None = None) -> str:
+    """What a tool has found, in words; `arguments` are those it was called with.
+
+    A refusal is told with what comes nearest. A result that cannot be read is said to be one.
+    """
     try:
-        result = json.loads(content)
-    except ValueError:
-        result = None
-    if not isinstance(result, dict):
-        return "I got an answer that I cannot read. Please try again."
-    if "error" in result:
-        return f"That did not work: {result['error']}."
-    say = _ANSWERS.get(tool)
-    return say(result) if say else "I got an answer to something that I did not ask."
+        words = _refusal(Refusal.model_validate_json(content))
+    except ValidationError:
+        try:
+            words = _ANSWERS[tool](content, arguments or {}) if tool in _ANSWERS else UNREADABLE
+        except ValidationError:
+            words = UNREADABLE
+    return " ".join(words.split())
 
 
 def is_sound_plan(content: str) -> bool:
     """Whether a proposed plan moves something and breaks no rule: what may be submitted."""
     try:
-        result = json.loads(content)
-    except ValueError:
+        found = PlanProposed.model_validate_json(content)
+    except ValidationError:
         return False
-    return isinstance(result, dict) and bool(result.get("lines")) and not result.get("violations")
+    return found.outcome == "permitted" and found.lines > 0 and not found.violations
 
 
-def _imbalances(result: Mapping[str, Any]) -> str:
-    counts = ", ".join(f"{number} {kind}" for kind, number in result["counts"].items())
-    if not counts:
-        return f"As of {_day(result)} nothing is out of balance there.{_held(result)}"
-    rows = "; ".join(
-        f"{row['sku']} at {row['site']}: {row['kind']} of {row['units']} units, {row['at_stake']} at stake"
-        f"{_cover(row['days_of_cover'])}"
-        for row in result["imbalances"][:ROWS_SAID]
-    )
-    return f"As of {_day(result)}: {counts}. Most at stake: {rows}.{_held(result)}"
+def _refusal(found: Refusal) -> str:
+    what, nearest, names = found.error.partition(_NEAREST)
+    if not nearest:
+        return sentence(what)
+    return f"{sentence(what)} Did you mean {listed(names.split(', '), 'or')}?"
 
 
-def _held(result: Mapping[str, Any]) -> str:
-    held = result.get("held_back_for_bad_data")
-    return f" {held} stock positions are held back for bad data." if held else ""
+def _imbalances(found: ImbalancesFound) -> str:
+    held = found.held_back_for_bad_data
+    bad = f" {count(held, 'stock position')} {'is' if held == 1 else 'are'} held back for bad data." if held else ""
+    if not found.imbalances:
+        return f"As of {instant(found.as_of)} nothing is out of balance there.{bad}"
+    totals = listed([_kind_count(number, kind) for kind, number in found.counts.items()])
+    rows = rows_of(_imbalance(row) for row in found.imbalances)
+    rest = more(len(found.imbalances), found.not_shown, "Name a SKU, a site or a category to see the rest.")
+    return f"As of {instant(found.as_of)} there {_are(found.counts)} {totals}. The costliest first: {rows}{rest}{bad}"
 
 
-def _cover(days: int | None) -> str:
-    return "" if days is None else f", {days} days of cover"
+def _are(counts: Mapping[str, int]) -> str:
+    return "is" if next(iter(counts.values()), 0) == 1 else "are"
 
 
-def _coverage(result: Mapping[str, Any]) -> str:
-    rows = result["rows"]
-    if not rows:
-        return f"As of {_day(result)} there is no stock and no demand to speak of there."
-    said = "; ".join(
-        f"{row['sku']} at {row['site']}: {row['available_units']} available, {row['demand_a_day']} a day"
-        f"{_cover(row['days_of_cover'])}, needs {row['needs_units']} for the {row['days_until_supply']} days until its"
-        f" regular supply, runs out before with {row['stock_out_percent']} %"
-        for row in rows[:ROWS_SAID]
-    )
-    return f"As of {_day(result)}, shortest cover first: {said}."
+def _kind_count(number: int, kind: str) -> str:
+    plain = {"shortage": "shortage", "surplus": "surplus"}.get(kind, f"{kind} position")
+    return count(number, plain, f"{plain}es" if plain.endswith("s") else f"{plain}s")
 
 
-def _plan(result: Mapping[str, Any]) -> str:
-    note = f" {result['note']}" if result.get("note") else ""
-    if "plan" not in result:
-        return f"There is no plan.{note}"
-    if not result["lines"]:
-        return f"There is nothing worth moving.{note}{_concessions(result)}"
-    lines = "; ".join(_line(line) for line in result["top_lines"][:ROWS_SAID])
-    refused = " ".join(result.get("violations", [])[:ROWS_SAID])
-    closing = f" It breaks policy: {refused}" if refused else " Say submit to send it to the approvers."
-    return f"{_figures(result)} Most valuable: {lines}.{note}{_concessions(result)}{closing}"
+def _imbalance(row: ImbalanceRow) -> str:
+    units = count(row.units, "unit")
+    cover = "no demand" if row.days_of_cover is None else f"{count(row.days_of_cover, 'day')} of cover"
+    match row.kind:
+        case "shortage":
+            what = f"{row.sku} at {row.site} is short of {units} until {row.until}"
+        case "surplus":
+            what = f"{row.sku} at {row.site} has {units} too many until {row.until}"
+        case "expiring":
+            what = f"{units} of {row.sku} at {row.site} will expire unsold by {row.until}"
+        case kind:
+            what = f"{units} of {row.sku} at {row.site} {'is' if row.units == 1 else 'are'} {kind}"
+    return f"{what}: {row.at_stake} at stake, {cover}, stock-out risk {row.stock_out_percent} %"
 
 
-def _figures(plan: Mapping[str, Any]) -> str:
-    gap = "" if plan["gap_percent"] is None else f", at most {plan['gap_percent']} % from the best possible"
+def _coverage(found: CoverageFound) -> str:
+    if not found.rows:
+        return f"As of {instant(found.as_of)} neither stock nor demand is known there."
+    rows = rows_of(_cover(row) for row in found.rows)
+    rest = more(len(found.rows), found.not_shown, "Name a SKU and a site to see fewer.")
+    return f"As of {instant(found.as_of)}, the shortest cover first: {rows}{rest}"
+
+
+def _cover(row: CoverageRow) -> str:
+    cover = "no demand" if row.days_of_cover is None else f"{count(row.days_of_cover, 'day')} of cover"
+    out = f", runs out on {row.runs_out_on}" if row.runs_out_on else ""
     return (
-        f"The plan moves {plan['units']} units in {plan['lines']} lines on {plan['departures']} departures. It saves"
-        f" {plan['saves']} after {plan['costs_to_move']} of moving cost{gap}. Expected fill rate:"
-        f" {plan['fill_rate_before_percent']} % before, {plan['fill_rate_after_percent']} % after."
+        f"{row.sku} at {row.site}: {row.available_units:,} available, {row.demand_a_day} a day, {cover}{out}; it needs"
+        f" {row.needs_units:,} until its regular supply in {count(row.days_until_supply, 'day')} and should have"
+        f" {row.order_up_to_units:,}; stock-out risk {row.stock_out_percent} %"
     )
 
 
-def _line(line: Mapping[str, Any]) -> str:
+def _explanation(found: LineExplained) -> str:
     return (
-        f"line {line['line_no']}: {line['units']} {line['sku']} from {line['from']} to {line['to']} by {line['by']},"
-        f" arriving {line['arrives']}, saves {line['saves']}"
+        f"Line {found.line_no} moves {count(found.units, 'unit')} of {found.sku} from {found.origin} to"
+        f" {found.destination}, as of {instant(found.as_of)}. {found.words}"
     )
 
 
-def _concessions(result: Mapping[str, Any]) -> str:
-    found = result.get("concessions", [])
-    return f" What policy costs here: {' '.join(found)}" if found else ""
+def _status(found: StatusFound) -> str:
+    waiting = rows_of(_waiting(row) for row in found.waiting)
+    orders = rows_of(_order(row) for row in found.orders)
+    waits = (
+        f"Waiting for a decision: {waiting}{more(len(found.waiting), 0)}"
+        if waiting
+        else "No plan waits for a decision."
+    )
+    moves = (
+        f"The newest transfer orders: {orders}{more(len(found.orders), 0)}"
+        if orders
+        else "There are no transfer orders yet."
+    )
+    return f"{waits} {moves}"
 
 
-def _what_if(result: Mapping[str, Any]) -> str:
+def _waiting(row: WaitingRow) -> str:
     return (
-        f"As of {_day(result)}. As things are: {_side(result['as_things_are'])} What if: {_side(result['what_if'])}"
-        " Nothing was kept."
+        f"plan {row.plan} of {row.requested_by} with {count(row.lines, 'line')} and {count(row.units, 'unit')}, saves"
+        f" {row.saves}, expires {instant(row.expires_at)}"
     )
 
 
-def _side(side: Mapping[str, Any]) -> str:
-    if "lines" not in side:
-        return f"no plan. {side.get('note', '')}".strip()
-    note = f" {side['note']}" if side.get("note") else ""
-    return _figures(side) + note if side["lines"] else f"nothing worth moving.{note}"
-
-
-def _explanation(result: Mapping[str, Any]) -> str:
+def _order(row: OrderRow) -> str:
     return (
-        f"Line {result['line_no']} moves {result['units']} {result['sku']} from {result['from']} to {result['to']}."
-        f" {result['words']}"
+        f"{count(row.units, 'unit')} of {row.sku} from {row.origin} to {row.destination}: {row.state.replace('_', ' ')},"
+        f" arriving {row.arrives}"
     )
 
 
-def _status(result: Mapping[str, Any]) -> str:
-    waiting = "; ".join(
-        f"plan {row['plan']} by {row['requested_by']}, {row['lines']} lines, saves {row['saves']}, expires"
-        f" {row['expires_at']}"
-        for row in result["waiting"][:ROWS_SAID]
+def _policy(found: PolicyFound) -> str:
+    lines = " ".join(sentence(line) for line in found.policy.splitlines())
+    rules = (
+        f" Every plan is checked for: {listed([name.replace('_', ' ') for name in found.rules])}."
+        if found.rules
+        else ""
     )
-    orders = "; ".join(
-        f"{row['units']} {row['sku']} from {row['from']} to {row['to']}: {row['state'].replace('_', ' ')}, arriving"
-        f" {row['arrives']}"
-        for row in result["orders"][:ROWS_SAID]
+    switch = " The kill switch is engaged: nothing may be approved or posted." if found.kill_switch_engaged else ""
+    return f"{lines}{rules}{switch}"
+
+
+def _submitted(found: Submitted) -> str:
+    return (
+        f"The plan waits for a decision until {instant(found.expires_at)}, approval request {found.approval}."
+        " Somebody else has to decide."
     )
-    waits = f"Waiting for a decision: {waiting}." if waiting else "No plan waits for a decision."
-    under_way = f"Latest transfer orders: {orders}." if orders else "There are no transfer orders yet."
-    return f"{waits} {under_way}"
 
 
-def _policy(result: Mapping[str, Any]) -> str:
-    stopped = " The kill switch is engaged." if result["kill_switch_engaged"] else ""
-    return " ".join(result["policy"].splitlines()) + stopped
+def _not_submitted(found: NotSubmitted) -> str:
+    return f"The plan was not submitted. {sentence(found.note)}"
 
 
-def _submitted(result: Mapping[str, Any]) -> str:
-    if result.get("submitted"):
-        return f"The plan waits for a decision, approval request {result['approval']}, until {result['expires_at']}."
-    return f"The plan was not submitted. {result.get('note', '')}".strip()
+def _of(model: type[R], say: Callable[[R], str]) -> Callable[[str, Mapping[str, Any]], str]:
+    """An answer that needs the result only."""
+    return lambda content, _: say(model.model_validate_json(content))
 
 
-def _day(result: Mapping[str, Any]) -> str:
-    return str(result["as_of"])[:10]
+def _submission(content: str, _: Mapping[str, Any]) -> str:
+    found = _SUBMISSION.validate_json(content)
+    return _submitted(found) if isinstance(found, Submitted) else _not_submitted(found)
 
 
-_ANSWERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "find_imbalances": _imbalances,
-    "coverage": _coverage,
-    "propose_plan": _plan,
-    "what_if": _what_if,
-    "explain_line": _explanation,
-    "status": _status,
-    "policy": _policy,
-    "submit_plan": _submitted,
+_ANSWERS: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
+    "find_imbalances": _of(ImbalancesFound, _imbalances),
+    "coverage": _of(CoverageFound, _coverage),
+    "explain_line": _of(LineExplained, _explanation),
+    "status": _of(StatusFound, _status),
+    "policy": _of(PolicyFound, _policy),
+    "what_if": lambda content, arguments: comparison_words(Comparison.model_validate_json(content), arguments),
+    "propose_plan": lambda content, arguments: plan_words(_PLAN.validate_json(content), arguments),
+    "submit_plan": _submission,
 }

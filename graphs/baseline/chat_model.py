@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolCall, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
@@ -15,13 +16,13 @@ from langchain_core.tools import BaseTool
 from graphs.baseline.answers import answer, is_sound_plan
 from graphs.baseline.language import understand
 from graphs.baseline.understood import Ask, Call, help_words
+from tools.canonical import digest
 
 
 class BaselineChatModel(BaseChatModel):
     """Reads the last human message, asks for one tool, and puts what the tool found into words.
 
-    Deterministic: no clock, no randomness, no network. Tool call ids count the tool
-    calls of the conversation.
+    Deterministic: no clock, no randomness, no network. It streams as one piece.
     """
 
     @property
@@ -47,23 +48,80 @@ class BaselineChatModel(BaseChatModel):
 
 
 def reply(messages: Sequence[BaseMessage]) -> AIMessage:
-    """What the baseline says next in a conversation."""
-    turn = max((i for i, message in enumerate(messages) if isinstance(message, HumanMessage)), default=None)
+    """What the baseline says next in a conversation: one tool call, an answer, or a question.
+
+    The message's id is made from the conversation, so that a step that runs again
+    after a crash replaces its message instead of adding a second one.
+    """
+    said = _words_or_call(messages)
+    message = AIMessage(said) if isinstance(said, str) else AIMessage("", tool_calls=[said])
+    return message.model_copy(update={"id": f"baseline-{_digest(messages)}"})
+
+
+def _words_or_call(messages: Sequence[BaseMessage]) -> str | ToolCall:
+    turn = max((at for at, message in enumerate(messages) if isinstance(message, HumanMessage)), default=None)
     if turn is None:
-        return AIMessage(help_words())
-    results = [message for message in messages[turn + 1 :] if isinstance(message, ToolMessage)]
-    understood = understand(str(messages[turn].content))
+        return help_words()
+    understood = understand(str(messages[turn].text))
+    if turn == len(messages) - 1:
+        return understood.words if isinstance(understood, Ask) else _tool_call(understood, messages)
+    results = _unanswered(messages)
     if not results:
-        return AIMessage(understood.words) if isinstance(understood, Ask) else _calling(understood, messages)
-    last = results[-1]
-    content = str(last.content)
-    wants_submission = isinstance(understood, Call) and understood.then_submit and last.name == "propose_plan"
-    if wants_submission and is_sound_plan(content):
-        return _calling(Call("submit_plan"), messages)
-    return AIMessage(answer(last.name or "", content))
+        return help_words()
+    if (
+        isinstance(understood, Call)
+        and understood.then_submit
+        and _is_its_sound_plan(results[-1], understood, messages)
+    ):
+        return _tool_call(Call("submit_plan"), messages)
+    return " ".join(
+        answer(result.name or "", str(result.text), _arguments(result.tool_call_id, messages)) for result in results
+    )
 
 
-def _calling(wanted: Call, messages: Sequence[BaseMessage]) -> AIMessage:
-    number = 1 + sum(len(message.tool_calls) for message in messages if isinstance(message, AIMessage))
-    made = {"name": wanted.tool, "args": wanted.arguments, "id": f"call_{number}", "type": "tool_call"}
-    return AIMessage("", tool_calls=[made])
+def _unanswered(messages: Sequence[BaseMessage]) -> list[ToolMessage]:
+    """The results that nobody has put into words yet: those at the end of the conversation."""
+    results: list[ToolMessage] = []
+    for message in reversed(messages):
+        if not isinstance(message, ToolMessage):
+            break
+        results.insert(0, message)
+    return results
+
+
+def _is_its_sound_plan(result: ToolMessage, wanted: Call, messages: Sequence[BaseMessage]) -> bool:
+    """Whether a result is a sound plan for exactly the request that was to be submitted, whoever asked for it."""
+    asked = _arguments(result.tool_call_id, messages)
+    return result.name == "propose_plan" and asked == wanted.arguments and is_sound_plan(str(result.text))
+
+
+def _arguments(call_id: str, messages: Sequence[BaseMessage]) -> dict[str, Any]:
+    """The arguments of a tool call; empty for a call that nobody made."""
+    calls = (call for message in messages if isinstance(message, AIMessage) for call in message.tool_calls)
+    return next((call["args"] for call in calls if call["id"] == call_id), {})
+
+
+def _tool_call(wanted: Call, messages: Sequence[BaseMessage]) -> ToolCall:
+    """The call, with the first free number of the conversation in its id."""
+    taken = {call["id"] for message in messages if isinstance(message, AIMessage) for call in message.tool_calls}
+    call_id = next(name for name in (f"call_{number}" for number in count(1)) if name not in taken)
+    return ToolCall(name=wanted.tool, args=wanted.arguments, id=call_id, type="tool_call")
+
+
+def _digest(messages: Sequence[BaseMessage]) -> str:
+    """A digest of what was said, without the instructions that come before it anew each time."""
+    document = [
+        {
+            "type": message.type,
+            "text": _text(str(message.text)),
+            "calls": [[call["id"], call["name"]] for call in getattr(message, "tool_calls", [])],
+        }
+        for message in messages
+        if not isinstance(message, SystemMessage)
+    ]
+    return digest(document)[:24]
+
+
+def _text(text: str) -> str:
+    """Text without lone surrogates, which have no bytes."""
+    return text.encode("utf-8", "replace").decode("utf-8")

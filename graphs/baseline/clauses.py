@@ -43,7 +43,7 @@ _MOST = alternatives(
 _FEWER = alternatives("fewer than", "less than", "under", "below", "<")
 _AFTER = alternatives("at most", "at the most", "max", "maximum", "or fewer", "or less", "tops")
 _TOTAL = "(?: in total| in all| altogether| overall)?"
-_WITHIN = "(?:arriving |arrive |to arrive )?(?:within|in|inside|over)(?: the next)?"
+_WITHIN = "(?:arriving |arrive |to arrive )?(?:by )?(?:within|in|inside|over)(?: the next)?"
 _SPEND = r"(?:we |i )?(?:can |may )?(?:spend|spending|pay|paying|cost|costs|costing)"
 _ON_MOVING = r"(?:on|for) (?:transports?|freight|moving|shipping|transfers|the transfers)"
 _BUDGET = r"(?:transport |transfer |freight )?budget"
@@ -64,7 +64,6 @@ BUDGETS = (
 PLAN_LIMITS = (
     Clause("within_days", rf"{AND}{_WITHIN} (?:at most |max )?{{span}}", _days),
     Clause("within_days", rf"{AND}{_WITHIN} {_FEWER} {{span}}", lambda match: _days(match) - 1),
-    Clause("within_days", rf"{AND}by in {{span}}", _days),
     Clause("within_days", rf"{AND}{{span}} (?:at most|max|maximum)", _days),
     Clause("within_days", rf"{AND}(?:by|until) tomorrow", lambda _: 1),
     Clause("lines_max", rf"{AND}{_MOST} {{number}} {{lines}}{_TOTAL}", _number),

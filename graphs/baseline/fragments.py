@@ -15,7 +15,7 @@ CUT = "|"
 OF = "\uf8ff"
 """Left in place of a word such as `stock` or `shortage`, after which a name may follow without a preposition."""
 
-FIRST_NAME, NAMES_MAX = 0xE000, 1000
+FIRST_NAME, NAMES_MAX = 0xE000, 2000
 """Names are hidden behind the private characters from U+E000 on; nobody's text holds those after normalisation."""
 
 _ONES = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]

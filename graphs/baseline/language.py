@@ -16,9 +16,9 @@ from graphs.baseline.utterance import CHARACTERS_MAX, Utterance
 
 GREETING = (
     r"(?:hi|hello|hey|good (?:morning|afternoon|evening)|thanks|thank you|ok|okay|bye)(?: (?:there|all|evenkeel|team))?",
-    r"(?:help|help me|what can you do|what do you do|who are you|what are you|commands|examples|how does this work"
-    r"|what can i (?:say|ask))",
-)  # fmt: skip
+    r"(?:help|help me|commands|examples|how does this work)",
+    r"(?:what can you do|what do you do|who are you|what are you|what can i (?:say|ask))",
+)
 _POLITE = r"(?:(?:please|can you|could you|would you|will you|go ahead and|now|ok|okay|yes) )*"
 _THANKS = r"(?: (?:please|now|thanks|then))*"
 _THE_PLAN = r"(?: (?:it|that|this|them|the plan|this plan|that plan|the proposal|the current plan))?"
@@ -71,7 +71,9 @@ def understand(text: str) -> Call | Ask:
     tokens = utterance.rest.split()
     said = utterance.spoken(tokens)
     if all(utterance.is_name(token) or token in vocabulary.SEPARATORS for token in tokens):
-        return Ask(f"What about {said}? Say, for example, coverage of it, what is short there, or rebalance it by its name.")
+        return Ask(
+            f"What about {said}? Say, for example, coverage of it, what is short there, or rebalance it by its name."
+        )
     return not_understood([said])
 
 

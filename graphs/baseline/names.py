@@ -63,6 +63,7 @@ class _Cutter:
         self._item: list[str] = []
         self._after_separator = False
         self._opened: list[str] = []
+        self._kinds: list[bool] = []  # whether sites or SKUs were named by their nouns, wherever that changed
 
     def step(self, tokens: list[str], index: int) -> int:
         """Take the token at `index`; how many tokens that were."""
@@ -119,14 +120,16 @@ class _Cutter:
             self._item.append(token)
             return
         if self._keeps_role(site=site, item=item):
-            self._close_item()
+            self._item = []
+            self._opened_by = [token] if self._named else [*self._opened_by, token]
+            self._named = False
         else:
-            separated = self._after_separator
             self._open(Role.MENTIONS, [token])
             self._named = bool(item)
-            self.cut.pairs |= not site and separated and "site noun" in self._opened
-        self._opened.append("site noun" if site else "sku noun")
         self._numbers_are_names = True
+        if self._role is Role.MENTIONS and self._kinds[-1:] != [site]:
+            self._kinds.append(site)
+            self.cut.pairs |= len(self._kinds) > 2
 
     def _keeps_role(self, *, site: bool, item: list[str]) -> bool:
         """Whether `store` in "to store S2" or "without stores S1 and S2" belongs to the role that is open."""

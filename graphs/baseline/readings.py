@@ -51,7 +51,7 @@ NAME_FIRST = r"^(?:is|are) (?P<what>[^|{of}]+?) {of}"
 
 IMBALANCES = (
     r"(?:out of balance|off balance|in balance|imbalances?|imbalanced|unbalanced|balanced|problems?|trouble|wrong)",
-    r"(?:attention|action)",
+    r"(?:needs? )?(?:attention|action)",
 )
 ROWS = (
     r"(?:the )?(?:top|first|worst|biggest|largest|costliest) {number}",
@@ -99,7 +99,7 @@ QUESTION = (
 """How a question about policy begins; a command that mentions a rule is still a command."""
 POLICY_ASIDES = (
     r"(?:about|on|regarding|concerning|for|to) [^|]+",
-    r"(?:say|says|said|state|states|in force|current|engaged|apply|applies|on|off|valid|demand|demands|move|transfer)",
+    r"(?:say|says|said|state|states|in force|current|engaged|apply|applies|on|off|valid|demand|demands|move|transfer|explain)",
 )
 """Passed over: the answer is the whole policy, whatever part of it was asked about."""
 

@@ -14,7 +14,8 @@ from functools import cache
 from graphs.baseline.fragments import CUT, FIRST_NAME, NAMES_MAX, OF, pattern
 from graphs.baseline.vocabulary import PLACE_WORDS
 
-CHARACTERS_MAX = 2000
+CHARACTERS_MAX = NAMES_MAX
+"""A name takes a character at least, so no utterance runs out of private characters."""
 
 _REWRITES = (
     (r"[\u2018\u2019\u201b`\u00b4]", "'"),
@@ -78,11 +79,6 @@ class Utterance:
             quoted = re.sub(form, plain, quoted, flags=re.IGNORECASE)
         self.rest = " ".join(self._hidden(quoted.split()))
 
-    @property
-    def too_long(self) -> bool:
-        """Whether there are more names than can be told apart."""
-        return len(self._names) >= NAMES_MAX
-
     def take(self, *forms: str, leave: str = CUT) -> list[re.Match[str]]:
         """Every part that matches one of the forms, earlier forms first; `leave` remains in its place."""
         found: list[re.Match[str]] = []
@@ -127,8 +123,8 @@ class Utterance:
         return self.is_name(token) and token not in self._unsure
 
     def _hide(self, name: str, *, sure: bool = True) -> str:
-        if not name or self.too_long:
-            return name
+        if not name:
+            return ""
         self._names.append(name)
         token = chr(FIRST_NAME + len(self._names) - 1)
         if not sure:

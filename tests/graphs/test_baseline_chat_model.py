@@ -107,7 +107,7 @@ def test_the_same_messages_give_the_same_answer() -> None:
 
 def test_a_plan_is_told_with_what_it_moves_saves_and_costs_and_how_to_go_on() -> None:
     words = answer("propose_plan", json.dumps(PLAN))
-    for part in ("93 units", "4 lines", "412.77 USD", "55.20 USD", "0.31 %", "line 7: 31 P1 from S1 to S2", "submit"):
+    for part in ("93 units", "4 lines", "412.77 USD", "55.20 USD", "0.31 %", "line 7: 31 units of P1 from S1 to S2", "submit"):
         assert part in words
 
 
@@ -133,9 +133,10 @@ def test_a_plan_that_moves_nothing_or_breaks_policy_is_not_submitted(change: dic
     assert said(asked, said(asked), result).tool_calls == []
 
 
-def test_a_refusal_of_the_tool_is_told_as_it_is() -> None:
-    words = answer("coverage", json.dumps({"error": "'P9' is no SKU that is known here; nearest: P1"}))
-    assert "'P9' is no SKU that is known here; nearest: P1" in words
+def test_a_refusal_of_the_tool_is_told_with_what_comes_nearest() -> None:
+    words = answer("coverage", json.dumps({"error": "'P9' is no SKU that is known here; nearest: P1, P2"}))
+    assert words == "'P9' is no SKU that is known here. Did you mean P1 or P2?"
+    assert answer("coverage", json.dumps({"error": "ask for fewer rows"})) == "Ask for fewer rows."
 
 
 @pytest.mark.parametrize("content", ["", "[]", "no json", '"text"'])

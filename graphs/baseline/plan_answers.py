@@ -1,0 +1,83 @@
+"""Plans in words: what they move, save and cost, how good they are, and what stands in their way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from graphs.baseline.results import Comparison, LineRow, NoPlan, PlanFigures, PlanProposed
+from graphs.baseline.sentences import ROWS_SAID, count, instant, rows_of, sentence
+
+_SUBMIT = 'Say "submit" to send it to the approvers, or "why" to have a line explained.'
+_UNITS_ARE_A_LIMIT = "The number of units that you named is the most; the solver chose how many are worth moving."
+_EVERYWHERE = "What you assume about demand, supply or service level holds at every site."
+
+
+def plan_words(plan: PlanProposed | NoPlan, arguments: Mapping[str, Any]) -> str:
+    """A proposed plan, or why there is none."""
+    if isinstance(plan, NoPlan):
+        return f"There is no plan. {sentence(plan.note)}"
+    if not plan.lines:
+        return f"As of {instant(plan.as_of)} there is nothing worth moving. {sentence(plan.note)} {_policy_costs(plan)}"
+    parts = [
+        f"As of {instant(plan.as_of)}, plan {plan.plan[:12]} has {_figures(plan)} It {_quality(plan)}",
+        f"The most valuable lines: {rows_of(_line(line) for line in plan.top_lines)}",
+        "" if plan.lines <= len(plan.top_lines[:ROWS_SAID]) else "There are more lines.",
+        _UNITS_ARE_A_LIMIT if "units_max" in arguments else "",
+        sentence(plan.note),
+        f"Sites compete for {count(plan.contested_pools, 'pool')} of stock." if plan.contested_pools else "",
+        _policy_costs(plan),
+        _what_next(plan),
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def comparison_words(found: Comparison, arguments: Mapping[str, Any]) -> str:
+    """Two plans side by side."""
+    assumed = {"demand_percent", "supply_delay_days", "service_level_percent"} & set(arguments)
+    same = "That would change nothing. " if found.as_things_are == found.what_if else ""
+    return (
+        f"As of {instant(found.as_of)}. As things are: {_side(found.as_things_are)} What if: {_side(found.what_if)}"
+        f" {same}{f'{_EVERYWHERE} ' if assumed else ''}Nothing of this is kept."
+    )
+
+
+def _side(side: PlanFigures | NoPlan) -> str:
+    if isinstance(side, NoPlan):
+        return f"there is no plan. {sentence(side.note)}"
+    if not side.lines:
+        return f"there is nothing worth moving. {sentence(side.note)}"
+    return f"a plan of {_figures(side)} {sentence(side.note)}"
+
+
+def _figures(plan: PlanFigures) -> str:
+    return (
+        f"{count(plan.lines, 'line')} with {count(plan.units, 'unit')} on {count(plan.departures, 'departure')}, goods"
+        f" worth {plan.goods_value}. It saves {plan.saves} after {plan.costs_to_move} of moving cost. The expected fill"
+        f" rate goes from {plan.fill_rate_before_percent} % to {plan.fill_rate_after_percent} %."
+    )
+
+
+def _quality(plan: PlanFigures) -> str:
+    """What the solver may claim: only `optimal` claims to be the best."""
+    if plan.status == "optimal":
+        return "is the best possible."
+    gap = "" if plan.gap_percent is None else f", at most {plan.gap_percent} % from the best possible"
+    return f"is {plan.status.replace('_', ' ')}{gap}."
+
+
+def _line(line: LineRow) -> str:
+    return (
+        f"line {line.line_no}: {count(line.units, 'unit')} of {line.sku} from {line.origin} to {line.destination} by"
+        f" {line.by}, departs {line.departs}, arrives {line.arrives}, saves {line.saves}"
+    )
+
+
+def _policy_costs(plan: PlanProposed) -> str:
+    return f"What policy costs here: {' '.join(plan.concessions)}" if plan.concessions else ""
+
+
+def _what_next(plan: PlanProposed) -> str:
+    if plan.violations:
+        return f"It breaks policy and cannot be submitted: {' '.join(plan.violations[:ROWS_SAID])}"
+    return _SUBMIT if plan.outcome == "permitted" else f"It goes no further: {plan.outcome.replace('_', ' ')}."

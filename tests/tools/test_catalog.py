@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+from datetime import date
+
+import pytest
+from pydantic import ValidationError
+
+from tools.catalog import (
+    CATALOG,
+    Arguments,
+    Coverage,
+    ExplainLine,
+    Imbalances,
+    PolicyInWords,
+    ProposePlan,
+    Reach,
+    Status,
+    WhatIf,
+)
+from tools.inventory import LaneKey
+from tools.ports import ErpTransfer, ErpTransferState, ErpUncertainError, Refused, TransferContent
+
+
+class Listener:
+    """A desk that says which of its calls was made, and with what."""
+
+    def __getattr__(self, call):
+        return lambda arguments: {"call": call, "arguments": arguments}
+
+
+def test_the_catalogue_is_closed():
+    assert set(CATALOG) == {
+        "find_imbalances",
+        "coverage",
+        "what_if",
+        "explain_line",
+        "status",
+        "policy",
+        "propose_plan",
+        "submit_plan",
+    }
+    assert all(tool.name == name for name, tool in CATALOG.items())
+
+
+def test_no_tool_writes_and_requests_have_no_answer_of_their_own():
+    assert {reach.value for reach in Reach} == {"read", "what_if", "request"}
+    requests = {name for name, tool in CATALOG.items() if tool.reach is Reach.REQUEST}
+    assert (
+        requests == {"propose_plan", "submit_plan"} == {name for name, tool in CATALOG.items() if tool.answer is None}
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "call"),
+    [
+        ("find_imbalances", Imbalances(), "imbalances"),
+        ("coverage", Coverage(mentions=("P1",)), "coverage"),
+        ("what_if", WhatIf(), "what_if"),
+        ("explain_line", ExplainLine(), "explain_line"),
+        ("status", Status(), "status"),
+        ("policy", PolicyInWords(), "policy"),
+    ],
+)
+def test_a_tool_asks_the_desk_its_own_question(name, arguments, call):
+    assert CATALOG[name].answer(Listener(), arguments) == {"call": call, "arguments": arguments}
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_every_tool_describes_itself_and_its_arguments(name):
+    schema = CATALOG[name].schema()
+    function = schema["function"]
+    assert (schema["type"], function["name"]) == ("function", name)
+    assert function["description"].endswith(".")
+    assert function["description"] == CATALOG[name].description
+    parameters = function["parameters"]
+    assert parameters["type"] == "object"
+    assert parameters["additionalProperties"] is False
+    assert not {"title", "description"} & set(parameters)
+    assert json.loads(json.dumps(schema)) == schema
+
+
+def test_a_tool_without_words_has_an_empty_description():
+    class Wordless(Arguments):
+        pass
+
+    Wordless.__doc__ = None
+    tool = type(CATALOG["policy"])("wordless", Wordless, Reach.READ, None)
+    assert tool.description == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "document"),
+    [
+        (ProposePlan, {"units_max": "5"}),
+        (ProposePlan, {"units_max": 5.0}),
+        (ProposePlan, {"units_max": True}),
+        (ProposePlan, {"units_max": -1}),
+        (ProposePlan, {"units": 5}),
+        (ProposePlan, {"lines": [{"sku": "P1", "units": 5}]}),
+        (ProposePlan, {"mentions": "P1"}),
+        (ProposePlan, {"mentions": ["x" * 81]}),
+        (ProposePlan, {"mentions": [""]}),
+        (ProposePlan, {"mentions": ["x"] * 201}),
+        (ProposePlan, {"within_days": 366}),
+        (WhatIf, {"demand_percent": 1_001}),
+        (WhatIf, {"service_level_percent": 100}),
+        (WhatIf, {"closed_lanes": ["a->b"] * 51}),
+        (Imbalances, {"kinds": ["shortages"]}),
+        (Imbalances, {"limit": 51}),
+        (Coverage, {}),
+        (Coverage, {"mentions": []}),
+        (ExplainLine, {"line_no": 0}),
+        (PolicyInWords, {"approve": True}),
+    ],
+)
+def test_arguments_that_are_unknown_coerced_or_out_of_bounds_are_refused(arguments, document):
+    with pytest.raises(ValidationError):
+        arguments.model_validate_json(json.dumps(document))
+
+
+def test_arguments_come_as_the_user_wrote_them():
+    asked = ProposePlan.model_validate_json('{"mentions": ["Oat drink", "the north"], "units_max": 500}')
+    assert (asked.mentions, asked.units_max, asked.transport_budget) == (("Oat drink", "the north"), 500, None)
+    assert Imbalances.model_validate_json('{"kinds": ["shortage", "stranded"]}').kinds == ("shortage", "stranded")
+
+
+def test_no_argument_names_a_quantity_to_move():
+    fields = {field for tool in CATALOG.values() for field in tool.arguments.model_fields}
+    assert not {"units", "packs", "quantity", "qty"} & fields
+
+
+def test_what_an_erp_can_say_is_a_closed_set():
+    assert {state.value for state in ErpTransferState} == {"confirmed", "shipped", "cancelled"}
+    content = TransferContent("T-1", "P1", LaneKey("S1", "S2", "van"), 5, date(2026, 3, 3), date(2026, 3, 4))
+    held = ErpTransfer(content.reference, "7", ErpTransferState.CONFIRMED, content.units)
+    assert (held.reference, held.units) == ("T-1", 5)
+    assert Refused("closed period").reason == "closed period"
+    assert issubclass(ErpUncertainError, Exception)
