@@ -30,6 +30,11 @@ WAIT_SECONDS_MAX = 300.0
 TAKE_OVER_SECONDS = 0.5
 """How often a process that is not the runner asks whether it may become it."""
 _LOCK_KEY = 0x4576656E6B65656C  # "Evenkeel"
+_LOCK_HELD = text("""
+    select exists (select 1 from pg_locks where locktype = 'advisory' and granted and objsubid = 1
+                   and database = (select oid from pg_database where datname = current_database())
+                   and ((classid::bigint << 32) | objid::bigint) = :key and (pid = pg_backend_pid() or not :mine))
+""")
 _log = get_logger(__name__)
 
 
@@ -80,7 +85,7 @@ class Runner:
         self._workers = workers
         self._lock: Connection | None = None
         self._stopping = threading.Event()
-        self._waiting: threading.Thread | None = None
+        self._keeper: threading.Thread | None = None
 
     @property
     def running(self) -> bool:
@@ -89,11 +94,20 @@ class Runner:
 
     def start(self) -> bool:
         """Become the runner; False when another process is. Unfinished work is taken up again."""
-        connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        if not connection.execute(text("select pg_try_advisory_lock(:key)"), {"key": _LOCK_KEY}).scalar_one():
-            connection.close()
+        lock = self._locked()
+        if lock is None:
             return False
-        self._lock = connection
+        try:
+            self._launch()
+        except BaseException:
+            DBOS.destroy(destroy_registry=True)
+            lock.close()
+            raise
+        self._lock = lock
+        _log.info("runner_started")
+        return True
+
+    def _launch(self) -> None:
         DBOS(
             config={
                 "name": "evenkeel",
@@ -109,28 +123,48 @@ class Runner:
         DBOS.launch()
         DBOS.register_queue(WORK_QUEUE, worker_concurrency=self._workers, polling_interval_sec=0.1)
         DBOS.apply_schedules([{"schedule_name": TICK, "workflow_fn": tick, "schedule": EVERY_MINUTE, "context": None}])
-        _log.info("runner_started")
-        return True
 
     def start_when_free(self) -> None:
-        """Become the runner now, or as soon as the present one is gone."""
-        if not self.start():
-            self._waiting = threading.Thread(target=self._wait_for_lock, name="evenkeel-runner-wait", daemon=True)
-            self._waiting.start()
+        """Become the runner now, or as soon as the present one is gone; and again after the lock was lost."""
+        self.start()
+        self._keeper = threading.Thread(target=self._keep, name="evenkeel-runner-keeper", daemon=True)
+        self._keeper.start()
 
-    def _wait_for_lock(self) -> None:
+    def _locked(self) -> Connection | None:
+        """The runner's lock, held by a connection of its own; None where another process holds it."""
+        connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        connection.detach()  # the lock belongs to the connection, and in the pool that would live on after its close
+        if connection.execute(text("select pg_try_advisory_lock(:key)"), {"key": _LOCK_KEY}).scalar_one():
+            return connection
+        connection.close()
+        return None
+
+    def _keep(self) -> None:
+        """Ask for the lock again and again: it is another's, or it may be gone with a connection of ours that broke."""
         while not self._stopping.wait(TAKE_OVER_SECONDS):
             try:
-                if self.start():
-                    return
+                if self._lock is None:
+                    self.start()
+                elif not self._holds_lock():
+                    self._lock = self._locked()
+                    if self._lock is None:
+                        _log.warning("runner_replaced")
+                        DBOS.destroy(workflow_completion_timeout_sec=0, destroy_registry=True)
             except SQLAlchemyError:
                 _log.warning("runner_cannot_ask", exc_info=True)
+
+    def _holds_lock(self) -> bool:
+        """Asked of the connection that took it: one that broke may have been replaced by another without the lock."""
+        try:
+            return self._lock is not None and _is_held(self._lock, mine=True)
+        except SQLAlchemyError:
+            return False
 
     def stop(self, wait_seconds: int = 10) -> None:
         """Finish what runs, then stop being the runner."""
         self._stopping.set()
-        if self._waiting is not None:
-            self._waiting.join()
+        if self._keeper is not None:
+            self._keeper.join()
         if self._lock is None:
             return
         deadline = time.monotonic() + wait_seconds
@@ -231,7 +265,11 @@ def _until_certain(ask: Callable[[str], str], transfer_id: str, work: Work, give
     """Ask until the answer is certain. Doubt is bounded, then people are asked; waiting for a warehouse is not."""
     doubts, wait = 0, work.retry_seconds
     while doubts < work.attempts_max:
-        outcome = ask(transfer_id)
+        try:
+            outcome = ask(transfer_id)
+        except Exception:  # noqa: BLE001  a broken connection or an answer that makes no sense: nobody knows what was done
+            _log.exception("no_certain_answer", transfer_id=transfer_id)
+            outcome = "uncertain"
         if outcome not in ("uncertain", "waiting"):
             return outcome
         doubts += outcome == "uncertain"
@@ -250,9 +288,9 @@ def _forget_old_ticks() -> None:
 
 def runner_alive(database: Database) -> bool:
     """Whether some process holds the runner's lock."""
-    query = text("""
-        select exists (select 1 from pg_locks where locktype = 'advisory' and granted and objsubid = 1
-                       and ((classid::bigint << 32) | objid::bigint) = :key)
-    """)
     with database.engine.connect() as connection:
-        return bool(connection.execute(query, {"key": _LOCK_KEY}).scalar_one())
+        return _is_held(connection, mine=False)
+
+
+def _is_held(connection: Connection, *, mine: bool) -> bool:
+    return bool(connection.execute(_LOCK_HELD, {"key": _LOCK_KEY, "mine": mine}).scalar_one())

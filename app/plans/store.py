@@ -11,6 +11,7 @@ from sqlmodel import Session, col
 
 from app.db.database import database_now
 from app.db.documents import packed, unpacked
+from app.db.upsert import upsert
 from app.errors import NotFoundError
 from app.plans.tables import NegotiationRow, PlanRow, SnapshotOfFacts, SnapshotRow
 from app.stock.facts import freeze
@@ -20,8 +21,11 @@ from tools.inventory import Snapshot
 from tools.transfers import TransferPlan
 
 
-class PlanDamagedError(RuntimeError):
-    """A stored plan is not what its digest says: somebody has changed the table."""
+class DamagedError(RuntimeError):
+    """A stored plan or snapshot is not what its digest says: somebody has changed the table."""
+
+    def __init__(self, what: str, digest: str, found: str) -> None:
+        super().__init__(f"the {what} stored as {digest[:12]} has the digest {found[:12]}")
 
 
 def snapshot_now(session: Session) -> Snapshot:
@@ -32,7 +36,7 @@ def snapshot_now(session: Session) -> Snapshot:
         return read_snapshot(session, known.digest)
     snapshot = freeze(session)
     store_snapshot(session, snapshot)
-    session.merge(SnapshotOfFacts(key=key, digest=snapshot.digest))
+    upsert(session, SnapshotOfFacts, [{"key": key, "digest": snapshot.digest}])
     return snapshot
 
 
@@ -60,7 +64,7 @@ def store_snapshot(session: Session, snapshot: Snapshot) -> str:
 
 
 def read_snapshot(session: Session, digest: str) -> Snapshot:
-    """A stored snapshot. Raises NotFoundError."""
+    """A stored snapshot. Raises NotFoundError, and DamagedError when its facts do not have its digest."""
     row = session.get(SnapshotRow, digest)
     if row is None:
         raise NotFoundError("unknown_snapshot", f"there is no snapshot {digest[:12]}")
@@ -68,8 +72,11 @@ def read_snapshot(session: Session, digest: str) -> Snapshot:
 
 
 @lru_cache(maxsize=4)
-def _parsed(_: str, body: bytes) -> Snapshot:
-    return Snapshot.from_document(unpacked(body))
+def _parsed(digest: str, body: bytes) -> Snapshot:
+    snapshot = Snapshot.from_document(unpacked(body))
+    if snapshot.digest != digest:
+        raise DamagedError("snapshot", digest, snapshot.digest)
+    return snapshot
 
 
 def store_plan(session: Session, plan: TransferPlan) -> bool:
@@ -86,13 +93,13 @@ def store_plan(session: Session, plan: TransferPlan) -> bool:
 
 
 def read_plan(session: Session, digest: str) -> TransferPlan:
-    """A stored plan. Raises NotFoundError, and PlanDamagedError when its content does not have its digest."""
+    """A stored plan. Raises NotFoundError, and DamagedError when its content does not have its digest."""
     row = session.get(PlanRow, digest)
     if row is None:
         raise NotFoundError("unknown_plan", f"there is no plan {digest[:12]}", "check the digest", plan=digest)
     plan = TransferPlan.model_validate_json(row.body)
     if plan.digest != digest:
-        raise PlanDamagedError(f"the plan stored as {digest[:12]} has the digest {plan.digest[:12]}")
+        raise DamagedError("plan", digest, plan.digest)
     return plan
 
 

@@ -1,0 +1,77 @@
+"""Real servers for judging: an embedded PostgreSQL and Valkey, and an empty database for every scenario."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+from uuid import uuid4
+
+from langgraph.checkpoint.postgres import PostgresSaver
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+from app.db.database import Database
+from app.db.migrate import migrate_schema
+from app.durable.runner import migrate
+from app.embedded.postgres import EmbeddedPostgres
+from app.embedded.valkey import EmbeddedValkey
+
+TEMPLATE = "evenkeel_template"
+
+
+class Servers(NamedTuple):
+    """Running servers. The template database holds the schema, so that a new one costs a copy and no migration."""
+
+    database_url: str
+    redis_url: str
+
+    @contextmanager
+    def fresh_database(self, template: str = TEMPLATE) -> Iterator[str]:
+        """The address of a new database, which is dropped afterwards."""
+        name = f"fresh_{uuid4().hex}"
+        self.admin(f"create database {name} template {template}")
+        try:
+            yield self.named(name)
+        finally:
+            self.admin(f"drop database {name} with (force)")
+
+    def named(self, name: str) -> str:
+        """The address of the database with this name."""
+        return make_url(self.database_url).set(database=name).render_as_string(hide_password=False)
+
+    def admin(self, statement: str) -> None:
+        """Run one statement that cannot be part of a transaction."""
+        engine = create_engine(self.database_url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+        engine.dispose()
+
+
+@contextmanager
+def embedded_servers() -> Iterator[Servers]:
+    """Servers in a directory of their own, gone afterwards. Raises SetUpError where they cannot be started."""
+    root = Path(tempfile.mkdtemp(prefix="evenkeel-servers-"))
+    root.chmod(0o755)
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, root, ignore_errors=True)
+        postgres, valkey = EmbeddedPostgres(root), EmbeddedValkey(root)
+        stack.callback(postgres.leave)
+        database_url = postgres.enter()
+        stack.callback(valkey.leave)
+        servers = Servers(database_url, valkey.enter())
+        servers.admin(f"create database {TEMPLATE}")
+        _lay_schema(servers.named(TEMPLATE))
+        yield servers
+
+
+def _lay_schema(url: str) -> None:
+    database = Database(url)
+    migrate_schema(database)
+    migrate(database)
+    database.close()
+    with PostgresSaver.from_conn_string(url.replace("+psycopg", "", 1)) as saver:
+        saver.setup()
