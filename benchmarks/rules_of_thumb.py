@@ -1,0 +1,105 @@
+"""What planners do without an optimiser, and what a textbook model does: the alternatives that plans are measured against.
+
+All of them see the same facts, the same permitted lanes and the same protected stock.
+None of them knows handling limits, lane capacity or the totals of a policy.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+
+import pulp
+
+from tools.inventory import SiteSku, Snapshot
+from tools.planning import Limits, Move
+from tools.planning.instance import Arc, Instance, fixed_cost
+
+SECONDS_MAX = 60
+
+
+def nearest_surplus(instance: Instance, snapshot: Snapshot, limits: Limits) -> list[Move]:
+    """Serve the largest shortage first, from the cheapest lane whose donor can spare packs, up to what the receiver needs."""
+    need, spare = _needs(instance), _spare(instance)
+    by_receiver: dict[SiteSku, list[Arc]] = defaultdict(list)
+    for arc in instance.arcs:
+        by_receiver[arc.destination].append(arc)
+    moves = []
+    for receiver in sorted(need, key=lambda key: (-need[key], key)):
+        for arc in sorted(by_receiver[receiver], key=lambda a: (a.move_cost, a.lane.key)):
+            packs = min(need[receiver], spare.get(arc.origin, 0), arc.packs_max)
+            if packs >= arc.packs_min:
+                moves.append(Move(arc.lane.key, arc.sku.sku_id, packs))
+                need[receiver] -= packs
+                spare[arc.origin] -= packs
+    del snapshot, limits
+    return moves
+
+
+def largest_to_largest(instance: Instance, snapshot: Snapshot, limits: Limits) -> list[Move]:
+    """Serve the largest shortage first, from the donor with the largest surplus."""
+    need, spare = _needs(instance), _spare(instance)
+    by_receiver: dict[SiteSku, list[Arc]] = defaultdict(list)
+    for arc in instance.arcs:
+        by_receiver[arc.destination].append(arc)
+    moves = []
+    for receiver in sorted(need, key=lambda key: (-need[key], key)):
+        for arc in sorted(by_receiver[receiver], key=lambda a: (-spare.get(a.origin, 0), a.lane.key)):
+            packs = min(need[receiver], spare.get(arc.origin, 0), arc.packs_max)
+            if packs >= arc.packs_min:
+                moves.append(Move(arc.lane.key, arc.sku.sku_id, packs))
+                need[receiver] -= packs
+                spare[arc.origin] -= packs
+    del snapshot, limits
+    return moves
+
+
+def textbook_model(instance: Instance, snapshot: Snapshot, limits: Limits) -> list[Move]:
+    """The model as a textbook writes it, solved by CBC: integer packs, a weak link of volume to departure, no cuts of ours."""
+    problem = pulp.LpProblem("textbook", pulp.LpMinimize)
+    packs = {arc: pulp.LpVariable(f"x{n}", 0, arc.packs_max, "Integer") for n, arc in enumerate(instance.arcs)}
+    used = {arc: pulp.LpVariable(f"w{n}", 0, 1, "Binary") for n, arc in enumerate(instance.arcs)}
+    lanes = {arc.lane.key: arc.lane for arc in instance.arcs}
+    departs = {key: pulp.LpVariable(f"z{n}", 0, 1, "Binary") for n, key in enumerate(sorted(lanes))}
+    line_cost = limits.line_charge_minor + limits.line_hurdle_minor
+    cost = [packs[a] * (a.move_cost + a.late) + used[a] * line_cost for a in instance.arcs]
+    cost += [
+        departs[key] * (fixed_cost(lanes[key], snapshot.currency) + limits.lane_hurdle_minor) for key in sorted(lanes)
+    ]
+    for number, (key, node) in enumerate(instance.nodes.items()):
+        gains = [pulp.LpVariable(f"r{number}_{n}", 0, 1) for n in range(len(node.gains))]
+        losses = [pulp.LpVariable(f"d{number}_{n}", 0, 1) for n in range(len(node.losses))]
+        cost += [-gain * segment for gain, segment in zip(node.gains, gains, strict=True)]
+        cost += [loss * segment for loss, segment in zip(node.losses, losses, strict=True)]
+        problem += pulp.lpSum(packs[a] for a in instance.arcs if a.destination == key) == pulp.lpSum(gains)
+        problem += pulp.lpSum(packs[a] for a in instance.arcs if a.origin == key) == pulp.lpSum(losses)
+    for arc in instance.arcs:
+        problem += packs[arc] <= arc.packs_max * used[arc]
+        problem += packs[arc] >= arc.packs_min * used[arc]
+    for key, departure in departs.items():
+        on_lane = [arc for arc in instance.arcs if arc.lane.key == key]
+        problem += pulp.lpSum(used[arc] for arc in on_lane) <= len(on_lane) * departure
+    problem += pulp.lpSum(cost)
+    problem.solve(pulp.PULP_CBC_CMD(msg=False, threads=1, timeLimit=SECONDS_MAX, gapRel=0.005))
+    return [
+        Move(arc.lane.key, arc.sku.sku_id, round(x.varValue))
+        for arc, x in packs.items()
+        if x.varValue and x.varValue > 0.5
+    ]
+
+
+ALTERNATIVES: dict[str, Callable[[Instance, Snapshot, Limits], list[Move]]] = {
+    "nearest surplus (planner)": nearest_surplus,
+    "largest to largest": largest_to_largest,
+    f"textbook model, PuLP + CBC, {SECONDS_MAX} s": textbook_model,
+}
+
+
+def _needs(instance: Instance) -> dict[SiteSku, int]:
+    """Packs that a receiver would still gain from."""
+    return {key: sum(gain > 0 for gain in node.gains) for key, node in instance.nodes.items() if node.gains}
+
+
+def _spare(instance: Instance) -> dict[SiteSku, int]:
+    """Packs that a donor may send."""
+    return {key: len(node.losses) for key, node in instance.nodes.items() if node.losses}
