@@ -7,7 +7,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check --quiet
 INSTALL_LOCKED := $(PIP) install --no-deps --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format bench evals lock clean
+.PHONY: help demo serve test check format bench evals crash lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ bench: $(VENV)/installed-dev ## benchmarks: ours against a named alternative in 
 
 evals: $(VENV)/installed ## the eval gate: scenarios judged by the ledger
 	$(RUN) -m evals --gate
+
+crash: $(VENV)/installed-dev ## kill the service at every single point between decision and close (minutes)
+	EVENKEEL_CRASH_EVERYWHERE=1 $(RUN) -m pytest -n 2 --dist worksteal --timeout 3600 tests/crash
 
 lock: ## resolve the pinned requirements again (needs uv)
 	uv lock --quiet --upgrade
