@@ -26,7 +26,7 @@ from graphs.baseline.results import (
     Submitted,
     WaitingRow,
 )
-from graphs.baseline.sentences import count, instant, listed, more, rows_of, sentence
+from graphs.baseline.sentences import ROWS_SAID, count, instant, listed, more, rows_of, sentence
 
 UNREADABLE = "I got an answer that I cannot read. Please try again."
 _NEAREST = "; nearest: "
@@ -66,14 +66,14 @@ def _refusal(found: Refusal) -> str:
     return f"{sentence(what)} Did you mean {listed(names.split(', '), 'or')}?"
 
 
-def _imbalances(found: ImbalancesFound) -> str:
+def _imbalances(found: ImbalancesFound, most: int) -> str:
     held = found.held_back_for_bad_data
     bad = f" {count(held, 'stock position')} {'is' if held == 1 else 'are'} held back for bad data." if held else ""
     if not found.imbalances:
         return f"As of {instant(found.as_of)} nothing is out of balance there.{bad}"
     totals = listed([_kind_count(number, kind) for kind, number in found.counts.items()])
-    rows = rows_of(_imbalance(row) for row in found.imbalances)
-    rest = more(len(found.imbalances), found.not_shown, "Name a SKU, a site or a category to see the rest.")
+    rows = rows_of((_imbalance(row) for row in found.imbalances), most)
+    rest = more(len(found.imbalances), found.not_shown, "Name a SKU, a site or a category to see the rest.", most)
     return f"As of {instant(found.as_of)} there {_are(found.counts)} {totals}. The costliest first: {rows}{rest}{bad}"
 
 
@@ -101,11 +101,11 @@ def _imbalance(row: ImbalanceRow) -> str:
     return f"{what}: {row.at_stake} at stake, {cover}, stock-out risk {row.stock_out_percent} %"
 
 
-def _coverage(found: CoverageFound) -> str:
+def _coverage(found: CoverageFound, most: int) -> str:
     if not found.rows:
         return f"As of {instant(found.as_of)} neither stock nor demand is known there."
-    rows = rows_of(_cover(row) for row in found.rows)
-    rest = more(len(found.rows), found.not_shown, "Name a SKU and a site to see fewer.")
+    rows = rows_of((_cover(row) for row in found.rows), most)
+    rest = more(len(found.rows), found.not_shown, "Name a SKU and a site to see fewer.", most)
     return f"As of {instant(found.as_of)}, the shortest cover first: {rows}{rest}"
 
 
@@ -126,16 +126,16 @@ def _explanation(found: LineExplained) -> str:
     )
 
 
-def _status(found: StatusFound) -> str:
-    waiting = rows_of(_waiting(row) for row in found.waiting)
-    orders = rows_of(_order(row) for row in found.orders)
+def _status(found: StatusFound, most: int) -> str:
+    waiting = rows_of((_waiting(row) for row in found.waiting), most)
+    orders = rows_of((_order(row) for row in found.orders), most)
     waits = (
-        f"Waiting for a decision: {waiting}{more(len(found.waiting), 0)}"
+        f"Waiting for a decision: {waiting}{more(len(found.waiting), 0, most=most)}"
         if waiting
         else "No plan waits for a decision."
     )
     moves = (
-        f"The newest transfer orders: {orders}{more(len(found.orders), 0)}"
+        f"The newest transfer orders: {orders}{more(len(found.orders), 0, most=most)}"
         if orders
         else "There are no transfer orders yet."
     )
@@ -163,8 +163,9 @@ def _policy(found: PolicyFound) -> str:
         if found.rules
         else ""
     )
-    switch = " The kill switch is engaged: nothing may be approved or posted." if found.kill_switch_engaged else ""
-    return f"{lines}{rules}{switch}"
+    engaged = found.kill_switch_engaged
+    switch = f"The kill switch is {'engaged: nothing may be approved or posted' if engaged else 'not engaged'}."
+    return f"{switch} {lines}{rules}"
 
 
 def _submitted(found: Submitted) -> str:
@@ -183,16 +184,21 @@ def _of(model: type[R], say: Callable[[R], str]) -> Callable[[str, Mapping[str, 
     return lambda content, _: say(model.model_validate_json(content))
 
 
+def _rows(model: type[R], say: Callable[[R, int], str]) -> Callable[[str, Mapping[str, Any]], str]:
+    """An answer in rows: as many as were asked for."""
+    return lambda content, arguments: say(model.model_validate_json(content), arguments.get("limit", ROWS_SAID))
+
+
 def _submission(content: str, _: Mapping[str, Any]) -> str:
     found = _SUBMISSION.validate_json(content)
     return _submitted(found) if isinstance(found, Submitted) else _not_submitted(found)
 
 
 _ANSWERS: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
-    "find_imbalances": _of(ImbalancesFound, _imbalances),
-    "coverage": _of(CoverageFound, _coverage),
+    "find_imbalances": _rows(ImbalancesFound, _imbalances),
+    "coverage": _rows(CoverageFound, _coverage),
     "explain_line": _of(LineExplained, _explanation),
-    "status": _of(StatusFound, _status),
+    "status": _rows(StatusFound, _status),
     "policy": _of(PolicyFound, _policy),
     "what_if": lambda content, arguments: comparison_words(Comparison.model_validate_json(content), arguments),
     "propose_plan": lambda content, arguments: plan_words(_PLAN.validate_json(content), arguments),

@@ -74,9 +74,12 @@ def _words_or_call(messages: Sequence[BaseMessage]) -> str | ToolCall:
         and _is_its_sound_plan(results[-1], understood, messages)
     ):
         return _tool_call(Call("submit_plan"), messages)
-    return " ".join(
+    said = [
         answer(result.name or "", str(result.text), _arguments(result.tool_call_id, messages)) for result in results
-    )
+    ]
+    if isinstance(understood, Call) and understood.then_submit and results[-1].name == "propose_plan":
+        said.append("Nothing was submitted.")
+    return " ".join(said)
 
 
 def _unanswered(messages: Sequence[BaseMessage]) -> list[ToolMessage]:

@@ -11,13 +11,22 @@ from collections.abc import Callable
 
 from graphs.baseline import clauses, plan_requests, readings, vocabulary, what_ifs
 from graphs.baseline.fragments import words_of
-from graphs.baseline.understood import Ask, Call, call, help_words, not_understood
+from graphs.baseline.understood import Ask, Call, help_words, unknown
 from graphs.baseline.utterance import CHARACTERS_MAX, Utterance
 
 GREETING = (
-    r"(?:hi|hello|hey|good (?:morning|afternoon|evening)|thanks|thank you|ok|okay|bye)(?: (?:there|all|evenkeel|team))?",
+    r"(?:hi|hello|hey|good (?:morning|afternoon|evening)|ok|okay)(?: (?:there|all|evenkeel|team))?",
     r"(?:help|help me|commands|examples|how does this work)",
     r"(?:what can you do|what do you do|who are you|what are you|what can i (?:say|ask))",
+)
+FAREWELL = (
+    r"(?:(?:ok|okay|great|good|perfect) )?(?:thanks|thank you|many thanks|bye|goodbye)(?: (?:a lot|very much|all|for your help))?",
+)
+SHOW_PLAN = (
+    (
+        r"(?:(?:please|can you|could you) )*(?:what is|show|display|list|print|repeat|give)(?: me| us)?"
+        r" (?:the|my|our|this|that)(?: (?:current|last|whole|proposed))? (?:plan|proposal)(?: again)?(?: please)?"
+    ),
 )
 _POLITE = r"(?:(?:please|can you|could you|would you|will you|go ahead and|now|ok|okay|yes) )*"
 _THANKS = r"(?: (?:please|now|thanks|then))*"
@@ -41,7 +50,7 @@ VOCABULARY = (
     | plan_requests.WORDS
     | what_ifs.WORDS
     | readings.WORDS
-    | words_of(*GREETING, *SUBMIT, *CONSENT, *BEYOND)
+    | words_of(*GREETING, *FAREWELL, *SHOW_PLAN, *SUBMIT, *CONSENT, *BEYOND)
 )
 
 _KINDS: tuple[tuple[Callable[[Utterance], bool], Callable[[Utterance], Call | Ask]], ...] = (
@@ -55,6 +64,29 @@ _KINDS: tuple[tuple[Callable[[Utterance], bool], Callable[[Utterance], Call | As
     (readings.is_coverage_question, readings.coverage_question),
 )
 """Kinds of request in the order in which they are tried. `out of balance` is a question although `balance` is not."""
+
+
+_SENTENCES: tuple[tuple[tuple[str, ...], Call | Ask], ...] = (
+    (GREETING, Ask(help_words())),
+    (FAREWELL, Ask("You are welcome.")),
+    (SUBMIT, Call("submit_plan")),
+    (CONSENT, Ask('If you want the current plan to go to the approvers, say "submit".')),
+    (
+        SHOW_PLAN,
+        Ask(
+            'I can explain the lines of the current plan: say "why", or "why line" with a number. Asking for the plan'
+            " again makes the same plan, as long as nothing has changed."
+        ),
+    ),
+    (
+        BEYOND,
+        Ask(
+            "I cannot approve, reject, cancel, post or change anything; people decide, in the approvers' queue. I can"
+            ' send the current plan there: say "submit".'
+        ),
+    ),
+)
+"""Utterances that are answered as a whole, before anything is looked for in them."""
 
 
 def understand(text: str) -> Call | Ask:
@@ -74,20 +106,11 @@ def understand(text: str) -> Call | Ask:
         return Ask(
             f"What about {said}? Say, for example, coverage of it, what is short there, or rebalance it by its name."
         )
-    return not_understood([said])
+    return unknown([said])
 
 
 def _short_answer(utterance: Utterance) -> Call | Ask | None:
     """The answer to an utterance that is one of a few sentences as a whole."""
-    if not utterance.rest.strip("| ,") or utterance.is_only(*GREETING):
+    if not utterance.rest.strip("| ,"):
         return Ask(help_words())
-    if utterance.is_only(*SUBMIT):
-        return call("submit_plan", {})
-    if utterance.is_only(*CONSENT):
-        return Ask('If you want the current plan to go to the approvers, say "submit".')
-    if utterance.is_only(*BEYOND):
-        return Ask(
-            "I cannot approve, reject, cancel, post or change anything; people decide, in the approvers' queue. I can"
-            ' send the current plan there: say "submit".'
-        )
-    return None
+    return next((answer for forms, answer in _SENTENCES if utterance.is_only(*forms)), None)

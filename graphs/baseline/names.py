@@ -145,7 +145,7 @@ class _Cutter:
         said = item
         while item and item[0].lower() in self._passed_over:
             item = item[1:]
-        while item and item[-1].lower() in self._passed_over:
+        while item and item[-1].lower() in self._passed_over - SITE_NOUNS:  # "Cedarview warehouse" is a name
             item = item[:-1]
         if not item:
             broken_off = self._strict and self._role is not None and said[-1:] and said[-1].lower() in ARTICLES

@@ -25,7 +25,7 @@ def plan_words(plan: PlanProposed | NoPlan, arguments: Mapping[str, Any]) -> str
         "" if plan.lines <= len(plan.top_lines[:ROWS_SAID]) else "There are more lines.",
         _UNITS_ARE_A_LIMIT if "units_max" in arguments else "",
         sentence(plan.note),
-        f"Sites compete for {count(plan.contested_pools, 'pool')} of stock." if plan.contested_pools else "",
+        f"Sites compete for the same stock in {count(plan.contested_pools, 'case')}." if plan.contested_pools else "",
         _policy_costs(plan),
         _what_next(plan),
     ]
@@ -62,8 +62,11 @@ def _quality(plan: PlanFigures) -> str:
     """What the solver may claim: only `optimal` claims to be the best."""
     if plan.status == "optimal":
         return "is the best possible."
-    gap = "" if plan.gap_percent is None else f", at most {plan.gap_percent} % from the best possible"
-    return f"is {plan.status.replace('_', ' ')}{gap}."
+    if plan.gap_percent is None:
+        return "may not be the best possible."
+    if not plan.gap_percent.strip("0."):
+        return "is the best possible but for a trifle."
+    return f"is at most {plan.gap_percent} % from the best possible."
 
 
 def _line(line: LineRow) -> str:

@@ -38,9 +38,15 @@ MOVE = (
     rf"{_MAKE}{_PLAN}",
     r"plan(?: the| some)? (?:transfers|moves)",
     r"plan(?= for(?!\S)| {name})",
-    r"(?:move|transfer|ship|shift|relocate|reallocate|send|bring)(?! orders?(?!\S))",
+    r"(?<!my )(?<!our )(?:move|transfer|ship|shift|relocate|reallocate|send|bring)(?! orders?(?!\S))",
 )
 """Wants to be told what to move."""
+
+HOW_MANY = (
+    r"how (?:many|much)(?: (?:{units}|stock))?(?: of)? (?P<what>[^|]+?) (?:should|can|could|must|do) (?:we|i|you)"
+    r" (?P<verb>move|transfer|ship|send|bring)"
+)
+"""Asks for what a plan says; the name stands before the verb."""
 
 MOVE_UNITS = (r"(?:move|transfer|ship|shift|relocate|reallocate|send|bring) {number}(?: {units}(?: of)?|(?= {name}))",)
 """A quantity named as if the caller chose it: it is the most, and the solver says how much is worth moving."""
@@ -97,7 +103,17 @@ POSITIVE_LANE = r"(?:on |via |over |along )?(?:the )?(?:lane |route )?(?:from )?
 
 COMMANDS = (*REBALANCE, *MOVE, *RESTOCK, *COVER_SHORTAGES, *CLEAR_SURPLUS)
 WORDS = words_of(
-    *HEAD, *COMMANDS, *MOVE_UNITS, *SURPLUS, *EVERYTHING, RESTOCK_AT, *NOT_YET, *AND_SUBMIT, POSITIVE_LANE, AND
+    *HEAD,
+    *COMMANDS,
+    HOW_MANY,
+    *MOVE_UNITS,
+    *SURPLUS,
+    *EVERYTHING,
+    RESTOCK_AT,
+    *NOT_YET,
+    *AND_SUBMIT,
+    POSITIVE_LANE,
+    AND,
 )
 
 _WHAT = 'Name a SKU, a site or a category, or say "everything".'
@@ -119,6 +135,7 @@ def plan_request(utterance: Utterance) -> Call | Ask:
     if stays and submits:
         return Ask("Do you want the plan to be submitted or not?")
     utterance.take(*HEAD, r"for (?:me|us)", r"some(?: of)?(?= {name})", leave="")
+    utterance.rewrite(HOW_MANY, lambda match: f"{match['verb']} {OF} {match['what']}")
     quantities = [number_in(match["number"]) for match in utterance.take(*MOVE_UNITS, leave=f"move {OF}")]
     utterance.rewrite(POSITIVE_LANE, lambda match: f"from {match['one']} to {match['other']}")
     commands, bare_is_whole = _take_command(utterance)

@@ -27,10 +27,11 @@ THE_PLAN = (
 IMBALANCE_KINDS = {
     "shortage": (
         (
-            r"(?:out of stock|stock outs?|stockouts?|sold out|running low|run low|runs low|running out|running short|run short"
+            r"(?:(?:run |runs |running )?out of stock|stock outs?|stockouts?|sold out|running low|run low|runs low|running out|running short|run short"
             r"|runs short|too little|not enough|about to run out)(?: stock)?(?: of| on)?"
         ),
         r"(?:short of|short on|short|shortages?|shortfalls?|understocked|under stocked|understock|lacking|lacks?|missing)",
+        r"needs? (?:more |new )?(?:stock|inventory|goods|replenishment|replenishing|restocking)(?: of)?",
         r"(?<=what )runs out",
     ),
     "surplus": (
@@ -46,7 +47,7 @@ IMBALANCE_KINDS = {
     ),
     "stranded": (r"(?:stranded|dead|stuck|unsellable|without demand|nobody asks for)(?: stock| inventory)?",),
 }
-NAME_FIRST = r"^(?:is|are) (?P<what>[^|{of}]+?) {of}"
+NAME_FIRST = r"^(?:{of} )?(?:when |where |why )?(?:is|are|does|do|will) (?P<what>[^|{of}]+?) {of}"
 """A question such as "is oat drink short": the name stands before the kind."""
 
 IMBALANCES = (
@@ -61,10 +62,11 @@ ROWS = (
 )
 """How many rows a question asks for; the last form stands before a word that was already understood."""
 
+RUNS_OUT = r"(?:run|runs|running) out(?: of)?(?: stock)?"
 COVERAGE = (
     r"(?:days?|weeks?) of (?:cover|coverage|stock|supply)",
     r"(?:stock |demand )?(?:coverage|cover)",
-    r"(?:run|runs|running) out(?: of)?(?: stock)?",
+    RUNS_OUT,
     r"(?:stock|inventory)(?: levels?| positions?| on hand)?",
     r"(?:on hand|in stock|on stock|available|availability|left)",
     r"(?:levels?|targets?|safety stock|demand|order up to level|forecast)",
@@ -81,6 +83,7 @@ STATUS = (
     r"(?:approvals?|requests?|decisions?|approvers?)",
     r"(?:transfer )?orders?",
     r"(?:my|our|the|open|all) (?:transfers?|shipments?|deliveries)",
+    r"(?:approved|rejected|decided|shipped)(?: yet)?",
     r"transfers",
     r"(?:under way|underway|on the way|on its way|on their way|in transit)",
 )
@@ -103,6 +106,8 @@ POLICY_ASIDES = (
 )
 """Passed over: the answer is the whole policy, whatever part of it was asked about."""
 
+_OF_WHAT = Ask("Coverage of what? Name a SKU, a site or a category.")
+_NOT_ALL_EXCEPT = Ask("I can look at SKUs, sites and categories that you name, but not at all except some. Which ones?")
 _KIND_FORMS = [form for forms in IMBALANCE_KINDS.values() for form in forms]
 WORDS = words_of(
     *EXPLAIN, *LINE, *THE_PLAN, *_KIND_FORMS, *IMBALANCES, *ROWS, *COVERAGE, *STATUS, *POLICY, *POLICY_ASIDES
@@ -115,8 +120,12 @@ def is_explanation(utterance: Utterance) -> bool:
 
 
 def explanation(utterance: Utterance) -> Call | Ask:
-    """The line to explain; none means the most valuable one."""
+    """The line to explain; none means the most valuable one. Why something is short is answered by its coverage."""
     lines = utterance.take(*LINE)
+    if not lines and utterance.has(*_KIND_FORMS):
+        utterance.take(*EXPLAIN, leave="")
+        utterance.take(*_KIND_FORMS, leave=OF)
+        return _coverage(utterance, {})
     utterance.take(*EXPLAIN)
     utterance.take(*THE_PLAN)
     left = _left(utterance)
@@ -181,7 +190,7 @@ def imbalance_question(utterance: Utterance) -> Call | Ask:
     if cut.left:
         return not_understood(cut.left)
     if cut.names[Role.WITHOUT]:
-        return Ask("I can look at SKUs, sites and categories that you name, but not at all except some. Which ones?")
+        return _NOT_ALL_EXCEPT
     return call("find_imbalances", {"kinds": kinds, "mentions": _named(cut), **_limit(rows)})
 
 
@@ -192,15 +201,25 @@ def is_coverage_question(utterance: Utterance) -> bool:
 
 def coverage_question(utterance: Utterance) -> Call | Ask:
     """Stock and cover of what is named."""
+    runs_out = utterance.has(RUNS_OUT)
     utterance.take(*COVERAGE, leave=OF)
-    rows = utterance.take(*ROWS, leave=OF)
+    limit = _limit(utterance.take(*ROWS, leave=OF))
+    found = _coverage(utterance, limit)
+    return call("find_imbalances", {"kinds": ["shortage"], **limit}) if found == _OF_WHAT and runs_out else found
+
+
+def _coverage(utterance: Utterance, limit: dict[str, int]) -> Call | Ask:
+    """Coverage of the names that are left."""
+    utterance.rewrite(NAME_FIRST, lambda match: f"{OF} {match['what']} {OF}")
     cut = cut_names(utterance, CHATTY, strict=False)
     if cut.left:
         return not_understood(cut.left)
+    if cut.names[Role.WITHOUT]:
+        return _NOT_ALL_EXCEPT
     mentions = _named(cut)
-    if not mentions or cut.names[Role.WITHOUT]:
-        return Ask("Coverage of what? Name a SKU, a site or a category.")
-    return call("coverage", {"mentions": mentions, **_limit(rows)})
+    if not mentions:
+        return _OF_WHAT
+    return call("coverage", {"mentions": mentions, **limit})
 
 
 def _named(cut: Cut) -> list[str]:

@@ -27,9 +27,10 @@ def instant(text: str) -> str:
     return f"{found[1]} {found[2]} UTC" if found else text
 
 
-def rows_of(rows: Iterable[str]) -> str:
-    """The first rows in one sentence."""
-    return f"{'; '.join(islice(rows, ROWS_SAID))}."
+def rows_of(rows: Iterable[str], most: int = ROWS_SAID) -> str:
+    """The first rows in one sentence; nothing where there is no row."""
+    said = "; ".join(islice(rows, most))
+    return f"{said}." if said else ""
 
 
 def sentence(text: str) -> str:
@@ -42,9 +43,9 @@ def sentence(text: str) -> str:
     return f"{beginning}{plain[1:]}{'' if plain[-1] in '.!?' else '.'}"
 
 
-def more(rows: int, not_shown: int, hint: str = "") -> str:
+def more(rows: int, not_shown: int, hint: str = "", most: int = ROWS_SAID) -> str:
     """A sentence when there are more rows than are said, with the number only where the result gives it."""
-    if rows > ROWS_SAID:
+    if rows > most:
         return f" There are more. {hint}".rstrip()
     return (
         f" {count(not_shown, 'more row')} {'is' if not_shown == 1 else 'are'} not shown. {hint}".rstrip()

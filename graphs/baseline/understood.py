@@ -64,7 +64,18 @@ def help_words() -> str:
 
 
 def not_understood(words: Iterable[str]) -> Ask:
-    """The honest answer to words that mean nothing here."""
+    """The honest answer to words that mean nothing in a request of a known kind."""
+    return Ask(
+        f"I did not understand: {_shown(words)}. Please leave it out or say it in other words, with names in quotes;"
+        ' "help" shows what I understand.'
+    )
+
+
+def unknown(words: Iterable[str]) -> Ask:
+    """The honest answer to words that are no request of any kind."""
+    return Ask(f"I did not understand: {_shown(words)}. {help_words()}")
+
+
+def _shown(words: Iterable[str]) -> str:
     said = " ".join(" ".join(words).split())
-    shown = said if len(said) <= WORDS_SHOWN_MAX else f"{said[:WORDS_SHOWN_MAX]}..."
-    return Ask(f"I did not understand: {shown}. {help_words()}" if shown else help_words())
+    return said if len(said) <= WORDS_SHOWN_MAX else f"{said[:WORDS_SHOWN_MAX]}..."

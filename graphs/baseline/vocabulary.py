@@ -20,10 +20,10 @@ def _words(text: str) -> frozenset[str]:
 
 
 _OPENERS: dict[Role, str] = {
-    Role.MENTIONS: "for/of/at/in/on/with/about",
+    Role.MENTIONS: "for/of/at/in/on/with/about/throughout",
     Role.FROM: "from/out of/leaving",
     Role.TO: "to/into/towards/restock",
-    Role.BETWEEN: "between/among",
+    Role.BETWEEN: "between/among/across",
     Role.WITHOUT: "without/except/except for/except at/except in/excluding/exclude/but not/but without/other than/apart from"
     "/aside from/leaving out/leave out/ignore/ignoring/skip/skipping/freeze/freezing",
 }
@@ -58,15 +58,17 @@ CHATTY = (
         " some show list give tell see find get look display print let need know want like your at in by for of but to"
         " today currently right moment present tonight actually exactly still already yet report overview summary"
         " table figures situation stuff things anything something everything all any every position positions place"
-        " places network units unit pieces most mean called too it that this they them going getting long"
+        " places network units unit pieces most mean called too it that this they them going getting long first soon"
+        " anywhere everywhere"
     )
 )
 """Words that may be passed over in a question, which only reads."""
 
 ENDS_OF_NAME = _words(
     "is are was were be do does did has have had can could will would should shall may might there i we you it"
+    " anywhere everywhere"
 )
-"""Verbs and pronouns: the name before them is complete."""
+"""Verbs, pronouns and the like: the name before them is complete."""
 
 NOT_IN_NAMES = _words(
     "not no never none nor nothing nobody if unless because since as that this these those it them they which who whose"

@@ -8,6 +8,7 @@ from typing import Any
 from graphs.baseline.clauses import BUDGETS, take_closed_lanes, take_limits
 from graphs.baseline.fragments import CUT, OF, days_in, number_in, words_of
 from graphs.baseline.names import cut_names
+from graphs.baseline.plan_requests import EVERYTHING
 from graphs.baseline.understood import Ask, Call, call, not_understood
 from graphs.baseline.utterance import Utterance
 from graphs.baseline.vocabulary import SUPPOSING, Role
@@ -66,7 +67,7 @@ _SHUT = r"(?:closed|closes|close|shut|shuts|frozen|unavailable|left out|excluded
 CLOSED_NAMES = (
     r"(?:we )?(?:close|closing|shut|shut down|lose|losing|drop|dropping|block)(?: the)?(?: {site}| {sku})? {names}",
     rf"(?:the )?(?:(?:{{site}}|{{sku}}) )?{{names}}(?: {{be}})? (?:{_SHUT}|(?:down|out)(?! by(?!\S)| [0-9]))",
-    rf"(?<={OF} )(?P<names>[a-z][a-z ]{{1,60}}?)(?: {{be}})? {_SHUT}",
+    rf"(?<={OF} )(?!(?:for|of|in|at) )(?P<names>[a-z][a-z ]{{1,60}}?)(?: {{be}})? {_SHUT}",
 )
 """Sites and SKUs that are left out; the last form reads a name of plain words right after the beginning."""
 
@@ -105,6 +106,7 @@ def what_if(utterance: Utterance) -> Call | Ask:
             return change
         arguments |= change
     utterance.rewrite(CLOSED_NAMES[2], _without)
+    utterance.take(*EVERYTHING)  # a comparison is about the whole network anyway, unless names narrow it
     cut = cut_names(utterance, SUPPOSING, strict=True)
     if cut.left:
         return not_understood(cut.left)

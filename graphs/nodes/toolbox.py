@@ -16,7 +16,6 @@ from graphs.world import Context
 from tools.catalog import CATALOG, ProposePlan, SubmitPlan
 
 ANSWER_CHARACTERS_MAX = 20_000
-ARGUMENT_CHARACTERS_MAX = 10_000
 
 
 def toolbox(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -33,7 +32,7 @@ def toolbox(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any]:
     calls = dict(state.get("calls", {}))
     update: dict[str, Any] = {"messages": [], "calls": calls, "outcome": "answered"}
     for bad in last.invalid_tool_calls:
-        words = f"the arguments are not valid JSON: {(bad.get('error') or '')[:200]}"
+        words = (bad.get("error") or "the arguments cannot be read")[:300]
         update["messages"].append(_refusal(str(bad.get("id") or ""), str(bad.get("name") or ""), words))
     for call in last.tool_calls:
         calls["tool"] = calls.get("tool", 0) + 1
@@ -52,9 +51,9 @@ def _answer(desk: AtDesk, call: ToolCall) -> ToolMessage:
     if tool is None or tool.answer is None:
         return _refusal(_id(call), call["name"], f"there is no such tool; there are {', '.join(CATALOG)}")
     try:
-        arguments = tool.arguments.model_validate_json(_argument_text(call))
+        arguments = tool.arguments.model_validate_json(json.dumps(call["args"]))
         answer = tool.answer(desk, arguments)
-    except (ValidationError, UnclearError, NothingToExplainError, TooLongError) as refused:
+    except (ValidationError, UnclearError, NothingToExplainError) as refused:
         return _refusal(_id(call), call["name"], _words(refused))
     return ToolMessage(_text(answer), tool_call_id=_id(call), name=call["name"])
 
@@ -66,28 +65,16 @@ def _take_request(desk: AtDesk, call: ToolCall, update: dict[str, Any]) -> None:
         return
     try:
         if call["name"] == "propose_plan":
-            arguments = ProposePlan.model_validate_json(_argument_text(call))
+            arguments = ProposePlan.model_validate_json(json.dumps(call["args"]))
             request = desk.plan_request(arguments).model_dump(mode="json")
             update |= {"request": request, "submit": False, "round": 0, "outcome": "requested", "call_id": _id(call)}
             update |= {"violations": [], "negotiation": {}, "note": "", "approval_id": None}
         else:
-            SubmitPlan.model_validate_json(_argument_text(call))
+            SubmitPlan.model_validate_json(json.dumps(call["args"]))
             desk.current_plan()
             update |= {"submit": True, "outcome": "submitted", "call_id": _id(call), "approval_id": None}
-    except (ValidationError, UnclearError, NothingToExplainError, TooLongError) as refused:
+    except (ValidationError, UnclearError, NothingToExplainError) as refused:
         update["messages"].append(_refusal(_id(call), call["name"], _words(refused)))
-
-
-class TooLongError(ValueError):
-    """Arguments of a size that nothing legitimate has."""
-
-
-def _argument_text(call: ToolCall) -> str:
-    """The arguments as JSON, as strict validation wants them. Raises TooLongError."""
-    text = json.dumps(call["args"])
-    if len(text) > ARGUMENT_CHARACTERS_MAX:
-        raise TooLongError(f"arguments of {len(text):,} characters; at most {ARGUMENT_CHARACTERS_MAX:,}")
-    return text
 
 
 def _id(call: ToolCall) -> str:

@@ -107,7 +107,15 @@ def test_the_same_messages_give_the_same_answer() -> None:
 
 def test_a_plan_is_told_with_what_it_moves_saves_and_costs_and_how_to_go_on() -> None:
     words = answer("propose_plan", json.dumps(PLAN))
-    for part in ("93 units", "4 lines", "412.77 USD", "55.20 USD", "0.31 %", "line 7: 31 units of P1 from S1 to S2", "submit"):
+    for part in (
+        "93 units",
+        "4 lines",
+        "412.77 USD",
+        "55.20 USD",
+        "0.31 %",
+        "line 7: 31 units of P1 from S1 to S2",
+        "submit",
+    ):
         assert part in words
 
 
@@ -131,6 +139,74 @@ def test_a_plan_that_moves_nothing_or_breaks_policy_is_not_submitted(change: dic
     asked = HumanMessage("rebalance P1 and submit")
     result = ToolMessage(json.dumps(PLAN | change), tool_call_id="call_1", name="propose_plan")
     assert said(asked, said(asked), result).tool_calls == []
+
+
+def test_a_plan_that_was_to_be_submitted_and_is_not_is_said_to_be_none() -> None:
+    asked = HumanMessage("rebalance P1 and submit")
+    empty = PLAN | {"lines": 0, "top_lines": [], "outcome": "nothing_to_move", "note": "no lane is open"}
+    result = ToolMessage(json.dumps(empty), tool_call_id="call_1", name="propose_plan")
+    assert str(said(asked, said(asked), result).content).endswith(
+        "nothing worth moving. No lane is open. Nothing was submitted."
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "gap", "words"),
+    [
+        ("optimal", "0.00", "It is the best possible."),
+        ("within_gap", "0.31", "It is at most 0.31 % from the best possible."),
+        ("within_gap", "0.00", "It is the best possible but for a trifle."),
+        ("feasible", None, "It may not be the best possible."),
+    ],
+)
+def test_only_an_optimal_plan_is_called_the_best(status: str, gap: str | None, words: str) -> None:
+    assert words in answer("propose_plan", json.dumps(PLAN | {"status": status, "gap_percent": gap}))
+
+
+def test_as_many_rows_are_told_as_were_asked_for() -> None:
+    row = RESULTS["find_imbalances"]["imbalances"][0]
+    content = json.dumps(RESULTS["find_imbalances"] | {"imbalances": [row | {"sku": f"P{n}"} for n in range(8)]})
+    few, many = answer("find_imbalances", content), answer("find_imbalances", content, {"limit": 8})
+    assert few.count(" is short of ") == 5
+    assert "There are more." in few
+    assert many.count(" is short of ") == 8
+    assert "20 more rows are not shown." in many
+
+
+@pytest.mark.parametrize(
+    ("tool", "change", "words"),
+    [
+        ("status", {"waiting": [], "orders": []}, "No plan waits for a decision. There are no transfer orders yet."),
+        ("find_imbalances", {"imbalances": [], "counts": {}}, "nothing is out of balance there. 6 stock positions are held back"),
+        ("coverage", {"rows": []}, "neither stock nor demand is known there."),
+        ("policy", {}, "The kill switch is not engaged. Policy standard"),
+        ("policy", {"kill_switch_engaged": True}, "The kill switch is engaged: nothing may be approved or posted."),
+        ("submit_plan", {"submitted": False, "note": "it breaks policy"}, "The plan was not submitted. It breaks policy."),
+        ("propose_plan", {"plan": None, "note": "infeasible: no lane"}, "There is no plan. Infeasible: no lane."),
+        ("propose_plan", {"contested_pools": 3}, "Sites compete for the same stock in 3 cases."),
+        ("what_if", {"what_if": {"plan": None, "note": "no lane"}}, "What if: there is no plan. No lane."),
+        ("what_if", {"what_if": PLAN | {"lines": 0}}, "What if: there is nothing worth moving."),
+        ("what_if", {}, "That would change nothing."),
+    ],
+)  # fmt: skip
+def test_what_there_is_none_of_is_said_in_a_sentence(tool: str, change: dict[str, Any], words: str) -> None:
+    assert words in answer(tool, json.dumps(RESULTS[tool] | change))
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("surplus", "P1 at S2 has 44 units too many until 2026-03-16"),
+        ("expiring", "44 units of P1 at S2 will expire unsold by 2026-03-16"),
+        ("stranded", "44 units of P1 at S2 are stranded"),
+    ],
+)
+def test_every_kind_of_imbalance_has_its_own_words(kind: str, words: str) -> None:
+    row = RESULTS["find_imbalances"]["imbalances"][0] | {"kind": kind, "days_of_cover": None}
+    told = answer(
+        "find_imbalances", json.dumps(RESULTS["find_imbalances"] | {"imbalances": [row], "counts": {kind: 1}})
+    )
+    assert f"{words}: 96.10 USD at stake, no demand" in told
 
 
 def test_a_refusal_of_the_tool_is_told_with_what_comes_nearest() -> None:

@@ -16,6 +16,7 @@ from graphs.baseline import Ask, Call, understand
 from graphs.baseline.fragments import FIRST_NAME, OF
 from graphs.baseline.utterance import CHARACTERS_MAX
 from graphs.baseline.vocabulary import CHATTY, MARKERS, NOT_IN_NAMES
+from tests.builders import NOW
 from tools.catalog import CATALOG
 from tools.generate import generate_network
 
@@ -26,7 +27,7 @@ CALLED = [(table, said, arguments) for table, rows in TABLE.items() for said, ar
 
 PAGE = (HERE.parents[1] / "docs" / "baseline_language.md").read_text(encoding="utf-8")
 DOCUMENTED = re.findall(r"^\| `(.+?)` \| `(\w+) (\{.*?\})`", PAGE, flags=re.MULTILINE)
-DOCUMENTED_QUESTIONS = re.findall(r"^\| `([^`]+)` \| asks", PAGE, flags=re.MULTILINE)
+DOCUMENTED_QUESTIONS = re.findall(r"^\| `([^`]+)` \| (?:asks|says)", PAGE, flags=re.MULTILINE)
 
 POOL = sorted({word for _, said, _ in CALLED for word in said.split()} | set(MARKERS) | NOT_IN_NAMES | CHATTY)
 IDS = ["P1", "S2", "CAT-2", "DC-01", "masked-3fa9c1d2"]
@@ -109,25 +110,64 @@ def test_a_question_says_what_is_missing(said: str, words: str) -> None:
     assert words in asked(said)
 
 
+def test_a_question_about_a_part_of_a_request_is_short_and_one_about_no_request_shows_what_is_understood() -> None:
+    assert asked("rebalance dairy between stores").startswith(
+        "I did not understand: between stores. Please leave it out"
+    )
+    assert "For example" not in asked("rebalance dairy between stores")
+    assert "For example" in asked("what should I do today")
+
+
 def test_a_question_shows_no_more_than_a_part_of_what_was_not_understood() -> None:
     words = asked("frobnicate " * 150)
     assert words.startswith("I did not understand: frobnicate frobnicate")
     assert words.count("frobnicate") < 10
 
 
-def test_every_name_of_a_generated_network_is_understood_in_quotes_and_nearly_all_without() -> None:
-    network = generate_network(7, sites=40, skus=200)
-    names = sorted({sku.name for sku in network.skus} | {sku.category for sku in network.skus if sku.category})
-    for name in names:
-        assert called(f'rebalance "{name}"').arguments == {"mentions": [name]}
-        assert called(f"rebalance {name} within a week").arguments == {"mentions": [name], "within_days": 7}
-    for site in network.sites:
-        assert called(f'move everything from "{site.name}"').arguments == {"from_sites": [site.name]}
-        assert called(f"move P1 from {site.name} to {site.site_id}").arguments == {
-            "mentions": ["P1"],
-            "from_sites": [site.name],
-            "to_sites": [site.site_id],
-        }
+NETWORK = generate_network(sites=60, skus=200, seed=7, as_of=NOW)
+GOODS = sorted({sku.name for sku in NETWORK.skus} | {sku.category for sku in NETWORK.skus if sku.category})
+PLACES = sorted(site.name for site in NETWORK.sites)
+
+
+@pytest.mark.parametrize(
+    ("said", "arguments"),
+    [
+        ("rebalance {} within a week", {"mentions": ["{}"], "within_days": 7}),
+        ("move {} from S1 to S2", {"mentions": ["{}"], "from_sites": ["S1"], "to_sites": ["S2"]}),
+        ("rebalance everything except {}", {"without": ["{}"]}),
+        ("coverage of {} at S1", {"mentions": ["{}", "S1"]}),
+        ("what is short in {}", {"kinds": ["shortage"], "mentions": ["{}"]}),
+        ("what if demand for {} doubles", {"mentions": ["{}"], "demand_percent": 200}),
+    ],
+)
+@pytest.mark.parametrize("quote", ["", '"'], ids=["without quotes", "in quotes"])
+def test_every_name_of_a_generated_network_is_understood(said: str, arguments: dict[str, Any], quote: str) -> None:
+    for name in GOODS + PLACES:
+        understood = called(said.format(f"{quote}{name}{quote}"))
+        assert json.dumps(understood.arguments) == json.dumps(arguments).replace("{}", name)
+
+
+@pytest.mark.parametrize("quote", ["", '"'], ids=["without quotes", "in quotes"])
+def test_every_site_of_a_generated_network_is_understood_as_origin_and_destination(quote: str) -> None:
+    for site in NETWORK.sites:
+        said = f"move P1 from {quote}{site.name}{quote} to {site.site_id}"
+        assert called(said).arguments == {
+            "mentions": ["P1"], "from_sites": [site.name], "to_sites": [site.site_id]
+        }  # fmt: skip
+
+
+NO_QUOTES = st.characters(exclude_categories=("Cc", "Cf", "Co", "Cs", "Cn"), exclude_characters='"“”„«»')
+"""What a name may be made of, but for quotation marks and what cannot be seen."""
+
+
+@given(st.text(NO_QUOTES, min_size=1, max_size=80).filter(lambda name: name == name.strip() and name))
+@example("milk, 3.5 % fat -> 1 l")
+@example("Ben's & Co. #4 (without sugar) and more; submit")
+@example("everything")
+@example("5")
+def test_any_name_is_understood_in_quotes_as_it_was_written(name: str) -> None:
+    assert called(f'rebalance "{name}" within 3 days').arguments == {"mentions": [name], "within_days": 3}
+    assert called(f'coverage of "{name}"').arguments == {"mentions": [name]}
 
 
 @given(st.text(max_size=200) | st.text(st.characters(), max_size=50) | SENTENCES)
