@@ -21,6 +21,9 @@ from tools.canonical import digest
 MICROLITRES_PER_LITRE = 1_000_000
 MILLIGRAMS_PER_KILOGRAM = 1_000_000
 UNITS_MAX = 1_000_000_000
+EARLIEST_ON = date(1970, 1, 1)
+LATEST_ON = date(2199, 12, 31)
+"""Dates of facts lie between these, so that days can be added to them on every machine and in the database."""
 
 SITE_SKU_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$"
 """Ids are plain ASCII, so that look-alike characters cannot name another site or SKU."""

@@ -6,19 +6,26 @@ not its notes, so that words can never change a plan's identity.
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tools.canonical import digest
-from tools.inventory import SITE_SKU_ID_PATTERN, UNITS_MAX, SupplyKind
+from tools.inventory import EARLIEST_ON, LATEST_ON, SITE_SKU_ID_PATTERN, UNITS_MAX, SupplyKind
 from tools.transfers import Mode
 
 READINGS_MAX = 50_000
 Id = Annotated[str, Field(pattern=SITE_SKU_ID_PATTERN)]
-Reference = Annotated[str, Field(min_length=1, max_length=80)]
+_PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+"""Text without control characters; the database can store no NUL."""
+Reference = Annotated[str, Field(min_length=1, max_length=80, pattern=_PRINTABLE)]
+Day = Annotated[date, Field(ge=EARLIEST_ON, le=LATEST_ON)]
+Instant = Annotated[
+    AwareDatetime,
+    Field(ge=datetime.combine(EARLIEST_ON, time(), UTC), lt=datetime.combine(LATEST_ON, time(), UTC)),
+]
 SignedUnits = Annotated[int, Field(ge=-UNITS_MAX, le=UNITS_MAX, strict=True)]
 E6Units = Annotated[int, Field(ge=0, le=UNITS_MAX * 1_000_000, strict=True)]
 Note = Annotated[str, Field(max_length=2000)]
@@ -42,7 +49,7 @@ class SalesReading(_Data):
 
     site_id: Id
     sku_id: Id
-    on: date
+    on: Day
     units: SignedUnits
     in_stock: bool = True
 
@@ -52,9 +59,9 @@ class ForecastReading(_Data):
 
     site_id: Id
     sku_id: Id
-    on: date
+    on: Day
     mean_e6: E6Units
-    variance_e6: Annotated[int, Field(ge=0, strict=True)] | None = None
+    variance_e6: Annotated[int, Field(ge=0, le=10**18, strict=True)] | None = None
 
 
 class InboundReading(_Data):
@@ -63,7 +70,7 @@ class InboundReading(_Data):
     site_id: Id
     sku_id: Id
     units: SignedUnits
-    expected_on: date
+    expected_on: Day
     kind: SupplyKind
     reference: Reference
 
@@ -71,7 +78,7 @@ class InboundReading(_Data):
 class StockData(_Data):
     """Counts as of one instant."""
 
-    as_of: AwareDatetime
+    as_of: Instant
     readings: tuple[StockReading, ...] = Field(min_length=1, max_length=READINGS_MAX)
     note: Note = ""
 
@@ -132,7 +139,7 @@ class TransitStatusData(_Data):
 
     transfer_id: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")]
     state: TransitState
-    expected_on: date | None = None
+    expected_on: Day | None = None
     note: Note = ""
 
 
@@ -171,11 +178,11 @@ class Envelope(BaseModel):
     SPEC: ClassVar[str] = "1.0"
 
     specversion: Literal["1.0"] = "1.0"
-    id: Annotated[str, Field(min_length=1, max_length=200)]
-    source: Annotated[str, Field(min_length=1, max_length=200)]
+    id: Annotated[str, Field(min_length=1, max_length=200, pattern=_PRINTABLE)]
+    source: Annotated[str, Field(min_length=1, max_length=200, pattern=_PRINTABLE)]
     type: SignalKind
-    time: AwareDatetime
-    subject: Annotated[str, Field(max_length=200)] | None = None
+    time: Instant
+    subject: Annotated[str, Field(max_length=200, pattern=_PRINTABLE)] | None = None
     datacontenttype: Literal["application/json"] = "application/json"
     dataschema: Annotated[str, Field(max_length=200)] | None = None
     data: dict[str, Any]

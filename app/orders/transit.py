@@ -16,7 +16,10 @@ def note_transit(session: Session, envelope: Envelope, data: TransitStatusData) 
 
     Raises InvalidError for a transfer order that there is none of.
     """
-    order = session.get(TransferOrder, UUID(data.transfer_id), with_for_update=True)
+    try:
+        order = session.get(TransferOrder, UUID(data.transfer_id), with_for_update=True)
+    except ValueError:  # 36 hex digits and hyphens that are no id at all
+        order = None
     if order is None:
         raise InvalidError(
             "unknown_transfer", f"signal {envelope.id} is about {data.transfer_id}, which is no transfer order",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from urllib.parse import quote
 
 from sqlalchemy import text
 from sqlmodel import Session
@@ -15,6 +16,8 @@ from tools.inventory import SiteSku
 from tools.moves import StockMove, available, committed, count
 from tools.signals import Envelope, StockData, StockReading, data_digest
 
+# In the ledger's own order, so that nobody deadlocks.
+_LOCK = text("select 1 from balance where place = any(:places) order by place, sku_id for update")
 _BOOKED = text("select place, sku_id, units from balance where place = any(:places)")
 _SINCE = text("""
     select m.sku_id, sum(case when m.to_place = any(:places) then m.units else 0 end
@@ -41,7 +44,7 @@ def count_stock(session: Session, envelope: Envelope, data: StockData, actor: st
         append(
             session,
             stream=f"count/{site_id}",
-            key=f"count/{envelope.source}/{envelope.id}/{site_id}",
+            key=f"count/{quote(envelope.source, safe='')}/{quote(envelope.id, safe='')}/{site_id}",
             event_type=EventType.STOCK_COUNTED,
             actor=actor,
             facts={
@@ -70,6 +73,9 @@ def _moves(session: Session, site_id: str, readings: Iterable[StockReading], as_
     free, promised, ours = available(site_id), committed(site_id), f"site/{site_id}/reserved"
     places = [free, promised, ours]
     connection = session.connection()
+    # Nobody may reserve between this look and the moves made from it. A statement of its own, because one that
+    # waits for a lock does not see the rows that were inserted meanwhile.
+    connection.execute(_LOCK, {"places": places})
     booked = {(row.place, row.sku_id): row.units for row in connection.execute(_BOOKED, {"places": places})}
     since = {row.sku_id: int(row.units) for row in connection.execute(_SINCE, {"places": places, "as_of": as_of})}
     moves: list[StockMove] = []

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 
 from pydantic import TypeAdapter
-from sqlalchemy import text
+from sqlalchemy import String, cast, text
 from sqlmodel import Session, col, select
 
 from app.db.documents import packed, unpacked
+from app.db.upsert import upsert
 from app.errors import ConflictError
 from app.orders.tables import CAME_TO_NOTHING, UNDER_WAY, TransferOrder
 from app.stock.installation import installation, planning_now
 from app.stock.tables import (
     DataHoldRow,
     ForecastCache,
-    ForecastDayRow,
     InboundRow,
     LaneLeadTimeRow,
     MasterRow,
@@ -26,7 +27,7 @@ from app.stock.tables import (
     StockCountRow,
     SupplierReliabilityRow,
 )
-from tools.forecast import forecast_given, forecast_network
+from tools.forecast import GIVEN_DAYS_MAX, forecast_given, forecast_network
 from tools.inventory import (
     DataHold,
     DemandForecast,
@@ -48,6 +49,9 @@ from tools.signals import ForecastReading, SignalKind
 
 RECENT_DAYS = 90
 """How far back moves are shown to the cool-down rule; no policy may ask for more."""
+
+PAST_FORECAST_DAYS = 60
+"""How far back a given forecast is kept: new counts and sales are judged by what was expected since the ones before."""
 
 MasterT = TypeVar("MasterT")
 _SITE, _SKU, _LANE = TypeAdapter(Site), TypeAdapter(Sku), TypeAdapter(Lane)
@@ -117,7 +121,8 @@ def _positions(session: Session, counted: dict[SiteSku, datetime], as_of: dateti
 def _supply(session: Session) -> tuple[InboundSupply, ...]:
     """Open supply, purchase orders as late as their suppliers are, and our own transfers still to arrive.
 
-    A transfer that the ERP reports under our reference is our own: it is counted once.
+    A transfer that the ERP reports under our reference is our own: it is counted once,
+    and not at all when it has arrived or come to nothing, whatever the ERP still reports.
     """
     late = {(row.site_id, row.sku_id): row for row in session.exec(select(SupplierReliabilityRow)).all()}
     own = [
@@ -127,11 +132,11 @@ def _supply(session: Session) -> tuple[InboundSupply, ...]:
         )
         for row in session.exec(select(TransferOrder).where(col(TransferOrder.state).in_(UNDER_WAY))).all()
     ]  # fmt: skip
-    references = {row.reference for row in own}
     rows = list(own)
-    for row in session.exec(select(InboundRow).where(InboundRow.units > 0)).all():
-        if row.reference in references:
-            continue
+    ours = select(cast(col(TransferOrder.transfer_id), String))
+    for row in session.exec(
+        select(InboundRow).where(InboundRow.units > 0, col(InboundRow.reference).not_in(ours))
+    ).all():
         kind, expected_on = SupplyKind(row.kind), row.expected_on
         reliability = late.get((row.site_id, row.sku_id)) or late.get((row.site_id, ""))
         if kind is SupplyKind.PURCHASE_ORDER and reliability is not None:
@@ -147,22 +152,33 @@ def _forecasts(session: Session, as_of: datetime, demand_version: int) -> tuple[
     cached = session.get(ForecastCache, key)
     if cached is not None:
         return _FORECASTS.validate_python(unpacked(cached.body))
-    given = forecast_given(
-        ForecastReading(
-            site_id=row.site_id, sku_id=row.sku_id, on=row.on_date, mean_e6=row.mean_e6, variance_e6=row.variance_e6
-        )
-        for row in session.exec(select(ForecastDayRow)).all()
-    )
-    found = {forecast.key: forecast for forecast in given}
+    found = {forecast.key: forecast for forecast in forecast_given(_forecast_days(session, as_of.date()))}
     for grain in ("day", "week"):
         rows = session.exec(select(SalesRow).where(SalesRow.grain == grain)).all()
         history = [SalesObservation(r.site_id, r.sku_id, r.on_date, r.units, r.in_stock) for r in rows]
         for forecast in forecast_network(history, grain, as_of.date()):
             found.setdefault(forecast.key, forecast)
     forecasts = tuple(found[each] for each in sorted(found))
-    body = packed(_FORECASTS.dump_python(forecasts, mode="json"))
-    session.merge(ForecastCache(key=key, body=body))
+    upsert(session, ForecastCache, [{"key": key, "body": packed(_FORECASTS.dump_python(forecasts, mode="json"))}])
     return forecasts
+
+
+_FORECAST_DAYS = text("""
+    select site_id, sku_id, on_date as "on", mean_e6, variance_e6
+    from (
+        select *, max(on_date) over (partition by site_id, sku_id) as last_on
+        from forecast_day where on_date < :end_on
+    ) until_end
+    where on_date >= least(:first_on, last_on - 6)
+""")
+
+
+def _forecast_days(session: Session, today: date) -> Iterator[ForecastReading]:
+    """The days that still count: as many as a forecast may have, or the last week of one that has run out."""
+    first_on = today - timedelta(days=PAST_FORECAST_DAYS)
+    days = {"first_on": first_on, "end_on": first_on + timedelta(days=GIVEN_DAYS_MAX)}
+    for row in session.connection().execute(_FORECAST_DAYS, days).mappings():
+        yield ForecastReading.model_construct(**row)
 
 
 def _replenishments(session: Session) -> tuple[Replenishment, ...]:
@@ -192,15 +208,21 @@ def _holds(session: Session) -> tuple[DataHold, ...]:
 _LINEAGE = text("""
     select distinct s.source, s.signal_id, s.kind, s.digest, s.verdict
     from signal s
-    where s.verdict <> 'quarantined' and s.kind <> :transit
-      and (s.kind <> :stock or exists (
-        select 1 from stock_count c where c.source = s.source and c.signal_id = s.signal_id))
+    where case s.kind
+        when :transit then false
+        when :stock then exists (
+          select 1 from stock_count c where c.source = s.source and c.signal_id = s.signal_id)
+        else s.verdict <> 'quarantined'
+      end
     order by s.source, s.signal_id
 """)
 
 
 def _lineage(session: Session) -> tuple[SignalRef, ...]:
-    """The signals that these facts rest on: the counts that still stand, and every other signal that was used."""
+    """The signals that these facts rest on: the counts that still stand, and every other signal that was used.
+
+    A count of which only some readings were quarantined still stands with the others.
+    """
     kinds = {"stock": SignalKind.STOCK.value, "transit": SignalKind.TRANSIT_STATUS.value}
     rows = session.connection().execute(_LINEAGE, kinds)
     return tuple(SignalRef(row.source, row.signal_id, row.kind, row.digest, row.verdict) for row in rows)

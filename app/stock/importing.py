@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from app.db.database import database_now
 from app.db.upsert import upsert
@@ -18,10 +19,10 @@ from app.ledger.append import EventType, append
 from app.stock.facts import freeze
 from app.stock.ingest import Ingested, ingest
 from app.stock.installation import facts_changed, installation
-from app.stock.tables import MasterRow, NetworkImport, ReplenishmentRow
+from app.stock.tables import MasterRow, NetworkImport, ReplenishmentRow, StockCountRow
 from policies.limits import quality_rules
 from tools.findings import QualityContext, QualityVerdict
-from tools.inventory import Lane, Site, Sku
+from tools.inventory import Lane, Site, SiteSku, Sku
 from tools.network_folder import ImportFaults, NetworkFolder, read_network
 from tools.signals import (
     READINGS_MAX,
@@ -144,16 +145,38 @@ def _take_in(session: Session, network: NetworkFolder, now: datetime, actor: str
     known = freeze(session)
     rules = quality_rules(active_policy(session))
     context = QualityContext(known=known, now=now, rules=rules)
-    return [ingest(session, signal, lambda: context, actor) for signal in _envelopes(network)]
+    missing = _no_longer_counted(session, network)
+    done: list[Ingested] = []
+    for signal in _envelopes(network):
+        covered = missing.pop(signal.subject, frozenset()) if signal.type is SignalKind.STOCK else frozenset()
+        done.append(ingest(session, signal, partial(replace, context, covered_before=covered), actor))
+    return done
+
+
+def _no_longer_counted(session: Session, network: NetworkFolder) -> dict[str | None, frozenset[SiteSku]]:
+    """What earlier folders counted and this one, which is meant to count everything, does not, by site.
+
+    A site that this folder does not count at all sends no signal; the first site's speaks for it.
+    """
+    counted = {SiteSku(row.site_id, row.sku_id) for row in network.positions}
+    at_sites: dict[str, set[SiteSku]] = {row.site_id: set() for row in network.positions}
+    first = min(at_sites)
+    before = session.exec(select(StockCountRow).where(StockCountRow.source == SOURCE)).all()
+    for row in before:
+        key = SiteSku(row.site_id, row.sku_id)
+        if key not in counted and row.as_of <= network.as_of:
+            at_sites.get(row.site_id, at_sites[first]).add(key)
+    return {site_id: frozenset(keys) for site_id, keys in at_sites.items()}
 
 
 def _envelopes(network: NetworkFolder) -> Iterator[Envelope]:
     """The folder's facts as signals: counts by instant and site, the rest by site."""
     name, as_of = network.digest[:16], network.as_of
-    for (site_id, at), rows in _grouped(network.positions, "site_id", "as_of"):
-        readings = tuple(StockReading(**_reading(row, "on_hand_units", "reserved_units")) for row in rows)
-        data = StockData(as_of=at, readings=readings)
-        yield _envelope(SignalKind.STOCK, f"{name}/stock/{site_id}/{at.isoformat()}", site_id, as_of, data)
+    for (_, at), counted in _grouped(network.positions, "site_id", "as_of"):
+        for part, rows in _parts(counted):
+            readings = tuple(StockReading(**_reading(row, "on_hand_units", "reserved_units")) for row in rows)
+            data = StockData(as_of=at, readings=readings)
+            yield _envelope(SignalKind.STOCK, f"{name}/stock/{part}/{at.isoformat()}", part, as_of, data)
     if network.sales_grain is not None:
         for part, rows in _parts(network.sales):
             sold = tuple(SalesReading(**_reading(row, "on", "units", "in_stock")) for row in rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import ValidationError
 from sqlmodel import Session, col, select
@@ -62,7 +63,7 @@ def ingest(session: Session, envelope: Envelope, context: Callable[[], QualityCo
     usable = _usable(data, ignored, judgement)
     if usable is not None:
         apply(session, envelope, usable, actor)
-    _hold(session, envelope, data, judgement)
+    _hold(session, envelope, data, judgement, {finding.key for finding in late})
     facts_changed(session, demand=envelope.type in (SignalKind.SALES, SignalKind.FORECAST))
     return Ingested(envelope.source, envelope.id, judgement.verdict, judgement.findings, new=True)
 
@@ -96,7 +97,7 @@ def _record(session: Session, envelope: Envelope, data: SignalData, digest: str,
         append(
             session,
             stream=f"signals/{envelope.source}",
-            key=f"signal/{envelope.source}/{envelope.id}/quarantined",
+            key=f"signal/{quote(envelope.source, safe='')}/{quote(envelope.id, safe='')}/quarantined",
             event_type=EventType.SIGNAL_QUARANTINED,
             actor=envelope.source,
             facts={
@@ -144,11 +145,15 @@ def _usable(data: SignalData, ignored: frozenset[int] | set[int], judgement: Jud
     return data.model_copy(update={"readings": kept}) if kept else None
 
 
-def _hold(session: Session, envelope: Envelope, data: SignalData, judgement: Judgement) -> None:
-    """Hold back the site-SKUs of bad readings; a good reading of the same kind ends a hold."""
-    bad = {(hold.site_id, hold.sku_id): hold for hold in holds(data, judgement)}
-    good = {(reading.site_id, reading.sku_id) for reading in getattr(data, "readings", ())} - bad.keys()
-    for row in session.exec(select(DataHoldRow).where(DataHoldRow.kind == envelope.type)).all():
+def _hold(
+    session: Session, envelope: Envelope, data: SignalData, judgement: Judgement, late: set[SiteSku | None]
+) -> None:
+    """Hold back the site-SKUs of bad readings; a good reading of the same kind ends a hold. Late ones do neither."""
+    bad = {key: hold for hold in holds(data, judgement) if (key := SiteSku(hold.site_id, hold.sku_id)) not in late}
+    stated = {SiteSku(reading.site_id, reading.sku_id) for reading in getattr(data, "readings", ())}
+    good = stated - bad.keys() - late
+    at_sites = col(DataHoldRow.site_id).in_({key.site_id for key in good})
+    for row in session.exec(select(DataHoldRow).where(DataHoldRow.kind == envelope.type, at_sites)).all():
         if (row.site_id, row.sku_id) in good:
             session.delete(row)
     session.flush()

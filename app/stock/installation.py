@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
+from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, select
 
 from app.db.database import database_now
@@ -13,18 +14,23 @@ from app.stock.tables import Installation
 def installation(session: Session, *, lock: bool = False) -> Installation:
     """The installation's row. With `lock` every other writer of facts waits until this transaction ends."""
     query = select(Installation)
-    row = session.exec(query.with_for_update() if lock else query).one_or_none()
+    if lock:
+        # What this session has read before may be old by the time it gets the lock.
+        query = query.with_for_update().execution_options(populate_existing=True)
+    row = session.exec(query).one_or_none()
     if row is None:
-        session.add(Installation())
-        session.flush()
-        row = session.exec(query.with_for_update()).one()
+        # Where several are the first at once, all but one wait here and then find the row.
+        session.connection().execute(
+            insert(Installation).values(row_no=1, facts_version=0, demand_version=0).on_conflict_do_nothing()
+        )
+        row = session.exec(query).one()
     return row
 
 
 def planning_now(session: Session) -> datetime:
-    """The instant that planning takes for now: the database clock, or the pinned day of a sample network."""
+    """The instant that planning takes for now, in UTC: the database clock, or the pinned day of a sample network."""
     pinned = installation(session).pinned_now
-    return pinned or database_now(session)
+    return pinned.astimezone(UTC) if pinned else database_now(session)
 
 
 def facts_changed(session: Session, *, demand: bool = False) -> None:

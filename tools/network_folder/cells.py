@@ -14,11 +14,12 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from tools.inventory import SITE_SKU_ID_PATTERN
+from tools.inventory import EARLIEST_ON, LATEST_ON, SITE_SKU_ID_PATTERN
 from tools.network_folder.faults import FaultCode
 
-EARLIEST_ON = date(1970, 1, 1)
-LATEST_ON = date(2199, 12, 31)
+SPACE = " \t\r\n"
+"""What may stand round a value and does not belong to it. Other blanks are characters like any other."""
+
 ALL_WEEKDAYS = (1, 2, 3, 4, 5, 6, 7)
 COORDINATE_DECIMALS_MAX = 8
 
@@ -200,8 +201,9 @@ class Categories:
 
     def read(self, text: str) -> tuple[str, ...]:
         """The categories."""
-        names = (name.strip() for name in unescaped(text).split(";"))
-        return tuple(sorted({self.category.read(name) for name in names if name}))
+        names = (name.strip(SPACE) for name in unescaped(text).split(";"))
+        # The cell is escaped as a whole, so an apostrophe before one of its names belongs to the name.
+        return tuple(sorted({self.category.read(escaped(name)) for name in names if name}))
 
     def write(self, value: tuple[str, ...]) -> str:
         """The categories in one cell."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from tools.network_folder.cells import CellError
+from tools.network_folder.cells import SPACE, CellError
 from tools.network_folder.columns import Column, FileFormat
 from tools.network_folder.csv_text import UnreadableTextError, numbered_rows
 from tools.network_folder.faults import Fault, FaultCode, FaultList, shown
@@ -15,7 +15,6 @@ from tools.network_folder.faults import Fault, FaultCode, FaultList, shown
 CELLS_REMEMBERED = 65_536
 """Most cells of a column repeat (ids, dates, small numbers), so a column remembers what it read."""
 
-_SPACE = " \t\r\n"
 _UNKNOWN = {
     "sites.csv": (FaultCode.UNKNOWN_SITE, "a site_id of sites.csv"),
     "skus.csv": (FaultCode.UNKNOWN_SKU, "a sku_id of skus.csv"),
@@ -82,7 +81,7 @@ class TableReader:
         by_name = {column.name: column for column in self.file_format.columns}
         places: dict[str, _Place] = {}
         for index, cell in enumerate(header):
-            name = cell.strip(_SPACE)
+            name = cell.strip(SPACE)
             column = by_name.get(name)
             if column is None:
                 expected = f"only the columns {_listed(self.file_format.columns)}"
@@ -101,7 +100,7 @@ class TableReader:
 
         @lru_cache(CELLS_REMEMBERED)
         def read(cell: str) -> Any:
-            text = cell.strip(_SPACE)
+            text = cell.strip(SPACE)
             if not text:
                 if column.required:
                     raise CellError(FaultCode.MISSING_VALUE)
