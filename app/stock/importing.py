@@ -78,7 +78,7 @@ def import_network(
     now = database_now(session)
     policy = active_policy(session)
     stale_after = timedelta(hours=policy.data_quality.stale_after_hours)
-    read = read_network(files, now, stale_after, size_limit_bytes)
+    read = read_network(files, now, stale_after, size_limit_bytes, own_day=pin)
     if isinstance(read, ImportFaults):
         raise ImportRefusedError(read)
     warnings = tuple(str(notice) for notice in read.warnings)

@@ -1,7 +1,8 @@
 """Tables of the facts: master data, signals and what they say now. Written by `ingest` and `master`, read by `facts`.
 
 Names follow `tools.inventory`. Rows are made from values that were checked before;
-the CHECK constraints are the last guard.
+the CHECK constraints are the last guard. `stated_at` is when a signal says that it
+stated the row: a late delivery of older news does not replace newer.
 """
 
 from __future__ import annotations
@@ -90,9 +91,10 @@ class SalesRow(SQLModel, table=True):
     site_id: str = Field(primary_key=True)
     sku_id: str = Field(primary_key=True)
     on_date: date = Field(primary_key=True)
-    grain: str
+    grain: str = Field(primary_key=True)
     units: int = Field(sa_column=big_integer())
     in_stock: bool
+    stated_at: datetime = Field(sa_column=instant())
 
 
 class ForecastDayRow(SQLModel, table=True):
@@ -105,6 +107,7 @@ class ForecastDayRow(SQLModel, table=True):
     on_date: date = Field(primary_key=True)
     mean_e6: int = Field(sa_column=big_integer())
     variance_e6: int | None = Field(default=None, sa_column=big_integer(nullable=True))
+    stated_at: datetime = Field(sa_column=instant())
 
 
 class InboundRow(SQLModel, table=True):
@@ -119,6 +122,7 @@ class InboundRow(SQLModel, table=True):
     units: int = Field(sa_column=big_integer())
     expected_on: date
     kind: str
+    stated_at: datetime = Field(sa_column=instant())
 
 
 class ReplenishmentRow(SQLModel, table=True):
@@ -142,6 +146,7 @@ class LaneLeadTimeRow(SQLModel, table=True):
     mode: str = Field(primary_key=True)
     lead_time_days: int
     lead_time_sd_millidays: int
+    stated_at: datetime = Field(sa_column=instant())
 
 
 class SupplierReliabilityRow(SQLModel, table=True):
@@ -153,6 +158,7 @@ class SupplierReliabilityRow(SQLModel, table=True):
     sku_id: str = Field(primary_key=True)
     on_time_percent: int
     mean_delay_days: int
+    stated_at: datetime = Field(sa_column=instant())
 
 
 class DataHoldRow(SQLModel, table=True):

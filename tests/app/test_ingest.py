@@ -19,7 +19,7 @@ from app.stock.facts import freeze
 from app.stock.ingest import Ingested, ingest
 from app.stock.tables import DataHoldRow, InboundRow, SalesRow, SignalRow, StockCountRow
 from evals.databases import Servers
-from tests.builders import NOW, in_days
+from tests.builders import NOW, TODAY, in_days
 from tests.installation import a_network, scan, settle_in, waiting
 from tests.signals import (
     a_count,
@@ -48,10 +48,11 @@ from tests.signals import (
 from tools.canonical import digest
 from tools.execution import OrderState
 from tools.findings import QualityCheck, QualityVerdict
-from tools.inventory import SiteSku, Snapshot, SupplyKind
+from tools.inventory import LaneKey, SiteSku, Snapshot, SupplyKind
 from tools.signals import (
     InboundData,
     SalesData,
+    SalesReading,
     SignalData,
     SignalKind,
     TransitState,
@@ -312,6 +313,43 @@ def test_two_counts_of_the_same_instant_leave_the_one_that_came_last(session: Se
     send(session, a_signal(a_count(195), "1"))
     assert send(session, a_signal(a_count(196), "2")).verdict is ACCEPTED
     assert position(facts_of(session)).on_hand_units == 196
+
+
+@pytest.mark.parametrize(
+    ("kind", "table"),
+    [
+        (SignalKind.SALES, "sales"),
+        (SignalKind.FORECAST, "forecast_day"),
+        (SignalKind.INBOUND, "inbound"),
+        (SignalKind.LEAD_TIME, "lane_lead_time"),
+        (SignalKind.SUPPLIER_RELIABILITY, "supplier_reliability"),
+    ],
+)
+def test_older_news_that_comes_late_does_not_replace_newer(session: Session, kind: SignalKind, table: str) -> None:
+    case = KINDS[kind]
+    same_key = sold(2, sku_id="P3") if kind is SignalKind.SALES else case.good(session)
+    send(session, a_signal(same_key, "newer", time=NOW))
+    known = table_digests(session)[table]
+    send(session, a_signal(case.other(session), "older", time=NOW - timedelta(hours=1)))
+    assert table_digests(session)[table] == known
+    send(session, a_signal(case.other(session), "as new", time=NOW))
+    assert table_digests(session)[table] != known
+
+
+def test_a_source_whose_clock_runs_ahead_does_not_silence_others_for_good(session: Session) -> None:
+    send(session, a_signal(lane_takes(4), "ahead", time=NOW + timedelta(days=300)))
+    send(session, a_signal(lane_takes(5), "next", source="tms", time=NOW))
+    assert facts_of(session).lane_by_key[LaneKey("S1", "S2", "van")].lead_time_days == 5
+
+
+def test_the_sales_of_a_day_do_not_replace_those_of_the_week_that_begins_with_it(session: Session) -> None:
+    monday = TODAY - timedelta(weeks=1)
+    by_week = SalesData(grain="week", readings=(SalesReading(site_id="S1", sku_id="P1", on=monday, units=70),))
+    by_day = SalesData(grain="day", readings=(SalesReading(site_id="S1", sku_id="P1", on=monday, units=9),))
+    send(session, a_signal(by_week, "week"))
+    send(session, a_signal(by_day, "day"))
+    rows = session.exec(select(SalesRow).where(SalesRow.site_id == "S1", SalesRow.on_date == monday)).all()
+    assert {(row.grain, row.units) for row in rows if row.sku_id == "P1"} >= {("week", 70), ("day", 9)}
 
 
 def test_an_order_of_no_units_is_no_longer_expected(session: Session) -> None:

@@ -236,6 +236,15 @@ def test_stock_counted_too_long_ago_is_a_warning_that_names_the_oldest():
     assert "2 of 3 positions were counted before 2026-03-01T06:00:00Z" in str(notice)
 
 
+def test_on_its_own_day_a_network_of_the_past_is_as_fresh_as_its_latest_count():
+    later = NOW + timedelta(days=400)
+    assert [notice.code for notice in read(a_folder(), later).warnings] == [NoticeCode.STALE_STOCK]
+    assert read_network(a_folder(), later, DAY, own_day=True).warnings == ()
+    old = a_folder(stock=a_folder()["stock.csv"].replace(b"3,,2026-03-02", b"3,,2026-02-02"))
+    (notice,) = read_network(old, later, DAY, own_day=True).warnings
+    assert notice.words.startswith("1 of 3 positions")
+
+
 def test_stock_as_old_as_the_limit_is_not_stale_and_stock_counted_now_is_not_in_the_future():
     counted = datetime(2026, 3, 2, 5, tzinfo=UTC)
     assert read(a_folder(), counted + DAY).warnings == ()

@@ -41,15 +41,18 @@ def read_network(
     now: datetime,
     stale_after: timedelta,
     size_limit_bytes: int = SIZE_LIMIT_BYTES,
+    *,
+    own_day: bool = False,
 ) -> NetworkFolder | ImportFaults:
     """The network that `files` (bytes by file name) state, or every fault that keeps them from being imported.
 
     Stock counted after `now` is a fault; stock counted more than `stale_after` before
-    it is a warning. Raises ValueError when `now` has no zone.
+    it is a warning. With `own_day` the network lies in the past and its latest count
+    is its now. Raises ValueError when `now` has no zone.
     """
     if now.tzinfo is None:
         raise ValueError("`now` must have a zone, or no stock count can be compared with it")
-    reading = _Reading(files, now.astimezone(UTC), stale_after, size_limit_bytes)
+    reading = _Reading(files, now.astimezone(UTC), stale_after, size_limit_bytes, own_day)
     network = reading.network()
     return reading.faults.closed() if reading.faults.counts else network
 
@@ -62,6 +65,7 @@ class _Reading:
     now: datetime
     stale_after: timedelta
     size_limit_bytes: int
+    own_day: bool
     faults: FaultList = field(default_factory=FaultList)
     notices: list[Notice] = field(default_factory=list)
     known: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -146,8 +150,7 @@ class _Reading:
 
     def _positions(self) -> list[StockPosition]:
         positions: list[StockPosition] = []
-        oldest = self.now - self.stale_after
-        stale: list[tuple[datetime, int]] = []
+        counted: list[tuple[datetime, int]] = []
         for row, values in self._table(STOCK):
             position = StockPosition(**values)
             positions.append(position)
@@ -158,8 +161,11 @@ class _Reading:
             if position.as_of > self.now:
                 expected = f"an instant not after now, {self.now:%Y-%m-%dT%H:%M:%SZ}"
                 self._fault(STOCK, FaultCode.AS_OF_IN_FUTURE, row, "as_of", position.as_of.isoformat(), expected)
-            elif position.as_of < oldest:
-                stale.append((position.as_of, row))
+            else:
+                counted.append((position.as_of, row))
+        today = max(counted)[0] if self.own_day and counted else self.now
+        oldest = today - self.stale_after
+        stale = [each for each in counted if each[0] < oldest]
         if stale:
             at, row = min(stale)
             words = f"{len(stale):,} of {len(positions):,} positions were counted before {oldest:%Y-%m-%dT%H:%M:%SZ}"

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from alembic import context
 
-from app.db.tables import metadata
-
-OTHERS = ("checkpoint", "alembic")
-"""Tables of libraries in our database; their owners migrate them."""
-
-
-def _is_ours(_object: object, name: str | None, kind: str, _reflected: bool, _compare_to: object) -> bool:
-    return not (kind == "table" and name is not None and name.startswith(OTHERS))
-
+from app.db.tables import is_ours, metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata(),
-    include_object=_is_ours,
+    include_object=is_ours,
     compare_server_default=True,
 )
 with context.begin_transaction():

@@ -91,6 +91,7 @@ def upgrade() -> None:  # noqa: PLR0915  one statement for each table
         sa.Column("on_date", sa.Date(), nullable=False),
         sa.Column("mean_e6", sa.BigInteger(), nullable=False),
         sa.Column("variance_e6", sa.BigInteger(), nullable=True),
+        sa.Column("stated_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("site_id", "sku_id", "on_date"),
     )
     op.create_table(
@@ -114,6 +115,7 @@ def upgrade() -> None:  # noqa: PLR0915  one statement for each table
         sa.Column("units", sa.BigInteger(), nullable=False),
         sa.Column("expected_on", sa.Date(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("stated_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("units between 0 and 1000000000", name="inbound_units"),
         sa.PrimaryKeyConstraint("site_id", "sku_id", "reference"),
     )
@@ -134,6 +136,7 @@ def upgrade() -> None:  # noqa: PLR0915  one statement for each table
         sa.Column("mode", sa.String(), nullable=False),
         sa.Column("lead_time_days", sa.Integer(), nullable=False),
         sa.Column("lead_time_sd_millidays", sa.Integer(), nullable=False),
+        sa.Column("stated_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("origin", "destination", "mode"),
     )
     op.create_table(
@@ -200,8 +203,9 @@ def upgrade() -> None:  # noqa: PLR0915  one statement for each table
         sa.Column("grain", sa.String(), nullable=False),
         sa.Column("units", sa.BigInteger(), nullable=False),
         sa.Column("in_stock", sa.Boolean(), nullable=False),
+        sa.Column("stated_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("units between 0 and 1000000000", name="sales_units"),
-        sa.PrimaryKeyConstraint("site_id", "sku_id", "on_date"),
+        sa.PrimaryKeyConstraint("site_id", "sku_id", "on_date", "grain"),
     )
     op.create_table(
         "signal",
@@ -257,6 +261,7 @@ def upgrade() -> None:  # noqa: PLR0915  one statement for each table
         sa.Column("sku_id", sa.String(), nullable=False),
         sa.Column("on_time_percent", sa.Integer(), nullable=False),
         sa.Column("mean_delay_days", sa.Integer(), nullable=False),
+        sa.Column("stated_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("site_id", "sku_id"),
     )
     op.create_table(
