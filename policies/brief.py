@@ -86,8 +86,8 @@ def _sizes(policy: Policy, currency: str) -> Iterator[str]:
 def _imbalances(when: ImbalanceThresholds) -> Iterator[str]:
     yield (
         f"An imbalance is: a shortage that is expected to lose {_units(when.shortage_lost_units_e6_min)} units or more; a"
-        f" surplus of {when.surplus_units_min:,} units or more; {when.expiring_units_min:,} units or more that expire before"
-        f" they sell, at the {_percent(when.expiry_sales_bp)} quantile of demand; stock of which at most"
+        f" surplus of {_count(when.surplus_units_min)} or more; {_count(when.expiring_units_min)} or more that expire"
+        f" before they sell, at the {_percent(when.expiry_sales_bp)} quantile of demand; stock of which at most"
         f" {_units(when.stranded_demand_e6_max)} units are wanted in {_days(when.stranded_days)}."
     )
 
@@ -116,7 +116,7 @@ def _tier(tier: Tier, currency: str) -> str:
     return (
         f"Approval tier {tier.name}: up to {money_text(tier.goods_value_max_minor, currency)} and {tier.units_max:,}"
         f" units, {'also' if tier.cross_entity else 'not'} between legal entities; {tier.approvals}"
-        f" approval{'s' if tier.approvals > 1 else ''}; expires after {tier.expires_hours:,} hours."
+        f" approval; expires after {tier.expires_hours:,} hours."
     )
 
 
@@ -135,6 +135,10 @@ def _percent(basis_points: int) -> str:
 
 def _units(millionths: int) -> str:
     return f"{Decimal(millionths).scaleb(-6):,f}".rstrip("0").rstrip(".")
+
+
+def _count(units: int) -> str:
+    return f"{units:,} unit{'' if units == 1 else 's'}"
 
 
 def _days(days: int) -> str:

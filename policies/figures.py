@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from math import fsum
 from typing import NamedTuple
 
-from tools.inventory import Snapshot
-from tools.money import minor_from_e4, money_text
+from tools.inventory import LaneKey, Snapshot
+from tools.money import e4_per_minor, minor_from_e4, money_text
 from tools.planning import Evaluation, Limits, fill_rate, moves_of
 from tools.planning.breaches import departure_of
 from tools.transfers import FillRate, TransferLine, TransferPlan
@@ -52,9 +52,8 @@ def wrong_sums(plan: TransferPlan, snapshot: Snapshot) -> Iterator[WrongFigure]:
 def _wrong_loads(plan: TransferPlan) -> Iterator[WrongFigure]:
     """Each departure is listed once, with exactly the lines that travel on it and their dates."""
     for load in plan.lanes:
-        on_lane = tuple(line for line in plan.lines if line.lane == load.lane)
-        numbers = tuple(line.line_no for line in on_lane)
-        dates = {(line.depart_on, line.arrive_on) for line in on_lane}
+        numbers = _numbers_on(plan, load.lane)
+        dates = {(line.depart_on, line.arrive_on) for line in plan.lines if line.lane == load.lane}
         if load.line_nos != numbers or dates != {(load.depart_on, load.arrive_on)}:
             words = f"The departure {load.lane.label} does not list exactly its lines and their dates."
             yield WrongFigure(words, len(load.line_nos), len(numbers), numbers)
@@ -92,24 +91,27 @@ class _Amount(NamedTuple):
 def _money(plan: TransferPlan, world: Snapshot, again: Evaluation) -> Iterator[_Amount]:
     """Every amount of the plan beside what it comes to."""
     rounding = 2 + len(plan.lanes)
-    fixed = fsum(again.fixed_costs.values())
+    fixed, goods = fsum(again.fixed_costs.values()), [_goods_value_e4(line, world) for line in plan.lines]
+    per_minor = e4_per_minor(world.currency)
     yield _Amount("The plan's saving", plan.saving_minor, again.saving, rounding)
     yield _Amount("The plan's fixed cost", plan.fixed_cost_minor, fixed, rounding)
     whole = plan.whole_horizon_saving_minor
     yield _Amount("The plan's saving over the whole horizon", whole, again.whole_horizon_saving, 1)
-    for line, value in zip(plan.lines, again.moves, strict=True):
+    yield _Amount("The plan's goods value", plan.goods_value_minor, minor_from_e4(sum(goods), world.currency), 0)
+    for line, value, goods_e4 in zip(plan.lines, again.moves, goods, strict=True):
         of, numbers = f"Line {line.line_no}'s", (line.line_no,)
         yield _Amount(f"{of} saving", line.saving_minor, value.saving, 1, numbers)
         yield _Amount(f"{of} move cost", line.move_cost_minor, value.move_cost, 1, numbers)
-        yield _Amount(f"{of} goods value", line.goods_value_minor, _goods_value_minor(line, world), 0, numbers)
+        yield _Amount(f"{of} goods value", line.goods_value_minor, goods_e4 / per_minor, 1, numbers)
     for load in plan.lanes:
         cost = again.fixed_costs.get(load.lane, 0.0)
-        yield _Amount(f"The fixed cost of {load.lane.label}", load.fixed_cost_minor, cost, 1, load.line_nos)
+        on_lane = _numbers_on(plan, load.lane)
+        yield _Amount(f"The fixed cost of {load.lane.label}", load.fixed_cost_minor, cost, 1, on_lane)
 
 
-def _goods_value_minor(line: TransferLine, world: Snapshot) -> int:
+def _goods_value_e4(line: TransferLine, world: Snapshot) -> int:
     sku = world.sku_by_id[line.sku_id]
-    return minor_from_e4(line.packs * sku.pack_size * sku.unit_cost_e4, world.currency)
+    return line.packs * sku.pack_size * sku.unit_cost_e4
 
 
 def _wrong_dates(plan: TransferPlan, world: Snapshot, limits: Limits) -> Iterator[WrongFigure]:
@@ -134,7 +136,7 @@ def _wrong_volumes(plan: TransferPlan, world: Snapshot) -> Iterator[WrongFigure]
         volume = sum(packs * sku.pack_size * sku.unit_volume_microlitres for packs, sku in skus)
         if load.volume_microlitres != volume:
             words = f"The load of {load.lane.label} of {load.volume_microlitres:,} microlitres comes to {volume:,}."
-            yield WrongFigure(words, load.volume_microlitres, volume, load.line_nos)
+            yield WrongFigure(words, load.volume_microlitres, volume, _numbers_on(plan, load.lane))
 
 
 def _wrong_fill_rates(plan: TransferPlan, found: FillRate) -> Iterator[WrongFigure]:
@@ -145,3 +147,8 @@ def _wrong_fill_rates(plan: TransferPlan, found: FillRate) -> Iterator[WrongFigu
         if abs(claimed - computed) > 1:
             words = f"The fill rate {when} the plan of {claimed:,} ppm is {computed:,} ppm when computed again."
             yield WrongFigure(words, claimed, computed)
+
+
+def _numbers_on(plan: TransferPlan, lane: LaneKey) -> tuple[int, ...]:
+    """The lines that travel on a lane, whichever lines its departure says it carries."""
+    return tuple(line.line_no for line in plan.lines if line.lane == lane)

@@ -62,13 +62,13 @@ def limits_of(
     `relaxed` names rules that are lifted to price a concession; a plan made with them
     breaks policy and is never put forward.
     """
-    size, facts = policy.size, assumed(snapshot, request.overlays)
+    size = policy.size
     no_send, no_receive = blocked_site_skus(policy, snapshot, relaxed)
     return Limits(
         policy_digest=policy.digest,
         lost_unit_e4={sku.sku_id: lost_unit_e4(policy, sku) for sku in snapshot.skus},
         leftover_unit_e4={sku.sku_id: leftover_unit_e4(policy, sku) for sku in snapshot.skus},
-        protected_units={} if "source_protection" in relaxed else protected_units(policy, facts, request),
+        protected_units={} if "source_protection" in relaxed else kept_units(policy, snapshot, request),
         closed_lanes={
             lane.key: rule for lane in snapshot.lanes if (rule := closed_by(policy, snapshot, lane)) is not None
         },
@@ -144,6 +144,15 @@ def protected_units(policy: Policy, snapshot: Snapshot, request: PlanRequest) ->
         if keep > 0:
             kept[position.key] = keep
     return kept
+
+
+def kept_units(policy: Policy, snapshot: Snapshot, request: PlanRequest) -> dict[SiteSku, int]:
+    """What donors keep whatever a request assumes: its assumptions can raise their protected units, never lower them."""
+    known, world = protected_units(policy, snapshot, PlanRequest()), assumed(snapshot, request.overlays)
+    if world is snapshot and request.overlays.service_level_bp is None:
+        return known
+    supposed = protected_units(policy, world, request)
+    return {key: max(known.get(key, 0), supposed.get(key, 0)) for key in known.keys() | supposed.keys()}
 
 
 def blocked_site_skus(

@@ -203,24 +203,24 @@ def line_benefit(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
         # A share is rounded to a minor unit, so a line that earns exactly the minimum may show one less.
         if line.saving_minor < least - 1:
             saving, wanted = money_text(line.saving_minor, plan.currency), money_text(least, plan.currency)
-            yield _on_line(
-                "line_benefit", line, f"it saves {saving}, the policy wants {wanted}", line.saving_minor, least
-            )
+            words = f"it saves {saving}, the policy wants {wanted}"
+            yield _on_line("line_benefit", line, words, found=line.saving_minor, least=least)
 
 
 def lane_benefit(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
     """Every departure earns at least the policy's minimum after its fixed cost."""
     least = facts.policy.benefit.lane_min_minor
-    savings = {line.line_no: line.saving_minor for line in plan.lines}
     for load in plan.lanes:
-        net = sum(savings[number] for number in load.line_nos) - load.fixed_cost_minor
-        if net < least - 1 - len(load.line_nos):
+        # The lines that travel on it, whichever lines the departure says it carries.
+        lines = [line for line in plan.lines if line.lane == load.lane]
+        net = sum(line.saving_minor for line in lines) - load.fixed_cost_minor
+        if net < least - 1 - len(lines):
             yield Violation(
                 "lane_benefit",
                 f"The departure {load.lane.label} on {load.depart_on} saves {money_text(net, plan.currency)} after its"
                 f" cost; the policy wants {money_text(least, plan.currency)}.",
                 {"saving_minor": net, "least_minor": least},
-                load.line_nos,
+                tuple(line.line_no for line in lines),
             )
 
 
@@ -229,18 +229,20 @@ def size(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
     most = facts.policy.size
     for line in plan.lines:
         if line.units > most.line_units_max:
-            yield _on_line("line_units", line, f"{line.units:,} units; at most {most.line_units_max:,}")
+            words = f"{line.units:,} units; at most {most.line_units_max:,}"
+            yield _on_line("line_units", line, words, found=line.units, max=most.line_units_max)
     for rule, what, found, allowed in (
         ("plan_units", "units", plan.units, most.plan_units_max),
         ("plan_lines", "lines", len(plan.lines), most.plan_lines_max),
-        ("plan_goods_value", "minor units of goods", plan.goods_value_minor, most.plan_goods_value_max_minor),
     ):
         if found > allowed:
-            yield Violation(
-                rule,
-                f"The plan moves {found:,} {what}; the policy admits {allowed:,}.",
-                {"found": found, "max": allowed},
-            )
+            words = f"The plan moves {found:,} {what}; the policy admits {allowed:,}."
+            yield Violation(rule, words, {"found": found, "max": allowed})
+    found, allowed = plan.goods_value_minor, most.plan_goods_value_max_minor
+    if found > allowed:
+        worth, admitted = money_text(found, plan.currency), money_text(allowed, plan.currency)
+        words = f"The plan moves goods worth {worth}; the policy admits {admitted}."
+        yield Violation("plan_goods_value", words, {"found": found, "max": allowed})
 
 
 def approval_tier(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
@@ -309,10 +311,7 @@ def _crosses(plan: TransferPlan, snapshot: Snapshot) -> bool:
     return any(key in snapshot.lane_by_key and crosses_entities(snapshot, key) for key in lanes)
 
 
-def _on_line(
-    rule: str, line: TransferLine, words: str, found: int | None = None, least: int | None = None
-) -> Violation:
-    numbers = {} if found is None or least is None else {"found": found, "least": least}
+def _on_line(rule: str, line: TransferLine, words: str, **numbers: int) -> Violation:
     return Violation(
         rule,
         f"Line {line.line_no} ({line.units:,} {line.sku_id} {line.lane.label}): {words}.",

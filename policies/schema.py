@@ -44,6 +44,14 @@ class ServiceLevels(Value):
     a_share_bp: BasisPoints
     b_share_bp: BasisPoints
 
+    @model_validator(mode="after")
+    def _shares_rise(self) -> Self:
+        if self.a_share_bp > self.b_share_bp:
+            raise ValueError(
+                f"b_share_bp is the share of A and B together; it cannot be below {self.a_share_bp}, A's own"
+            )
+        return self
+
     def of(self, demand_class: DemandClass) -> int:
         """The level of one class, in basis points."""
         return {DemandClass.A: self.A, DemandClass.B: self.B, DemandClass.C: self.C}[demand_class]
@@ -155,13 +163,17 @@ class DataQuality(Value):
 
 
 class Tier(Value):
-    """Who may decide on a plan up to this size. Tiers are tried in order; a plan above the last is forbidden."""
+    """Who may decide on a plan up to this size. Tiers are tried in order; a plan above the last is forbidden.
+
+    One recorded approver is what the service can enforce, so a tier cannot ask for more:
+    a document that wants two approvals is refused, and never satisfied by one.
+    """
 
     name: Annotated[str, Field(min_length=1, max_length=40)]
     goods_value_max_minor: Amount
     units_max: Count
     cross_entity: bool
-    approvals: Annotated[int, Field(ge=1, le=5)]
+    approvals: Annotated[int, Field(ge=1, le=1)]
     expires_hours: Annotated[int, Field(ge=1, le=720)]
 
 
@@ -186,10 +198,14 @@ class Negotiation(Value):
 
 
 class Policy(Value):
-    """A released policy document. Its digest is its identity; a changed document is another policy."""
+    """A released policy document. Its digest is its identity; a changed document is another policy.
+
+    A release is named by its month, with at most nine corrections of it: names in the order of text are in the
+    order of time.
+    """
 
     name: Annotated[str, Field(min_length=1, max_length=80)]
-    release: Annotated[str, Field(pattern=r"^\d{4}-\d{2}(\.\d+)?$")]
+    release: Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])(\.[1-9])?$")]
     summary: Annotated[str, Field(min_length=1, max_length=1000)]
     economics: Economics
     service_levels: ServiceLevels

@@ -8,7 +8,7 @@ import numpy as np
 
 from tools.demand import DemandView, expected_sales
 from tools.inventory import LaneKey, SiteSku, Snapshot
-from tools.money import minor_from_e4, rounded_to_total
+from tools.money import e4_per_minor, minor_from_e4, rounded_to_total
 from tools.planning.breaches import Breach, departure_of
 from tools.planning.evaluate import Evaluation, evaluate
 from tools.planning.limits import Limits
@@ -61,10 +61,11 @@ def _assemble(
     fixed = {key: round(cost) for key, cost in evaluation.fixed_costs.items()}
     savings = [value.saving for value in evaluation.moves]
     line_savings = rounded_to_total(savings, round(fsum(savings)))
+    goods_values = _goods_values_minor(facts, solution.moves)
     lines = tuple(
-        _line(facts, limits, number, move, (saving, value.move_cost))
-        for number, (move, saving, value) in enumerate(
-            zip(solution.moves, line_savings, evaluation.moves, strict=True), start=1
+        _line(facts, limits, number, move, (saving, value.move_cost, goods_value))
+        for number, (move, saving, value, goods_value) in enumerate(
+            zip(solution.moves, line_savings, evaluation.moves, goods_values, strict=True), start=1
         )
     )
     move_cost = sum(line.move_cost_minor for line in lines)
@@ -94,7 +95,15 @@ def _assemble(
     )
 
 
-def _line(facts: Snapshot, limits: Limits, number: int, move: Move, money: tuple[int, float]) -> TransferLine:
+def _goods_values_minor(facts: Snapshot, moves: tuple[Move, ...]) -> list[int]:
+    """What the goods of each move cost. The total is rounded once, so that it keeps to a limit the exact total keeps to."""
+    skus = [(move.packs, facts.sku_by_id[move.sku_id]) for move in moves]
+    exact_e4 = [packs * sku.pack_size * sku.unit_cost_e4 for packs, sku in skus]
+    per_minor = e4_per_minor(facts.currency)
+    return rounded_to_total([value / per_minor for value in exact_e4], minor_from_e4(sum(exact_e4), facts.currency))
+
+
+def _line(facts: Snapshot, limits: Limits, number: int, move: Move, money: tuple[int, float, int]) -> TransferLine:
     sku = facts.sku_by_id[move.sku_id]
     departure = departure_of(facts, limits, move.lane)
     if departure is None:
@@ -112,7 +121,7 @@ def _line(facts: Snapshot, limits: Limits, number: int, move: Move, money: tuple
         arrive_on=departure.arrive_on,
         saving_minor=money[0],
         move_cost_minor=round(money[1]),
-        goods_value_minor=minor_from_e4(units * sku.unit_cost_e4, facts.currency),
+        goods_value_minor=money[2],
     )
 
 
