@@ -8,6 +8,7 @@ see when they ask what the policy says.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -71,28 +72,26 @@ def policy_in_force(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
 
 
 def fresh_stock(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
-    """Stock figures are not older than the policy admits."""
+    """Stock figures at both ends of a line are not older than the policy admits."""
     limit = facts.policy.data_quality.stale_after_hours
     if not stale_stock_blocks(facts.policy):
         return
-    sites = sorted({line.origin for line in plan.lines})
-    for site_id in sites:
-        oldest = min(
-            (
-                facts.snapshot.position_by_key[SiteSku(site_id, line.sku_id)].as_of
-                for line in plan.lines
-                if line.origin == site_id and SiteSku(site_id, line.sku_id) in facts.snapshot.position_by_key
-            ),
-            default=facts.now,
-        )
+    known = facts.snapshot.position_by_key
+    touching: dict[str, list[TransferLine]] = {}
+    for line in plan.lines:
+        for site_id in (line.origin, line.destination):
+            touching.setdefault(site_id, []).append(line)
+    for site_id, lines in sorted(touching.items()):
+        keys = [SiteSku(site_id, line.sku_id) for line in lines]
+        oldest = min((known[key].as_of for key in keys if key in known), default=facts.now)
         if facts.now - oldest > timedelta(hours=limit):
-            hours = int((facts.now - oldest).total_seconds() // 3600)
+            hours = math.ceil((facts.now - oldest).total_seconds() / 3600)
             yield Violation(
                 "fresh_stock",
                 f"The stock of {site_id} was counted {hours:,} hours ago; the policy admits {limit:,}."
                 " Bring in a newer count.",
                 {"hours": hours, "hours_max": limit},
-                tuple(line.line_no for line in plan.lines if line.origin == site_id),
+                tuple(line.line_no for line in lines),
             )
 
 

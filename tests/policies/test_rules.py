@@ -125,15 +125,18 @@ def test_a_plan_made_under_another_policy_is_to_be_made_again() -> None:
 @pytest.mark.parametrize(("hours", "permitted"), [(0, True), (47, True), (48, True), (49, False), (1_000, False)])
 def test_stock_may_be_as_old_as_the_policy_admits(hours: int, permitted: bool) -> None:
     facts = facts_of(now=NOW + timedelta(hours=hours))
-    words = f"The stock of S1 was counted {hours:,} hours ago; the policy admits 48. Bring in a newer count."
-    stale = Violation("fresh_stock", words, {"hours": hours, "hours_max": 48}, (1,))
-    assert check(plan_on(facts), facts) == (() if permitted else (stale,))
+    words = f"was counted {hours:,} hours ago; the policy admits 48. Bring in a newer count."
+    numbers = {"hours": hours, "hours_max": 48}
+    stale = tuple(
+        Violation("fresh_stock", f"The stock of {site_id} {words}", numbers, (1,)) for site_id in ("S1", "S2")
+    )
+    assert check(plan_on(facts), facts) == (() if permitted else stale)
 
 
 def test_stock_is_too_old_from_the_first_second_on() -> None:
     facts = facts_of(now=NOW + timedelta(hours=48, seconds=1))
-    (violation,) = check(plan_on(facts), facts)
-    assert (violation.rule, violation.numbers) == ("fresh_stock", {"hours": 48, "hours_max": 48})
+    violation, _ = check(plan_on(facts), facts)
+    assert (violation.rule, violation.numbers) == ("fresh_stock", {"hours": 49, "hours_max": 48})
 
 
 def test_a_policy_that_only_warns_of_stale_stock_stops_no_plan() -> None:
@@ -141,7 +144,7 @@ def test_a_policy_that_only_warns_of_stale_stock_stops_no_plan() -> None:
     assert check(plan_on(facts), facts) == ()
 
 
-def test_each_donor_with_stale_stock_is_named_with_its_lines() -> None:
+def test_each_site_with_stale_stock_is_named_with_the_lines_that_touch_it() -> None:
     old, new = NOW - timedelta(hours=60), NOW
     positions = [a_position("S1", as_of=old, on_hand_units=100), a_position("S2", on_hand_units=0, as_of=old)]
     snapshot = two_stores_in_need(
@@ -152,11 +155,17 @@ def test_each_donor_with_stale_stock_is_named_with_its_lines() -> None:
     facts = facts_of(snapshot)
     lines = (a_line(1), a_line(2, destination="S3"), a_line(3, origin="S4"))
     found = check(plan_on(facts, *lines, fill_rate=served(15, 1_400)), facts)
-    words = "The stock of S1 was counted 60 hours ago; the policy admits 48. Bring in a newer count."
-    assert found == (Violation("fresh_stock", words, {"hours": 60, "hours_max": 48}, (1, 2)),)
+    words, numbers = (
+        "was counted 60 hours ago; the policy admits 48. Bring in a newer count.",
+        {"hours": 60, "hours_max": 48},
+    )
+    assert found == (
+        Violation("fresh_stock", f"The stock of S1 {words}", numbers, (1, 2)),
+        Violation("fresh_stock", f"The stock of S2 {words}", numbers, (1, 3)),
+    )
 
 
-def test_the_oldest_count_of_a_donor_speaks_for_it() -> None:
+def test_the_oldest_count_of_a_site_speaks_for_it() -> None:
     hours = {"P1": 50, "P2": 70}
     snapshot = a_needy_network(
         skus=(a_sku("P1"), a_sku("P2")),
