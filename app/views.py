@@ -1,18 +1,20 @@
 """What callers see: one shape for each thing, the same over HTTP and on the command line.
 
 Money is in minor units of the stated currency. What lies outside a caller's sites is
-left out and counted; SKUs that a caller has no clearance for are masked.
+left out and counted; the other end of what touches them is not named, and SKUs that a
+caller has no clearance for are masked.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from app.approvals.requests import get_request
 from app.approvals.tables import ApprovalRequest, Decision
@@ -23,8 +25,9 @@ from app.ledger.tables import LedgerEvent
 from app.ledger.verify import Verification
 from app.orders.tables import TransferOrder
 from app.plans.store import read_negotiation, read_plan, read_snapshot
+from app.stock.tables import MasterRow
 from app.threads.tables import Run
-from graphs.names import Names, alias_of
+from graphs.names import Names
 from policies.brief import brief
 from policies.library import released, releases
 from tools.imbalance import Imbalance
@@ -205,7 +208,7 @@ def plan_view(session: Session, principal: Principal, digest: str) -> PlanView:
     if plan.lines and not principal.touches(plan.sites):
         raise NotFoundError("unknown_plan", f"there is no plan {digest[:12]}", "check the digest", plan=digest)
     snapshot = read_snapshot(session, plan.snapshot_digest)
-    lines = _line_views(principal, plan, snapshot)
+    lines = _line_views(session, principal, plan, snapshot)
     return PlanView(
         digest=plan.digest,
         snapshot_digest=plan.snapshot_digest,
@@ -225,14 +228,14 @@ def plan_view(session: Session, principal: Principal, digest: str) -> PlanView:
         goods_value_minor=plan.goods_value_minor,
         fill_rate_before_ppm=plan.fill_rate.before_ppm,
         fill_rate_after_ppm=plan.fill_rate.after_ppm,
-        request=plan.request.model_dump(mode="json") if principal.sites is None else {},
+        request=plan.request.model_dump(mode="json") if principal.sees_everything else {},
         solver=plan.solver.model_dump(mode="json"),
-        negotiation=(read_negotiation(session, digest) or {}) if principal.sites is None else {},
+        negotiation=(read_negotiation(session, digest) or {}) if principal.sees_everything else {},
     )
 
 
-def _line_views(principal: Principal, plan: TransferPlan, snapshot: Snapshot) -> list[LineView]:
-    names = Names(snapshot, principal.sites, sees_sensitive=principal.sees_sensitive)
+def _line_views(session: Session, principal: Principal, plan: TransferPlan, snapshot: Snapshot) -> list[LineView]:
+    names = _names(session, principal, snapshot)
     views = []
     for line in plan.lines:
         if not principal.touches((line.origin, line.destination)):
@@ -240,8 +243,10 @@ def _line_views(principal: Principal, plan: TransferPlan, snapshot: Snapshot) ->
         shown = names.sku(line.sku_id)
         views.append(
             LineView(
-                **line.model_dump(exclude={"sku_id"}),
+                **line.model_dump(exclude={"sku_id", "origin", "destination"}),
                 transfer_id=plan.transfer_id(line.line_no),
+                origin=names.site(line.origin),
+                destination=names.site(line.destination),
                 sku_id=shown,
                 sku_name=snapshot.sku_by_id[line.sku_id].name if shown == line.sku_id else "(masked)",
             )
@@ -249,9 +254,32 @@ def _line_views(principal: Principal, plan: TransferPlan, snapshot: Snapshot) ->
     return views
 
 
+def _names(session: Session, principal: Principal, snapshot: Snapshot) -> Names:
+    """Names of a snapshot that may be old: what has become sensitive since is masked in it as well."""
+    query = select(MasterRow.key).where(MasterRow.kind == "sku", MasterRow.body["sensitive"].as_boolean())
+    return Names(
+        snapshot,
+        principal.sites,
+        sees_sensitive=principal.sees_sensitive,
+        sensitive_now=frozenset(() if principal.sees_sensitive else session.exec(query).all()),
+    )
+
+
+def _names_of_plan(session: Session, principal: Principal, digest: str) -> Names:
+    return _names(session, principal, read_snapshot(session, read_plan(session, digest).snapshot_digest))
+
+
 def approval_view(session: Session, principal: Principal, request: ApprovalRequest) -> ApprovalView:
     """A request with its decision, if there is one."""
     decision = session.get(Decision, request.approval_id)
+    rejection = decision.rejection if decision else None
+    if rejection is not None and not principal.sees_everything:
+        names = _names_of_plan(session, principal, request.plan_digest)
+        rejection = rejection | {
+            "words": names.words(rejection["words"]),
+            "sites": [names.site(site_id) for site_id in rejection["sites"]],
+            "skus": [names.sku(sku_id) for sku_id in rejection["skus"]],
+        }
     return ApprovalView(
         approval_id=request.approval_id,
         plan_digest=request.plan_digest,
@@ -270,7 +298,7 @@ def approval_view(session: Session, principal: Principal, request: ApprovalReque
         thread_id=request.thread_id,
         decided_by=decision.decided_by if decision else None,
         decided_at=decision.decided_at if decision else None,
-        rejection=decision.rejection if decision else None,
+        rejection=rejection,
     )
 
 
@@ -283,13 +311,28 @@ def visible_request(session: Session, principal: Principal, approval_id: UUID) -
 
 
 def order_view(session: Session, principal: Principal, order: TransferOrder) -> OrderView:
-    """A transfer order, its SKU masked where the caller has no clearance."""
-    hidden = False
-    if not principal.sees_sensitive:
-        snapshot = read_snapshot(session, read_plan(session, order.plan_digest).snapshot_digest)
-        hidden = snapshot.sku_by_id[order.sku_id].sensitive
-    fields = {name: getattr(order, name) for name in OrderView.model_fields if name != "sku_id"}
-    return OrderView(**fields, sku_id=alias_of(order.sku_id) if hidden else order.sku_id)
+    """A transfer order; SKUs and sites that are not for the caller go by what they are called for them."""
+    (view,) = order_views(session, principal, [order])
+    return view
+
+
+def order_views(session: Session, principal: Principal, orders: Sequence[TransferOrder]) -> list[OrderView]:
+    """Transfer orders, as `order_view` shows each."""
+    fields = [{name: getattr(order, name) for name in OrderView.model_fields} for order in orders]
+    if principal.sees_everything:
+        return [OrderView(**each) for each in fields]
+    digests = sorted({order.plan_digest for order in orders})
+    by_plan = {digest: _names_of_plan(session, principal, digest) for digest in digests}
+    return [OrderView(**each | _masked(each, by_plan[each["plan_digest"]])) for each in fields]
+
+
+def _masked(order: dict[str, Any], names: Names) -> dict[str, Any]:
+    return {
+        "sku_id": names.sku(order["sku_id"]),
+        "origin": names.site(order["origin"]),
+        "destination": names.site(order["destination"]),
+        "attention": None if order["attention"] is None else names.words(order["attention"]),
+    }
 
 
 def imbalance_views(principal: Principal, snapshot: Snapshot, found: tuple[Imbalance, ...]) -> list[ImbalanceView]:

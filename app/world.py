@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from langchain_core.messages import BaseMessage
-from sqlmodel import Session
 
 from app.approvals.freshness import facts_now
 from app.approvals.requests import get_request, queue, request_approval
@@ -20,7 +19,7 @@ from app.orders.queries import orders_in_scope
 from app.orders.release import release_orders
 from app.plans.store import read_negotiation, read_plan, read_snapshot, store_negotiation, store_plan
 from app.stock.installation import planning_now
-from graphs.names import alias_of
+from app.views import order_views
 from graphs.world import Caller, DecisionView, OrderView, Reply, RunLimits, Ticket
 from policies.library import released
 from policies.rules import Facts
@@ -122,7 +121,7 @@ class ServiceWorld:
             decision = session.get(Decision, request.approval_id)
             reason = decision.rejection if decision else None
             rejection = None if reason is None else Rejection.model_validate(reason, strict=False)
-            return DecisionView(request.status, decision.decided_by if decision else None, rejection)
+            return DecisionView(request.status.value, decision.decided_by if decision else None, rejection)
 
     def carry_out(self, approval_id: str) -> tuple[OrderView, ...]:
         """Release the orders of an approved plan; nothing for any other."""
@@ -133,7 +132,7 @@ class ServiceWorld:
     def queue(self, limit: int) -> list[dict[str, Any]]:
         """Requests that wait and touch the caller's sites."""
         with self._database.transaction() as session:
-            rows = queue(session, self._principal, [ApprovalStatus.PENDING])[:limit]
+            rows = queue(session, self._principal, [ApprovalStatus.PENDING], limit)
             return [
                 {
                     "approval": str(row.approval_id),
@@ -150,12 +149,11 @@ class ServiceWorld:
     def orders(self, limit: int) -> list[dict[str, Any]]:
         """Orders that touch the caller's sites."""
         with self._database.transaction() as session:
-            rows = orders_in_scope(session, self._principal, limit=limit)
-            hidden = self._hidden(session, {row.plan_digest for row in rows})
+            rows = order_views(session, self._principal, orders_in_scope(session, self._principal, limit=limit))
             return [
                 {
                     "transfer": str(row.transfer_id),
-                    "sku": alias_of(row.sku_id) if row.sku_id in hidden else row.sku_id,
+                    "sku": row.sku_id,
                     "units": row.units,
                     "from": row.origin,
                     "to": row.destination,
@@ -164,15 +162,6 @@ class ServiceWorld:
                 }
                 for row in rows
             ]
-
-    def _hidden(self, session: Session, plan_digests: set[str]) -> frozenset[str]:
-        """The SKUs of these plans that the caller may not see by name."""
-        if self._principal.sees_sensitive:
-            return frozenset()
-        digests = {read_plan(session, digest).snapshot_digest for digest in plan_digests}
-        return frozenset(
-            sku.sku_id for digest in digests for sku in read_snapshot(session, digest).skus if sku.sensitive
-        )
 
     def tell(self, step: str, detail: str) -> None:
         """News for whoever watches the run."""

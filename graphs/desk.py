@@ -41,6 +41,12 @@ class AtDesk:
         caller = self._world.caller
         return Names(self._facts.snapshot, caller.sites, sees_sensitive=caller.sees_sensitive)
 
+    def words(self, text: str) -> str:
+        """Words of rules and people as this caller may read them."""
+        caller = self._world.caller
+        sees_everything = caller.sites is None and caller.sees_sensitive
+        return text if sees_everything or not text else self.names.words(text)
+
     def imbalances(self, arguments: Imbalances) -> dict[str, Any]:
         """Imbalances, the costliest first."""
         meant = self.names.meant(arguments.mentions)
@@ -162,10 +168,14 @@ class AtDesk:
         )
 
     def current_plan(self) -> TransferPlan:
-        """The plan of this conversation. Raises NothingToExplainError while there is none."""
+        """The plan of this conversation. Raises NothingToExplainError while there is none within the caller's sites."""
         if self._plan_digest is None:
             raise NothingToExplainError("there is no plan in this conversation yet; ask for one first")
-        return self._world.plan(self._plan_digest)
+        plan = self._world.plan(self._plan_digest)
+        if not all(self._sees(site_id) for site_id in plan.sites):
+            # The caller's sites have changed since the plan was made for them.
+            raise NothingToExplainError("the plan of this conversation lies outside your sites; ask for a new one")
+        return plan
 
     def status(self, arguments: Status) -> dict[str, Any]:
         """What waits, and where orders stand."""
@@ -200,9 +210,8 @@ class AtDesk:
         return self._request(scope, overlays, arguments.within_days)
 
     def _request(self, scope: Scope, overlays: Overlays, within_days: int | None = None) -> PlanRequest:
-        sites = self._world.caller.sites
-        own = scope if sites is None else scope.model_copy(update={"within_sites": tuple(sorted(sites))})
-        return PlanRequest(scope=own, overlays=overlays, within_days=within_days)
+        request = PlanRequest(scope=scope, overlays=overlays, within_days=within_days)
+        return request.cut_to(self._world.caller.sites)
 
     def _minor(self, whole: int | None) -> int | None:
         return None if whole is None else whole * E4 // e4_per_minor(self._facts.snapshot.currency)

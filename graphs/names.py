@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 
 from tools.canonical import digest
 from tools.inventory import Snapshot
 from tools.transfers import LaneRef
+
+ELSEWHERE = "(elsewhere)"
+"""What a site outside the caller's own is called: one word for all of them, and no id that a site could have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +38,72 @@ class UnclearError(ValueError):
 class Names:
     """The names of one snapshot, as far as a caller may see them.
 
-    A SKU that the caller has no clearance for goes by an alias that gives nothing away.
+    A SKU that the caller has no clearance for goes by an alias that gives nothing away,
+    a site outside their own by no name at all. `sensitive_now` are SKUs that are
+    sensitive today, whatever they were when the snapshot was frozen.
     """
 
-    def __init__(self, snapshot: Snapshot, sites: frozenset[str] | None, *, sees_sensitive: bool) -> None:
-        self._hidden = frozenset() if sees_sensitive else frozenset(s.sku_id for s in snapshot.skus if s.sensitive)
-        visible = [site for site in snapshot.sites if sites is None or site.site_id in sites]
-        self._sites = _index((site.site_id, site.name) for site in visible)
-        shown = [sku for sku in snapshot.skus if sku.sku_id not in self._hidden]
-        self._skus = _index((sku.sku_id, sku.name) for sku in shown)
-        self._skus |= {alias_of(sku_id).lower(): {sku_id} for sku_id in self._hidden}
-        self._categories = _index((sku.category, sku.category) for sku in snapshot.skus if sku.category)
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        sites: frozenset[str] | None,
+        *,
+        sees_sensitive: bool,
+        sensitive_now: frozenset[str] = frozenset(),
+    ) -> None:
+        self._snapshot = snapshot
+        self._own_sites = sites
+        sensitive = sensitive_now.union(sku.sku_id for sku in snapshot.skus if sku.sensitive)
+        self._hidden = frozenset() if sees_sensitive else sensitive
+
+    @cached_property
+    def _sites(self) -> dict[str, set[str]]:
+        return _index((site.site_id, site.name) for site in self._snapshot.sites if self._sees(site.site_id))
+
+    @cached_property
+    def _skus(self) -> dict[str, set[str]]:
+        shown = _index((sku.sku_id, sku.name) for sku in self._snapshot.skus if sku.sku_id not in self._hidden)
+        return shown | {alias_of(sku_id).lower(): {sku_id} for sku_id in self._hidden}
+
+    @cached_property
+    def _categories(self) -> dict[str, set[str]]:
+        return _index((sku.category, sku.category) for sku in self._snapshot.skus if sku.category)
+
+    def _sees(self, site_id: str) -> bool:
+        return self._own_sites is None or site_id in self._own_sites
 
     def sku(self, sku_id: str) -> str:
         """What the SKU is called in an answer to this caller."""
         return alias_of(sku_id) if sku_id in self._hidden else sku_id
+
+    def site(self, site_id: str) -> str:
+        """What the site is called in an answer to this caller."""
+        return site_id if self._sees(site_id) else ELSEWHERE
+
+    def words(self, text: str) -> str:
+        """A text as this caller may read it: ids and names that are not for them give way to what they are called here.
+
+        For words of rules, people and the ERP, which name SKUs and sites wherever they like.
+        """
+        if not self._secrets:
+            return text
+        called = [called for _, called in self._secrets]
+        return self._secret.sub(lambda found: called[(found.lastindex or 1) - 1], text)
+
+    @cached_property
+    def _secrets(self) -> list[tuple[str, str]]:
+        """Every id and name that is not for this caller, and what it is called here: the longest first."""
+        skus = [sku for sku in self._snapshot.skus if sku.sku_id in self._hidden]
+        sites = [site for site in self._snapshot.sites if not self._sees(site.site_id)]
+        pairs = [(name, alias_of(sku.sku_id)) for sku in skus for name in (sku.sku_id, sku.name.strip())]
+        pairs += [(name, ELSEWHERE) for site in sites for name in (site.site_id, site.name.strip())]
+        return sorted(((name, called) for name, called in pairs if name), key=lambda pair: (-len(pair[0]), pair))
+
+    @cached_property
+    def _secret(self) -> re.Pattern[str]:
+        """Matches a secret that stands by itself. A longer id that it is a part of is cut as well: better too much."""
+        listed = "|".join(f"({re.escape(name)})" for name, _ in self._secrets)
+        return re.compile(rf"(?<![A-Za-z0-9])(?:{listed})(?![A-Za-z0-9])", re.IGNORECASE)
 
     def meant(self, mentions: Iterable[str]) -> Meant:
         """What the mentions stand for. Raises UnclearError for the first that is not clear."""
@@ -88,10 +144,9 @@ class Names:
             refs.append(LaneRef(origin=origin, destination=destination))
         return tuple(refs)
 
-    @staticmethod
-    def _nearest(wanted: str, index: Mapping[str, set[str]]) -> list[str]:
+    def _nearest(self, wanted: str, index: Mapping[str, set[str]]) -> list[str]:
         close = get_close_matches(wanted.lower(), sorted(index), n=3, cutoff=0.5)
-        return sorted({found for name in close for found in index[name]})
+        return sorted({self.sku(found) for name in close for found in index[name]})
 
 
 def alias_of(sku_id: str) -> str:

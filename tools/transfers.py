@@ -22,7 +22,9 @@ MINOR_MAX = 10**15
 
 Id = Annotated[str, Field(pattern=SITE_SKU_ID_PATTERN)]
 Mode = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
-Category = Annotated[str, Field(min_length=1, max_length=80)]
+_NO_NUL = r"^[^\x00]*$"
+"""No database keeps text with a NUL."""
+Category = Annotated[str, Field(min_length=1, max_length=80, pattern=_NO_NUL)]
 Units = Annotated[int, Field(ge=0, le=UNITS_MAX)]
 PositiveUnits = Annotated[int, Field(ge=1, le=UNITS_MAX)]
 Minor = Annotated[int, Field(ge=-MINOR_MAX, le=MINOR_MAX)]
@@ -111,6 +113,12 @@ class PlanRequest(Value):
     scope: Scope = Scope()
     within_days: Annotated[int, Field(ge=0, le=365)] | None = None
     overlays: Overlays = Overlays()
+
+    def cut_to(self, sites: frozenset[str] | None) -> PlanRequest:
+        """The same request within a caller's own sites; None means every site."""
+        if sites is None:
+            return self
+        return self.model_copy(update={"scope": self.scope.model_copy(update={"within_sites": tuple(sorted(sites))})})
 
     def with_overlays(self, **changes: Any) -> PlanRequest:
         """The same request with overlays added: tuples are joined (sorted, without doubles), limits replaced."""
@@ -329,7 +337,7 @@ class Rejection(Value):
     """
 
     code: RejectionCode
-    words: Annotated[str, Field(min_length=1, max_length=2000)]
+    words: Annotated[str, Field(min_length=1, max_length=2000, pattern=_NO_NUL)]
     line_nos: tuple[Annotated[int, Field(ge=1)], ...] = ()
     sites: tuple[Id, ...] = ()
     skus: tuple[Id, ...] = ()

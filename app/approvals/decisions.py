@@ -86,8 +86,9 @@ def _may_decide(session: Session, decider: Principal, request: ApprovalRequest, 
             "four_eyes", f"{now.user_id} had a hand in this plan and cannot decide on it", "ask another approver"
         )
     if not now.covers(request.sites):
-        missing = ", ".join(sorted(set(request.sites) - (now.sites or set())))
-        raise ForbiddenError("scope", f"the plan touches sites outside your scope: {missing}", "ask another approver")
+        others = len(set(request.sites) - (now.sites or set()))
+        words = f"{others} of the {len(request.sites)} sites of this plan {'lies' if others == 1 else 'lie'} outside your scope"
+        raise ForbiddenError("scope", words, "ask an approver of all of them")
     if now.value_limit_minor is not None and plan.goods_value_minor > now.value_limit_minor:
         raise ForbiddenError(
             "value_limit",

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID, uuid5
 
+from sqlalchemy import ARRAY, Text, cast, type_coerce
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Session, col, func, select
 
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
@@ -23,13 +25,27 @@ _NAMESPACE = UUID("0b0a2a6e-3f0c-5d1e-8a53-6f2d9c1b7a44")
 def request_approval(
     session: Session, plan: TransferPlan, tier: Tier, authors: Sequence[str], thread_id: str | None
 ) -> ApprovalRequest:
-    """Put a plan into the queue. While it waits there, asking again returns the same request."""
-    waiting = session.exec(
-        select(ApprovalRequest).where(
-            ApprovalRequest.plan_digest == plan.digest, ApprovalRequest.status == ApprovalStatus.PENDING
-        )
-    ).one_or_none()
+    """Put a plan into the queue. While it waits there, asking again returns the same request.
+
+    Whoever asks again has a hand in the plan from then on, and may not decide on it.
+    """
+    query = select(ApprovalRequest).where(
+        ApprovalRequest.plan_digest == plan.digest, ApprovalRequest.status == ApprovalStatus.PENDING
+    )
+    waiting = session.exec(query.with_for_update().execution_options(populate_existing=True)).one_or_none()
     if waiting is not None:
+        for author in sorted(set(authors) - set(waiting.authors)):
+            waiting.authors = sorted({*waiting.authors, author})
+            session.add(waiting)
+            _record(
+                session,
+                waiting,
+                EventType.APPROVAL_REQUESTED,
+                author,
+                author,
+                tier=waiting.tier,
+                authors=waiting.authors,
+            )
         return waiting
     earlier = session.exec(
         select(func.count()).select_from(ApprovalRequest).where(ApprovalRequest.plan_digest == plan.digest)
@@ -60,20 +76,29 @@ def request_approval(
 
 def get_request(session: Session, approval_id: UUID, *, lock: bool = False) -> ApprovalRequest:
     """An approval request. Raises NotFoundError."""
-    row = session.get(ApprovalRequest, approval_id, with_for_update=lock or None)
+    row = session.get(ApprovalRequest, approval_id, with_for_update=lock or None, populate_existing=lock)
     if row is None:
-        raise NotFoundError("unknown_approval", f"there is no approval request {approval_id}", "check the id")
+        raise _unknown(approval_id)
     return row
 
 
-def queue(session: Session, principal: Principal, statuses: Sequence[ApprovalStatus]) -> list[ApprovalRequest]:
-    """The requests that touch the caller's sites, the most valuable first."""
-    rows = session.exec(
+def _unknown(approval_id: UUID) -> NotFoundError:
+    return NotFoundError("unknown_approval", f"there is no approval request {approval_id}", "check the id")
+
+
+def queue(
+    session: Session, principal: Principal, statuses: Sequence[ApprovalStatus], limit: int | None = None
+) -> list[ApprovalRequest]:
+    """The requests that touch the caller's sites, the most valuable first; all of them, or so many."""
+    query = (
         select(ApprovalRequest)
         .where(col(ApprovalRequest.status).in_(statuses))
         .order_by(col(ApprovalRequest.saving_minor).desc(), col(ApprovalRequest.approval_id))
-    ).all()
-    return [row for row in rows if principal.touches(row.sites)]
+    )
+    if principal.sites is not None:
+        own = cast(sorted(principal.sites), ARRAY(Text))
+        query = query.where(type_coerce(col(ApprovalRequest.sites), JSONB).has_any(own))
+    return list(session.exec(query.limit(limit)).all())
 
 
 def expire_overdue(session: Session) -> int:
@@ -92,7 +117,7 @@ def withdraw(session: Session, approval_id: UUID, principal: Principal) -> Appro
     """Take a plan back before anybody has decided. Only its authors may."""
     request = get_request(session, approval_id, lock=True)
     if principal.user_id not in request.authors:
-        raise NotFoundError("unknown_approval", f"there is no approval request {approval_id} of yours", "check the id")
+        raise _unknown(approval_id)
     if request.status is not ApprovalStatus.PENDING:
         raise ConflictError("not_pending", f"the request is {request.status} already", "", status=request.status)
     close(session, request, ApprovalStatus.WITHDRAWN, EventType.APPROVAL_WITHDRAWN, principal.user_id)
@@ -112,11 +137,13 @@ def wake_thread(session: Session, request: ApprovalRequest) -> None:
     enqueue(session, RESUME_THREAD, f"resume:{request.approval_id}", str(request.approval_id))
 
 
-def _record(session: Session, request: ApprovalRequest, event: EventType, actor: str, **facts: object) -> None:
+def _record(
+    session: Session, request: ApprovalRequest, event: EventType, actor: str, of: str = "", **facts: object
+) -> None:
     append(
         session,
         stream=plan_stream(request.plan_digest),
-        key=f"approval/{request.approval_id}/{event}",
+        key=f"approval/{request.approval_id}/{event}{f'/{of}' if of else ''}",
         event_type=event,
         actor=actor,
         facts={

@@ -14,7 +14,7 @@ from app.auth.roles import Principal, Role
 from app.auth.tables import AccessToken, Person
 from app.db.database import database_now
 from app.errors import InvalidError, NotSignedInError
-from app.ledger.append import EventType, append
+from app.ledger.append import EventType, append, lock_streams
 
 SYSTEM = "system"
 """The service itself: it scans and carries out, and may never decide."""
@@ -27,8 +27,8 @@ SHELL = "shell"
 SHELL_PRINCIPAL = Principal(SHELL, "Local shell", frozenset((Role.PLANNER, Role.OPERATOR)), None, sees_sensitive=True)
 
 _LOCAL = {SYSTEM: SYSTEM_PRINCIPAL, SHELL: SHELL_PRINCIPAL}
-_USER_ID = re.compile(r"^[a-z][a-z0-9._-]{1,39}$")
-_TOKEN = re.compile(r"^evk_[A-Za-z0-9_-]{43}$")
+_USER_ID = re.compile(r"[a-z][a-z0-9._-]{1,39}")
+_TOKEN = re.compile(r"evk_[A-Za-z0-9_-]{43}")
 _RESERVED = frozenset((SYSTEM, SHELL, "llm", "agent"))
 
 
@@ -39,13 +39,14 @@ def add_person(
     by: str,
 ) -> Person:
     """Register a person, or bring roles and scope up to date. Raises InvalidError for a name that nobody may have."""
-    if not _USER_ID.match(principal.user_id) or principal.user_id in _RESERVED:
+    if not _USER_ID.fullmatch(principal.user_id) or principal.user_id in _RESERVED:
         raise InvalidError(
             "user_id", f"{principal.user_id!r} cannot be a user id",
             "use 2 to 40 lowercase letters, digits, dots, dashes", field="user_id",
         )  # fmt: skip
     if principal.sites is not None and not principal.sites:
         raise InvalidError("no_sites", "a person needs at least one site", "name sites, or give all of them")
+    lock_streams(session, [f"person/{principal.user_id}"])  # somebody who is not there yet has no row to lock
     person = session.get(Person, principal.user_id, with_for_update=True)
     row = Person(
         user_id=principal.user_id,
@@ -55,7 +56,7 @@ def add_person(
         sees_sensitive=principal.sees_sensitive,
         value_limit_minor=principal.value_limit_minor,
     )
-    if person is not None and _facts_of(person) == _facts_of(row):
+    if person is not None and (person.name, _facts_of(person)) == (row.name, _facts_of(row)):
         return person
     row = session.merge(row)
     session.flush()
@@ -96,7 +97,7 @@ def issue_token(session: Session, user_id: str, days: int) -> str:
 
 def sign_in(session: Session, token: str) -> Principal:
     """The person a token stands for. Raises NotSignedInError; the words never say what exactly was wrong."""
-    if _TOKEN.match(token):
+    if _TOKEN.fullmatch(token):
         row = session.get(AccessToken, _fingerprint(token))
         if row is not None and row.revoked_at is None and row.expires_at > database_now(session):
             found = principal_of(session, row.user_id)
@@ -109,7 +110,9 @@ def principal_of(session: Session, user_id: str) -> Principal | None:
     """An active person as they stand now; None for anybody else. Roles may have changed since a token was issued."""
     if user_id in _LOCAL:
         return _LOCAL[user_id]
-    person = session.exec(select(Person).where(Person.user_id == user_id, Person.active)).one_or_none()
+    query = select(Person).where(Person.user_id == user_id, Person.active)
+    # What this session has read before may be old: a decision asks again once it holds its request.
+    person = session.exec(query.execution_options(populate_existing=True)).one_or_none()
     if person is None:
         return None
     return Principal(

@@ -71,6 +71,19 @@ class Principal:
                 "ask an administrator", act=act,
             )  # fmt: skip
 
+    @property
+    def sees_everything(self) -> bool:
+        """Whether no site and no SKU is kept from them."""
+        return self.sites is None and self.sees_sensitive
+
+    def require_everything(self, what: str) -> None:
+        """Raise ForbiddenError unless they see everything: for what cannot be cut to a part of the network."""
+        if not self.sees_everything:
+            raise ForbiddenError(
+                "scope", f"{what} spans every site and SKU, and some are kept from {self.user_id}",
+                "ask somebody who sees them all",
+            )  # fmt: skip
+
     def covers(self, sites: Iterable[str]) -> bool:
         """Whether all the sites are in scope."""
         return self.sites is None or frozenset(sites) <= self.sites

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlmodel import Session, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from app.auth.people import SYSTEM
 from app.db.database import database_now
@@ -21,15 +23,27 @@ def governance(session: Session, *, share: bool = False) -> Governance:
 
     A new installation starts under the first release.
     """
-    query = select(Governance)
-    row = session.exec(query.with_for_update(read=True) if share else query).one_or_none()
+    query = _locked(read=True) if share else select(Governance)
+    row = session.exec(query).one_or_none()
     if row is None:
-        first = releases()[0]
-        row = Governance(policy_digest=first.digest, policy_since=database_now(session), policy_by=SYSTEM)
-        session.add(row)
-        session.flush()
-        _record_activation(session, first, SYSTEM, "first start", 1)
+        _start(session)
+        row = session.exec(query).one()
     return row
+
+
+def _start(session: Session) -> None:
+    """Put the first release in force. Of many who come first one does it, and the others wait for it."""
+    first = releases()[0]
+    row = {"row_no": 1, "policy_digest": first.digest, "policy_since": database_now(session), "policy_by": SYSTEM}
+    switch = {"kill_switch": False, "kill_switch_reason": "", "kill_switch_by": ""}
+    unless_there = insert(Governance).values(row | switch).on_conflict_do_nothing().returning(col(Governance.row_no))
+    if session.connection().execute(unless_there).first() is not None:
+        _record_activation(session, first, SYSTEM, "first start", 1)
+
+
+def _locked(*, read: bool = False) -> SelectOfScalar[Governance]:
+    """The row under a lock, and as it is once the lock is there: what this session has read before may be old by then."""
+    return select(Governance).with_for_update(read=read).execution_options(populate_existing=True)
 
 
 def active_policy(session: Session) -> Policy:
@@ -45,7 +59,7 @@ def activate_policy(session: Session, name: str, actor: str, reason: str) -> Pol
     except UnknownPolicyError as unknown:
         raise NotFoundError("unknown_policy", str(unknown), "see `evenkeel policy list`", policy=name) from unknown
     governance(session)
-    row = session.exec(select(Governance).with_for_update()).one()
+    row = session.exec(_locked()).one()
     if row.policy_digest == policy.digest:
         return policy
     row.policy_digest, row.policy_since, row.policy_by = policy.digest, database_now(session), actor
@@ -58,7 +72,7 @@ def set_kill_switch(session: Session, *, engaged: bool, actor: str, reason: str)
     """Engage or release the kill switch. While it is engaged nothing is approved and no ERP post starts."""
     _require(reason)
     governance(session)
-    row = session.exec(select(Governance).with_for_update()).one()
+    row = session.exec(_locked()).one()
     if row.kill_switch == engaged:
         return row
     row.kill_switch, row.kill_switch_reason = engaged, reason

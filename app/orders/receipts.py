@@ -48,7 +48,7 @@ def receive_order(
     receiver.require(Act.RECEIVE)
     order = get_order(session, transfer_id, lock=True)
     if not receiver.covers((order.destination,)):
-        raise NotFoundError("unknown_order", f"there is no transfer order {transfer_id} to your sites", "check the id")
+        raise NotFoundError("unknown_order", f"there is no transfer order {transfer_id}", "check the id")
     outstanding = order.units - order.received_units - order.lost_units
     known = session.get(Receipt, receipt_key)
     if known is not None:

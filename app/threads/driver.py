@@ -26,7 +26,7 @@ from app.approvals.requests import get_request
 from app.auth.people import SYSTEM, principal_of
 from app.auth.roles import Principal
 from app.db.database import Database, database_now
-from app.errors import ForbiddenError
+from app.errors import ConflictError, ForbiddenError
 from app.llm import Llm
 from app.settings import Settings
 from app.threads.runs import finish
@@ -90,10 +90,27 @@ class Driver:
         config = _config(thread_id)
         before = self._graph.get_state(config)
         if before.values.get("run_id") != str(run_id):
+            self._require_no_question_of_its_own(thread_id, before)
             self._graph.invoke(first, config, context=context, durability="sync")
         elif before.tasks and not before.interrupts:
             self._graph.invoke(None, config, context=context, durability="sync")
         return self._where(thread_id)
+
+    def _require_no_question_of_its_own(self, thread_id: UUID, before: StateSnapshot) -> None:
+        """Raise ConflictError while the graph waits for a decision that will wake it: new input would drop the question.
+
+        A message is refused when it is sent while a plan waits. This is for the plan
+        that came into the queue between then and now. A question that nobody will
+        answer, because another thread asked for the same plan first, may be dropped.
+        """
+        for each in before.interrupts:
+            with self._database.transaction() as session:
+                request = get_request(session, UUID(each.value["approval_id"]))
+            if request.thread_id == str(thread_id):
+                raise ConflictError(
+                    "decision_pending", f"plan {request.plan_digest[:12]} of this thread waits for its decision",
+                    "say it again once the decision is carried out, or ask in another thread",
+                )  # fmt: skip
 
     def _answer(self, thread_id: UUID, approval_id: str, context: Context) -> RunStatus:
         """Answer the one interrupt that waits for this request, by its id, and never any other.
@@ -199,4 +216,5 @@ def _strictly(config: RunnableConfig) -> RunnableConfig:
 
 def _words(failed: Exception) -> str:
     """What may be shown of a failure: our own words, or just its kind."""
-    return str(failed) if isinstance(failed, ForbiddenError) else f"the run failed ({type(failed).__name__})"
+    ours = isinstance(failed, ForbiddenError | ConflictError)
+    return str(failed) if ours else f"the run failed ({type(failed).__name__})"

@@ -85,11 +85,9 @@ def start_scan(
     known = session.get(Run, run_id) if run_id is not None else None
     if known is not None:
         return known, False
-    if principal.sites is not None:
-        scope = request.scope.model_copy(update={"within_sites": tuple(sorted(principal.sites))})
-        request = request.model_copy(update={"scope": scope})
+    given = {"request": request.cut_to(principal.sites).model_dump(mode="json")}
     thread = open_thread(session, principal, Door.SCAN, "Scan")
-    run = _start(session, thread, RunKind.SCAN, principal.user_id, {"request": request.model_dump(mode="json")}, run_id)
+    run = _start(session, thread, RunKind.SCAN, principal.user_id, given, run_id)
     return run, True
 
 
@@ -114,9 +112,9 @@ def _start(
 def get_run(session: Session, principal: Principal, run_id: UUID) -> Run:
     """A run on a thread of the caller. Raises NotFoundError."""
     run = session.get(Run, run_id)
-    if run is None:
+    thread = None if run is None else session.get(Thread, run.thread_id)
+    if run is None or thread is None or thread.owner != principal.user_id:
         raise NotFoundError("unknown_run", f"there is no run {run_id} of yours", "check the id")
-    own_thread(session, principal, run.thread_id)
     return run
 
 

@@ -47,15 +47,19 @@ class RunStream:
         """Events after the id `after`, as they come, up to and including `done`. Heartbeats while nothing comes."""
         last = after
         while True:
-            answer = self._redis.xread({_key(run_id): last}, count=100, block=WAIT_MILLISECONDS)
-            entries = _entries(answer)
-            if not entries:
+            events = self.read(run_id, last, WAIT_MILLISECONDS)
+            if not events:
                 yield StreamEvent("", "heartbeat", "")
-            for entry_id, fields in entries:
-                last = entry_id
-                yield StreamEvent(entry_id, fields["kind"], fields["data"])
-                if fields["kind"] == "done":
+            for event in events:
+                last = event.event_id
+                yield event
+                if event.kind == "done":
                     return
+
+    def read(self, run_id: UUID, after: str, wait_milliseconds: int | None = None) -> list[StreamEvent]:
+        """The next events after the id `after`, at most 100; without any, it waits if it is told to."""
+        answer = self._redis.xread({_key(run_id): after}, count=100, block=wait_milliseconds)
+        return [StreamEvent(entry_id, fields["kind"], fields["data"]) for entry_id, fields in _entries(answer)]
 
 
 def _key(run_id: UUID) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
@@ -14,17 +17,9 @@ from starlette.staticfiles import StaticFiles
 from app.service import Service
 from app.web import problems
 from app.web.limits import BodyLimit
-from app.web.problems import Problem
+from app.web.problems import HEADERS, MEDIA_TYPE, Problem
 from app.web.routes import execution, health, network, page, plans
 
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
 FILES_MAX = 8
 """Files of the import format."""
 
@@ -41,6 +36,7 @@ def create_app(service: Service) -> FastAPI:
         responses={status: {"model": Problem} for status in (400, 401, 403, 404, 409, 413, 422)},
     )
     app.state.service = service
+    app.openapi = partial(_described, app.openapi)  # type: ignore[method-assign]
     problems.install(app)
     v1 = APIRouter(prefix="/v1")
     for part in (network, plans, execution):
@@ -49,12 +45,24 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(health.router)
     app.include_router(page.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
-    app.add_middleware(BaseHTTPMiddleware, dispatch=_with_headers)
-    app.add_middleware(GZipMiddleware, minimum_size=1_000)
+    # The first is the innermost: outside of the next one its refusal would come wrapped in a task group's exception.
     app.add_middleware(
         BodyLimit, upload_path="/v1/imports", upload_bytes_max=FILES_MAX * service.settings.import_file_bytes_max
     )
+    app.add_middleware(BaseHTTPMiddleware, dispatch=_with_headers)
+    app.add_middleware(GZipMiddleware, minimum_size=1_000)
     return app
+
+
+def _described(generate: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The OpenAPI document, with errors under the media type that they come in; FastAPI lists them as plain JSON."""
+    document = generate()
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    for response in [each for operation in operations for each in operation["responses"].values()]:
+        content = response.get("content", {})
+        if content.get("application/json", {}).get("schema") == {"$ref": "#/components/schemas/Problem"}:
+            content[MEDIA_TYPE] = content.pop("application/json")
+    return document
 
 
 async def _with_headers(request: Request, call_next: RequestResponseEndpoint) -> Response:

@@ -16,6 +16,23 @@ from structlog import get_logger
 from app.errors import EvenkeelError
 from app.stock.importing import ImportRefusedError
 
+MEDIA_TYPE = "application/problem+json"
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+"""What every response tells browsers."""
+_HTTP_ERRORS = {
+    400: ("unreadable_body", "send what the schema asks for"),
+    404: ("not_found", "see /v1/openapi.json for the paths there are"),
+    405: ("method_not_allowed", "see /v1/openapi.json for the methods there are"),
+    413: ("too_large", "send less at a time"),
+}
+"""Refusals that come from the framework: our code for each, and what to do."""
 _log = get_logger(__name__)
 
 
@@ -46,7 +63,22 @@ def problem(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
     )
     headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
     content = body.model_dump(mode="json", exclude_none=True)
-    return JSONResponse(content, status, headers, media_type="application/problem+json")
+    return JSONResponse(content, status, headers, media_type=MEDIA_TYPE)
+
+
+def refusal(error: EvenkeelError) -> JSONResponse:
+    """A refusal of ours as a response."""
+    more: dict[str, Any] = {}
+    if isinstance(error, ImportRefusedError):
+        more["faults"] = [
+            {
+                "code": fault.code, "file": fault.file, "row": fault.row, "column": fault.column,
+                "value": fault.value, "expected": fault.expected, "words": str(fault),
+            }
+            for fault in error.faults.faults
+        ]  # fmt: skip
+        more["faults_not_listed"] = error.faults.not_listed
+    return problem(error.status, error.code, error.detail, remedy=error.remedy, where=error.where, **more)
 
 
 def install(app: FastAPI) -> None:
@@ -54,17 +86,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(EvenkeelError)
     def refused(_: Request, error: EvenkeelError) -> JSONResponse:
-        more: dict[str, Any] = {}
-        if isinstance(error, ImportRefusedError):
-            more["faults"] = [
-                {
-                    "code": fault.code, "file": fault.file, "row": fault.row, "column": fault.column,
-                    "value": fault.value, "expected": fault.expected, "words": str(fault),
-                }
-                for fault in error.faults.faults
-            ]  # fmt: skip
-            more["faults_not_listed"] = error.faults.not_listed
-        return problem(error.status, error.code, error.detail, remedy=error.remedy, where=error.where, **more)
+        return refusal(error)
 
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -75,14 +97,16 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def http_error(_: Request, error: HTTPException) -> JSONResponse:
-        code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(error.status_code, "http_error")
-        return problem(error.status_code, code, str(error.detail))
+        code, remedy = _HTTP_ERRORS.get(error.status_code, ("http_error", ""))
+        return problem(error.status_code, code, str(error.detail), remedy=remedy)
 
     @app.exception_handler(Exception)
     def broken(request: Request, error: Exception) -> JSONResponse:
         trace_id = uuid4().hex
         _log.error("request_failed", trace_id=trace_id, path=request.url.path, exc_info=error)
         words = "something went wrong here, not with you"
-        return problem(500, "internal", words, remedy="tell the operator the trace id", trace_id=trace_id)
+        answer = problem(500, "internal", words, remedy="tell the operator the trace id", trace_id=trace_id)
+        answer.headers.update(HEADERS | {"Cache-Control": "no-store"})  # it passes by the middleware that adds them
+        return answer
 
     del refused, invalid, http_error, broken

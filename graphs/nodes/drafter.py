@@ -18,6 +18,7 @@ def drafter(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any]:
     world = runtime.context.world
     world.tell("drafter", "solving")
     request = PlanRequest.model_validate_json(json.dumps(state.get("request") or {}))
+    request = request.cut_to(world.caller.sites)  # as they are now: a request may have waited for a decision
     made = draft_narrowed(world.facts(), request)
     if made.plan is None:
         return {"plan_digest": None, "outcome": "no_plan", "note": f"{made.status}: {made.note}"}

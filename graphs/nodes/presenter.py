@@ -17,12 +17,13 @@ from graphs.world import Context
 def presenter(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any]:
     """The plan with its violations and concessions, for the llm to put into words."""
     world = runtime.context.world
-    answer: dict[str, Any] = {"outcome": state["outcome"], "note": state.get("note", "")}
     digest = state.get("plan_digest")
+    desk = AtDesk(world, digest)
+    note = desk.words(state.get("note", ""))
+    answer: dict[str, Any] = {"outcome": state["outcome"], "note": note}
     if digest is not None:
-        names = AtDesk(world, digest).names
-        answer |= plan_summary(world.plan(digest), names, state.get("note", ""))
-    answer["violations"] = [violation["words"] for violation in state.get("violations", [])][:10]
+        answer |= plan_summary(world.plan(digest), desk.names, note)
+    answer["violations"] = [desk.words(violation["words"]) for violation in state.get("violations", [])[:10]]
     record = state.get("negotiation") or {}
     answer["contested_pools"] = sum(item["contests"] for item in record.get("rounds", [])[-1:])
     answer["negotiation_rounds"] = len(record.get("rounds", []))

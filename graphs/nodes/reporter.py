@@ -8,6 +8,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langgraph.runtime import Runtime
 
+from graphs.desk import AtDesk
 from graphs.state import RebalanceState
 from graphs.world import Context, World
 from tools.money import money_text
@@ -28,7 +29,8 @@ def reporter(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any]
 def _words(state: RebalanceState, world: World) -> str:
     digest = state.get("plan_digest")
     name = f"Plan {digest[:12]}" if digest else "The plan"
-    note = state.get("note", "")
+    desk = AtDesk(world, digest)
+    note = desk.words(state.get("note", ""))
     match state["outcome"]:
         case "released" if digest:
             plan = world.plan(digest)
@@ -44,7 +46,7 @@ def _words(state: RebalanceState, world: World) -> str:
         case "withdrawn":
             words = f"{name} was withdrawn. Nothing was moved."
         case "violated":
-            reasons = " ".join(violation["words"] for violation in state.get("violations", [])[:5])
+            reasons = " ".join(desk.words(violation["words"]) for violation in state.get("violations", [])[:5])
             words = f"{name} breaks policy and goes no further. {reasons or note}"
         case "nothing_to_move":
             words = f"There is nothing worth moving: {note or 'no transfer earns more than it costs'}."

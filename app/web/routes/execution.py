@@ -25,15 +25,16 @@ from app.views import (
     VerificationView,
     event_view,
     governance_view,
-    order_view,
+    order_views,
     policy_views,
     verification_view,
 )
+from app.web.bodies import Text
 from app.web.dependencies import Caller, InService, InSession
 from tools.execution import OrderState
 
 router = APIRouter(tags=["execution"])
-Reason = Annotated[str, Field(min_length=1, max_length=1_000)]
+Reason = Annotated[Text, Field(min_length=1, max_length=1_000)]
 
 
 class ReceiptOrder(BaseModel):
@@ -59,7 +60,7 @@ class Activation(BaseModel):
     """Which release to put in force, by release name or digest, and why."""
 
     model_config = {"extra": "forbid"}
-    policy: Annotated[str, Field(min_length=1, max_length=64)]
+    policy: Annotated[Text, Field(min_length=1, max_length=64)]
     reason: Reason
 
 
@@ -81,7 +82,7 @@ def list_orders(
     """Transfer orders that touch the caller's sites, the latest change first."""
     caller.require(Act.READ)
     rows = orders_in_scope(session, caller, None if state is None else [state], limit)
-    return [order_view(session, caller, row) for row in rows]
+    return order_views(session, caller, rows)
 
 
 @router.post("/orders/{transfer_id}/receipts")
@@ -100,6 +101,7 @@ def report_receipt(session: InSession, caller: Caller, transfer_id: UUID, receip
 def verify_ledger(service: InService, caller: Caller) -> VerificationView:
     """Walk every chain and recompute every balance."""
     caller.require(Act.VERIFY)
+    caller.require_everything("the ledger")
     return verification_view(verify(service.database))
 
 
@@ -107,11 +109,12 @@ def verify_ledger(service: InService, caller: Caller) -> VerificationView:
 def list_events(
     session: InSession,
     caller: Caller,
-    stream: Annotated[str | None, Query(max_length=200)] = None,
+    stream: Annotated[Text | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[EventView]:
     """The newest ledger events, or those of one stream."""
     caller.require(Act.VERIFY)
+    caller.require_everything("the ledger")
     query = select(LedgerEvent).order_by(
         col(LedgerEvent.occurred_at).desc(), LedgerEvent.stream, col(LedgerEvent.seq).desc()
     )

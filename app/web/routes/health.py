@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Response, status
+from pydantic import BaseModel
 from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,14 +14,21 @@ from app.web.dependencies import InService
 router = APIRouter(tags=["health"])
 
 
+class Readiness(BaseModel):
+    """Whether the service can do its work, and how each part of it is."""
+
+    ready: bool
+    parts: dict[str, str]
+
+
 @router.get("/healthz")
 def healthz() -> dict[str, str]:
     """The process answers."""
     return {"status": "alive"}
 
 
-@router.get("/readyz")
-def readyz(service: InService) -> JSONResponse:
+@router.get("/readyz", responses={503: {"model": Readiness}})
+def readyz(service: InService, response: Response) -> Readiness:
     """Each part and its state. Only a missing database makes the service unready; the rest degrades it."""
     parts: dict[str, str] = {}
     try:
@@ -40,4 +47,6 @@ def readyz(service: InService) -> JSONResponse:
         parts["redis"] = "does not answer; runs cannot be watched, everything else works"
     parts["llm"] = service.llm.name
     ready = parts["database"] == "ok"
-    return JSONResponse({"ready": ready, "parts": parts}, 200 if ready else 503)
+    if not ready:
+        response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    return Readiness(ready=ready, parts=parts)

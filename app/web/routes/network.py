@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, File, Query, UploadFile
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 from sqlmodel import col, select
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
 
 from app.approvals.freshness import facts_now
 from app.auth.roles import Act
-from app.errors import ConflictError, InvalidError
+from app.errors import ConflictError, ForbiddenError, InvalidError
 from app.governance.state import active_policy
 from app.plans.store import snapshot_now
+from app.service import Service
 from app.stock.folder import read_upload
 from app.stock.importing import ImportRefusedError, import_network
 from app.stock.ingest import ingest
 from app.stock.installation import installation, planning_now
+from app.stock.naming import sites_named
 from app.stock.tables import SignalRow
 from app.views import ImbalanceView, imbalance_views
-from app.web.dependencies import Caller, InService, InSession
+from app.web.dependencies import Caller, InService, InSession, get_principal
 from graphs.planning import imbalances_of
 from policies.limits import quality_rules
 from tools.findings import QualityContext
@@ -28,6 +33,7 @@ from tools.signals import Envelope
 
 router = APIRouter(tags=["network"])
 SIGNALS_MAX = 1_000
+UPLOADS_MAX = 20
 
 
 class ImbalancesAnswer(BaseModel):
@@ -119,16 +125,43 @@ def imbalances(
     )
 
 
-@router.post("/imports")
-def import_folder(
-    service: InService, session: InSession, caller: Caller, files: Annotated[list[UploadFile], File(max_length=20)]
-) -> ImportAnswer:
-    """Import a network: its CSV files, each under its own name. With one fault or more nothing is written."""
+def _may_import(request: Request, service: Service) -> None:
+    """Raise unless the caller may import. A transaction of its own, because an upload takes its time."""
+    with service.database.transaction() as session:
+        caller = get_principal(request, session)
     caller.require(Act.IMPORT)
+    caller.require_everything("an import")
+
+
+async def _uploaded(request: Request, service: InService) -> dict[str, bytes]:
+    """The files of the form by name. Not a byte of it is taken in before it is known who sends it."""
+    await run_in_threadpool(_may_import, request, service)
     limit = service.settings.import_file_bytes_max
-    named = {upload.filename or "": upload.file.read(limit + 1) for upload in files}
+    async with request.form(max_files=UPLOADS_MAX) as form:
+        files = [each for each in form.getlist("files") if isinstance(each, UploadFile)]
+        named = {upload.filename or "": await upload.read(limit + 1) for upload in files}
+    if not files:
+        raise InvalidError("files", "no file was sent", "send each CSV file of the network as `files`", field="files")
     if len(named) != len(files):
         raise InvalidError("files", "two files have the same name", "send every file once", field="files")
+    return named
+
+
+_FILES = {"type": "array", "items": {"type": "string", "format": "binary"}}
+_FORM = {"type": "object", "required": ["files"], "properties": {"files": _FILES}}
+
+
+@router.post(
+    "/imports", openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}}
+)
+def import_folder(
+    service: InService,
+    named: Annotated[dict[str, bytes], Depends(_uploaded, scope="function")],
+    session: InSession,
+    caller: Caller,
+) -> ImportAnswer:
+    """Import a network: its CSV files, each under its own name. With one fault or more nothing is written."""
+    limit = service.settings.import_file_bytes_max
     read = read_upload(named, limit)
     if isinstance(read, ImportFaults):
         raise ImportRefusedError(read)
@@ -152,10 +185,15 @@ def send_signals(session: InSession, caller: Caller, signals: list[Envelope]) ->
     installation(session, lock=True)
     rules, now = quality_rules(active_policy(session)), planning_now(session)
 
+    @cache
     def context() -> QualityContext:
+        """What was known before these signals: frozen once, however many there are."""
         return QualityContext(known=snapshot_now(session), now=now, rules=rules)
 
     done = [ingest(session, signal, context, caller.user_id) for signal in signals]
+    for signal in signals if caller.sites is not None else ():
+        if not caller.covers(sites_named(session, signal.facts())):
+            raise ForbiddenError("scope", f"signal {signal.id} is about sites outside yours", "send what you know of")
     return [
         SignalAnswer(
             source=each.source, id=each.signal_id, verdict=each.verdict, new=each.new,
@@ -177,6 +215,7 @@ def list_signals(
 ) -> list[SignalAnswer]:
     """The newest signals with their verdicts."""
     caller.require(Act.SEND_SIGNALS)
+    caller.require_everything("the list of signals")
     query = select(SignalRow).order_by(col(SignalRow.received_at).desc(), SignalRow.source, SignalRow.signal_id)
     if verdict is not None:
         query = query.where(SignalRow.verdict == verdict)

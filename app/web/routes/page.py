@@ -20,7 +20,7 @@ from app.governance.state import active_policy, governance
 from app.ledger.tables import LedgerEvent
 from app.orders.queries import orders_in_scope
 from app.stock.installation import installation
-from app.views import approval_view, event_view, imbalance_views, order_view
+from app.views import approval_view, event_view, imbalance_views, order_views
 from app.web.dependencies import COOKIE, InSession
 from graphs.planning import imbalances_of
 from tools.money import money_text
@@ -73,9 +73,9 @@ def _content(session: InSession, caller: Principal) -> dict[str, Any]:
     counts: dict[str, int] = {}
     for imbalance in found:
         counts[imbalance.kind] = counts.get(imbalance.kind, 0) + 1
-    waiting = queue(session, caller, [ApprovalStatus.PENDING])
+    waiting = queue(session, caller, [ApprovalStatus.PENDING], ROWS_SHOWN)
     events = []
-    if caller.may(Act.VERIFY):
+    if caller.may(Act.VERIFY) and caller.sees_everything:
         newest = select(LedgerEvent).order_by(col(LedgerEvent.occurred_at).desc(), LedgerEvent.stream)
         events = [event_view(event) for event in session.exec(newest.limit(ROWS_SHOWN)).all()]
     return content | {
@@ -83,8 +83,8 @@ def _content(session: InSession, caller: Principal) -> dict[str, Any]:
         "counts": dict(sorted(counts.items())),
         "imbalances": found[:ROWS_SHOWN],
         "imbalances_not_shown": max(len(found) - ROWS_SHOWN, 0),
-        "approvals": [approval_view(session, caller, one) for one in waiting[:ROWS_SHOWN]],
-        "orders": [order_view(session, caller, order) for order in orders_in_scope(session, caller, limit=ROWS_SHOWN)],
+        "approvals": [approval_view(session, caller, one) for one in waiting],
+        "orders": order_views(session, caller, orders_in_scope(session, caller, limit=ROWS_SHOWN)),
         "events": events,
         "policy": active_policy(session).label,
         "kill_switch": governance(session).kill_switch,

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, status
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Header, Path, Query, status
+from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
-from redis.exceptions import RedisError
 
 from app.approvals.decisions import OutrunError, decide
 from app.approvals.requests import queue, withdraw
 from app.approvals.tables import ApprovalStatus
-from app.auth.roles import Act, Principal
-from app.service import Service
+from app.auth.roles import Act
 from app.threads.runs import get_run, open_thread, own_thread, say, start_scan, threads_of
 from app.threads.tables import ACTIVE, Door
 from app.views import ApprovalView, PlanView, RunView, approval_view, plan_view, run_view, visible_request
+from app.web.bodies import JsonPlanRequest, JsonRejection, Text
 from app.web.dependencies import Caller, InService, InSession
-from tools.transfers import PlanRequest, Rejection, Verdict
+from app.web.news import news
+from app.web.problems import refusal
+from tools.transfers import PlanRequest, Verdict
 
 router = APIRouter(tags=["plans"])
 _EVENT_ID = r"^\d{1,20}-\d{1,20}$"
+_DIGEST = r"^[0-9a-f]{64}$"
+_EVENTS = {
+    "type": "string",
+    "description": "Lines of `id`, `event` and `data` (a JSON object); a comment keeps it alive",
+}
 
 
 class ThreadAnswer(BaseModel):
@@ -35,25 +39,41 @@ class ThreadAnswer(BaseModel):
     title: str
 
 
+class Said(BaseModel):
+    """Something that was said in a conversation, by a person or by the agent."""
+
+    type: Literal["human", "ai"]
+    text: str
+
+
+class ThreadView(ThreadAnswer):
+    """A conversation as far as it has gone, and the plan that it has come to."""
+
+    plan_digest: str | None
+    approval_id: str | None
+    notices: list[str]
+    messages: list[Said]
+
+
 class Message(BaseModel):
     """What a planner says."""
 
     model_config = {"extra": "forbid"}
-    text: Annotated[str, Field(min_length=1, max_length=4_000)]
+    text: Annotated[Text, Field(min_length=1, max_length=4_000)]
 
 
 class NewThread(BaseModel):
     """A new conversation."""
 
     model_config = {"extra": "forbid"}
-    title: Annotated[str, Field(max_length=80)] = ""
+    title: Annotated[Text, Field(max_length=80)] = ""
 
 
 class ScanOrder(BaseModel):
     """What to scan for; nothing means the whole network."""
 
     model_config = {"extra": "forbid"}
-    request: PlanRequest = PlanRequest()
+    request: JsonPlanRequest = PlanRequest()
 
 
 class DecisionOrder(BaseModel):
@@ -61,8 +81,8 @@ class DecisionOrder(BaseModel):
 
     model_config = {"extra": "forbid"}
     verdict: Literal["approve", "reject"]
-    plan_digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    rejection: Rejection | None = None
+    plan_digest: Annotated[str, Field(pattern=_DIGEST)]
+    rejection: JsonRejection | None = None
 
 
 class DecisionAnswer(BaseModel):
@@ -82,6 +102,7 @@ def create_thread(session: InSession, caller: Caller, new: NewThread) -> ThreadA
 @router.get("/threads")
 def list_threads(session: InSession, caller: Caller) -> list[ThreadAnswer]:
     """The caller's threads, the newest first."""
+    caller.require(Act.READ)
     return [ThreadAnswer(thread_id=t.thread_id, door=t.door, title=t.title) for t in threads_of(session, caller)]
 
 
@@ -92,34 +113,40 @@ def say_something(session: InSession, caller: Caller, thread_id: UUID, message: 
 
 
 @router.get("/threads/{thread_id}")
-def read_thread(service: InService, session: InSession, caller: Caller, thread_id: UUID) -> dict[str, object]:
+def read_thread(service: InService, session: InSession, caller: Caller, thread_id: UUID) -> ThreadView:
     """A conversation as far as it has gone."""
+    caller.require(Act.READ)
     thread = own_thread(session, caller, thread_id)
     values = service.driver.state(thread_id).values
-    return {
-        "thread_id": thread.thread_id,
-        "door": thread.door,
-        "title": thread.title,
-        "plan_digest": values.get("plan_digest"),
-        "approval_id": values.get("approval_id"),
-        "notices": values.get("notices", []),
-        "messages": [
-            {"type": message.type, "text": message.content}
+    return ThreadView(
+        thread_id=thread.thread_id,
+        door=thread.door,
+        title=thread.title,
+        plan_digest=values.get("plan_digest"),
+        approval_id=values.get("approval_id"),
+        notices=values.get("notices", []),
+        messages=[
+            Said(type=message.type, text=message.content)
             for message in values.get("messages", [])
             if message.type in ("human", "ai") and message.content
         ],
-    }
+    )
 
 
 @router.get("/runs/{run_id}")
 def read_run(service: InService, session: InSession, caller: Caller, run_id: UUID) -> RunView:
     """A run, and the agent's last words once it is over."""
+    caller.require(Act.READ)
     run = get_run(session, caller, run_id)
     words = "" if run.status in ACTIVE else service.driver.last_words(run.thread_id)
     return run_view(run, words)
 
 
-@router.get("/runs/{run_id}/events", response_class=StreamingResponse)
+@router.get(
+    "/runs/{run_id}/events",
+    response_class=StreamingResponse,
+    responses={200: {"description": "Server-sent events", "content": {"text/event-stream": {"schema": _EVENTS}}}},
+)
 def follow_run(
     service: InService,
     session: InSession,
@@ -128,31 +155,11 @@ def follow_run(
     last_event_id: Annotated[str | None, Header(pattern=_EVENT_ID)] = None,
 ) -> StreamingResponse:
     """The steps of a run as server-sent events, from the start or after `Last-Event-ID`. Ends with `done`."""
+    caller.require(Act.READ)
     get_run(session, caller, run_id)
-    events = _events(service, caller, run_id, last_event_id or "0")
+    events = news(service, caller, run_id, last_event_id or "0")
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)
-
-
-def _events(service: Service, caller: Principal, run_id: UUID, after: str) -> Iterator[str]:
-    """Events from Redis; without it, or once its news have expired, the end from the database."""
-    try:
-        for event in service.stream.follow(run_id, after):
-            if event.kind != "heartbeat":
-                yield f"id: {event.event_id}\nevent: {event.kind}\ndata: {event.data}\n\n"
-                continue
-            yield ": still there\n\n"
-            with service.database.transaction() as session:
-                run = get_run(session, caller, run_id)
-            if run.status not in ACTIVE:
-                break
-        else:
-            return
-    except RedisError:
-        with service.database.transaction() as session:
-            run = get_run(session, caller, run_id)
-    words = service.driver.last_words(run.thread_id)
-    yield f"event: done\ndata: {json.dumps({'status': run.status, 'error': run.error, 'words': words})}\n\n"
 
 
 @router.post("/scans", status_code=status.HTTP_202_ACCEPTED)
@@ -163,7 +170,7 @@ def scan(session: InSession, caller: Caller, order: ScanOrder) -> RunView:
 
 
 @router.get("/plans/{digest}")
-def read_plan(session: InSession, caller: Caller, digest: str) -> PlanView:
+def read_plan(session: InSession, caller: Caller, digest: Annotated[str, Path(pattern=_DIGEST)]) -> PlanView:
     """A plan by the digest of its content."""
     caller.require(Act.READ)
     return plan_view(session, caller, digest)
@@ -178,7 +185,7 @@ def list_approvals(
 ) -> list[ApprovalView]:
     """The approval queue, the greatest saving first."""
     caller.require(Act.READ)
-    rows = queue(session, caller, [ApprovalStatus(status)])[:limit]
+    rows = queue(session, caller, [ApprovalStatus(status)], limit)
     return [approval_view(session, caller, row) for row in rows]
 
 
@@ -189,25 +196,22 @@ def read_approval(session: InSession, caller: Caller, approval_id: UUID) -> Appr
     return approval_view(session, caller, visible_request(session, caller, approval_id))
 
 
-@router.post("/approvals/{approval_id}/decision")
+@router.post("/approvals/{approval_id}/decision", response_model=DecisionAnswer)
 def decide_on_it(
-    service: InService, session: InSession, caller: Caller, approval_id: UUID, order: DecisionOrder
-) -> DecisionAnswer:
+    session: InSession, caller: Caller, approval_id: UUID, order: DecisionOrder
+) -> DecisionAnswer | JSONResponse:
     """Approve or reject. The decision, the reservation and the work that follows are one transaction.
 
     409 with the code `outrun` means that the world has moved on since the plan was made:
     the plan went back to be made again.
     """
     caller.require(Act.DECIDE)
-    visible_request(session, caller, approval_id)
-    with service.database.transaction() as deciding:
-        done = decide(deciding, caller, approval_id, Verdict(order.verdict), order.plan_digest, order.rejection)
+    request = visible_request(session, caller, approval_id)
+    done = decide(session, caller, approval_id, Verdict(order.verdict), order.plan_digest, order.rejection)
     if done.status is ApprovalStatus.OUTRUN:
-        # Kept by the transaction above: that the plan went back is a fact, and the caller hears of it as a refusal.
-        raise OutrunError(done)
-    with service.database.transaction() as reading:
-        view = approval_view(reading, caller, visible_request(reading, caller, approval_id))
-    return DecisionAnswer(approval=view, transfer_ids=list(done.transfer_ids))
+        # Returned and not raised: that the plan went back is a fact to be kept, and the caller hears of it as a refusal.
+        return refusal(OutrunError(done))
+    return DecisionAnswer(approval=approval_view(session, caller, request), transfer_ids=list(done.transfer_ids))
 
 
 @router.post("/approvals/{approval_id}/withdrawal")
