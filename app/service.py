@@ -16,6 +16,7 @@ from psycopg_pool import ConnectionPool
 from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from app.approvals.requests import expire_overdue
 from app.db.database import Database
@@ -140,9 +141,28 @@ def _database(settings: Settings) -> Iterator[Database]:
             embedded = EmbeddedPostgres(settings.data_dir)
             url = embedded.enter()
             stack.callback(embedded.leave)
+        yield stack.enter_context(_answering(url))
+
+
+@contextmanager
+def _answering(url: str) -> Iterator[Database]:
+    """The database at an address, once it has answered."""
+    try:
         database = Database(url)
-        stack.callback(database.close)
+    except (ArgumentError, ValueError) as wrong:
+        raise SetUpError("database_url", "DATABASE_URL is not an address", "use postgresql://…") from wrong
+    try:
+        with database.engine.connect():
+            pass
+    except OperationalError as refused:
+        raise SetUpError(
+            "database", f"the PostgreSQL at {database.engine.url.render_as_string()} does not answer: {refused.orig}",
+            "start it, or leave DATABASE_URL unset for an embedded one",
+        ) from refused  # fmt: skip
+    try:
         yield database
+    finally:
+        database.close()
 
 
 def _with_psycopg(url: str) -> str:
@@ -165,7 +185,12 @@ def _redis(settings: Settings) -> Iterator[Redis]:
             url = embedded.enter()
             stack.callback(embedded.leave)
         # Redis carries news, not truth: a short retry, then the service goes on without it.
-        client = Redis.from_url(url, socket_timeout=15, socket_connect_timeout=2, retry=Retry(ExponentialBackoff(), 1))
+        try:
+            client = Redis.from_url(
+                url, socket_timeout=15, socket_connect_timeout=2, retry=Retry(ExponentialBackoff(), 1)
+            )
+        except ValueError as wrong:
+            raise SetUpError("redis_url", "REDIS_URL is not the address of a Redis", "use redis://…") from wrong
         stack.callback(client.close)
         yield client
 
@@ -175,7 +200,8 @@ def _checkpoints(database: Database) -> Iterator[PostgresSaver]:
     """LangGraph's own tables in our database. Autocommit and dict rows are what its saver asks for."""
     plain = database.url.replace("postgresql+psycopg://", "postgresql://", 1)
     options = {"autocommit": True, "row_factory": dict_row, "prepare_threshold": 0}
-    with ConnectionPool(plain, min_size=1, max_size=8, kwargs=options, open=True) as pool:
+    check = ConnectionPool.check_connection  # the database may have been restarted since a connection was used
+    with ConnectionPool(plain, min_size=1, max_size=8, kwargs=options, check=check, open=True) as pool:
         saver = PostgresSaver(pool)  # type: ignore[arg-type]  # the pool's row type is set by its options
         saver.setup()
         yield saver

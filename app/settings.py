@@ -6,8 +6,10 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.errors import SetUpError
 
 PositiveInt = Annotated[int, Field(ge=1)]
 
@@ -54,5 +56,13 @@ class Settings(BaseSettings):
 
 @cache
 def settings() -> Settings:
-    """The settings of this process, read once."""
-    return Settings()
+    """The settings of this process, read once. Raises SetUpError for a variable that does not make sense."""
+    try:
+        return Settings()
+    except ValidationError as wrong:
+        name, words = str(wrong.errors()[0]["loc"][0]), wrong.errors()[0]["msg"]
+        variable = f"EVENKEEL_{name.upper()}" if name in Settings.model_fields else name
+        raise SetUpError(
+            "settings", f"{variable} does not make sense: {words[:1].lower()}{words[1:]}",
+            "set it to something else, or leave it unset for its default", variable=variable,
+        ) from wrong  # fmt: skip

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from app.cli import approvals, data, execution, governance, planning, serving
+from app.cli.ending import ending_in_order
 from app.cli.output import print_error
 from app.errors import EvenkeelError
 
@@ -22,11 +23,13 @@ for part in (serving, data, planning, approvals, execution, governance):
 
 
 def main() -> None:
-    """Run a command. A refusal is printed with its reason and remedy, and ends with status 1."""
+    """Run a command. A refusal is printed with its reason and remedy, and ends with status 1.
+
+    A signal ends a command in order, embedded servers and all.
+    """
     try:
-        app()
+        with ending_in_order():
+            app()
     except EvenkeelError as refused:
         print_error(refused, as_json="--json" in sys.argv)
         sys.exit(1)
-    except BrokenPipeError:
-        sys.exit(0)

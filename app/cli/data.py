@@ -35,6 +35,7 @@ def import_folder(
 
     with at_shell(token) as shell:
         shell.caller.require(Act.IMPORT)
+        shell.caller.require_everything("an import")
         limit = shell.service.settings.import_file_bytes_max
         files = read_folder(directory, limit)
         if isinstance(files, ImportFaults):
@@ -78,12 +79,18 @@ def generate(
         raise InvalidError("as_of", f"{as_of!r} is not an instant", "write it like 2026-03-02T06:00:00Z") from wrong
     if instant.tzinfo is None:
         raise InvalidError("as_of", f"{as_of!r} has no zone", "write it like 2026-03-02T06:00:00Z")
-    directory.mkdir(parents=True, exist_ok=True)
-    if any(directory.iterdir()):
-        raise InvalidError("not_empty", f"{directory} is not empty", "name a new folder")
     files = write_network(generate_network(sites, skus, seed, instant))
-    for name, content in sorted(files.items()):
-        (directory / name).write_bytes(content)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if any(directory.iterdir()):
+            raise InvalidError("not_empty", f"{directory} is not empty", "name a new folder")
+        for name, content in sorted(files.items()):
+            (directory / name).write_bytes(content)
+    except OSError as refused:
+        raise InvalidError(
+            "directory", f"{refused.filename or directory} cannot be written: {(refused.strerror or '').lower()}",
+            "name a folder that you may write",
+        ) from refused  # fmt: skip
     if as_json:
         print_json({"directory": str(directory), "files": {name: len(files[name]) for name in sorted(files)}})
         return

@@ -90,6 +90,7 @@ def verify(token: Token = None, as_json: AsJson = False) -> None:
 
     with at_shell(token) as shell:
         shell.caller.require(Act.VERIFY)
+        shell.caller.require_everything("the ledger")
         found = verification_view(walk(shell.service.database))
     if as_json:
         print_json(found)

@@ -18,7 +18,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 
 def print_json(document: object) -> None:
     """One JSON document on standard output."""
-    print(json.dumps(_plain(document), indent=2, ensure_ascii=False))
+    print(json.dumps(_plain(document), indent=2, ensure_ascii=False), flush=True)
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:

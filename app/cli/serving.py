@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.ending import ending_in_order
 from app.cli.output import AsJson, print_json
+from app.errors import SetUpError
 
 if TYPE_CHECKING:
     from app.service import Service
@@ -30,8 +35,9 @@ def serve(
     from app.settings import settings
 
     set_up_logs()
-    with open_service(settings()) as service:
-        _serve(service, host or service.settings.host, port or service.settings.port, as_json=as_json)
+    chosen = settings()
+    with _listening(host or chosen.host, port or chosen.port) as listener, open_service(chosen) as service:
+        _serve(service, listener, as_json=as_json)
 
 
 def demo(
@@ -61,35 +67,64 @@ def demo(
     if once:
         print_json(main_job(sample, say)) if as_json else main_job(sample, say)
         return
-    with open_service(settings()) as service:
+    chosen = settings()
+    # The address comes first: tokens are shown once, and would be lost where it is taken.
+    with _listening(host or chosen.host, port or chosen.port) as listener, open_service(chosen) as service:
         tokens = prepare(service, sample, say)
-        if tokens:
-            print("\nPeople of the demo and their tokens, shown only now:")
-            for user_id, (roles, token) in tokens.items():
-                print(f"  {user_id:8} {roles:10} {token}")
-        else:
-            print("The people of the demo have their tokens; `evenkeel people token USER` makes a new one.")
-        _serve(service, host or service.settings.host, port or service.settings.port, as_json=False)
+        if not as_json:
+            _print_people(tokens)
+        _serve(service, listener, as_json=as_json, people=tokens)
 
 
-def _serve(service: Service, host: str, port: int, *, as_json: bool) -> None:
+def _print_people(tokens: dict[str, tuple[str, str]]) -> None:
+    if not tokens:
+        print("The people of the demo have their tokens; `evenkeel people token USER` makes a new one.")
+        return
+    print("\nPeople of the demo and their tokens, shown only now:")
+    for user_id, (role, token) in tokens.items():
+        print(f"  {user_id:8} {role:10} {token}")
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """The address, taken before anything else is done. A signal ends what follows as a success.
+
+    Raises SetUpError where the address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as refused:
+        why, *_ = (refused.strerror or "").split(" (")
+        raise SetUpError(
+            "address", f"Evenkeel cannot listen on {host} port {port}: {why.lower()}",
+            "end what listens there, or choose another one with --host and --port", host=host, port=port,
+        ) from refused  # fmt: skip
+    with ending_in_order(0), listener:
+        yield listener
+
+
+def _serve(
+    service: Service, listener: socket.socket, *, as_json: bool, people: dict[str, tuple[str, str]] | None = None
+) -> None:
+    """Serve until a signal ends it. `people` are the new people of the demo, with role and token."""
     import uvicorn
 
     from app.service import running
     from app.web.main import create_app
 
+    host, port = listener.getsockname()[:2]
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     with running(service) as runner:
-        address = f"http://{host}:{port}"
         if as_json:
-            print_json({"address": address, "data": str(service.settings.data_dir), "runner": runner.running})
+            told = {"address": address, "data": str(service.settings.data_dir), "runner": runner.running}
+            if people is not None:
+                shown = [{"user_id": name, "role": role, "token": token} for name, (role, token) in people.items()]
+                told["people"] = shown
+            print_json(told)
         else:
             print(f"\nEvenkeel serves {address} (data in {service.settings.data_dir}). Ctrl-C ends it.", flush=True)
         config = uvicorn.Config(
-            create_app(service),
-            host=host,
-            port=port,
-            log_level="warning",
-            timeout_graceful_shutdown=5,
-            proxy_headers=False,
+            create_app(service), log_level="warning", timeout_graceful_shutdown=5, proxy_headers=False
         )
-        uvicorn.Server(config).run()
+        uvicorn.Server(config).run(sockets=[listener])

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
@@ -171,15 +172,21 @@ class Runner:
         while self._at_work() and time.monotonic() < deadline:
             time.sleep(0.05)
         DBOS.destroy(workflow_completion_timeout_sec=0, destroy_registry=True)
+        with suppress(SQLAlchemyError):  # a connection that broke has given the lock back by itself
+            self._lock.execute(text("select pg_advisory_unlock(:key)"), {"key": _LOCK_KEY})
         self._lock.close()
         self._lock = None
 
     def _at_work(self) -> bool:
+        """Whether anything runs here. A database that does not answer has nothing that could be waited for."""
         query = text(
             "select exists (select 1 from dbos.workflow_status where status = 'PENDING' and executor_id = :id)"
         )
-        with self._database.engine.connect() as connection:
-            return bool(connection.execute(query, {"id": EXECUTOR_ID}).scalar_one())
+        try:
+            with self._database.engine.connect() as connection:
+                return bool(connection.execute(query, {"id": EXECUTOR_ID}).scalar_one())
+        except SQLAlchemyError:
+            return False
 
 
 def pending_of_other_versions(database: Database) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from app.errors import SetUpError
@@ -26,21 +27,29 @@ def data_directory(root: Path) -> Path:
             "data_directory", f"the data directory {root} cannot be made: {refused.strerror}",
             "set EVENKEEL_DATA to a directory that you may write",
         ) from refused  # fmt: skip
+    if not os.access(root, os.W_OK | os.X_OK):
+        raise SetUpError(
+            "data_directory", f"the data directory {root} belongs to somebody else",
+            "start Evenkeel as the user who made it, or set EVENKEEL_DATA to a directory that you may write",
+        )  # fmt: skip
     return root
 
 
-def socket_directory(root: Path, owner_uid: int | None = None) -> Path:
-    """A short private directory for the sockets of the servers of one data directory.
+def socket_directory(root: Path, server: str, owner_uid: int | None = None) -> Path:
+    """A short private directory for the socket of one server of a data directory.
 
     Raises SetUpError when something of that name belongs to somebody else.
     """
     uid = os.getuid() if owner_uid is None else owner_uid
     name = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]
-    place = _SHORT / f"evenkeel-{uid}-{name}"
-    place.mkdir(mode=0o700, exist_ok=True)
-    if owner_uid is not None and os.getuid() == 0:
-        os.chown(place, owner_uid, -1)
+    place = _SHORT / f"evenkeel-{uid}-{name}-{server}"
+    with suppress(FileExistsError):
+        place.mkdir(mode=0o700)
     found = place.lstat()
+    if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() != uid:
+        # Only what we made: the name can be guessed, and root must not give away what a link points at.
+        os.chown(place, uid, -1, follow_symlinks=False)
+        found = place.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid or found.st_mode & 0o077:
         raise SetUpError(
             "socket_directory", f"{place} is not a private directory of user {uid}",

@@ -1,0 +1,121 @@
+"""`policy`, `kill-switch` and `people`."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.app.cli.conftest import Office
+from tests.installation import orders
+
+
+def test_policies_are_listed_with_the_one_in_force(shared_office: Office) -> None:
+    rows = shared_office("policy", "list", "--json").document
+    assert [(row["release"], row["in_force"]) for row in rows] == [("2026-01", True), ("2026-04", False)]
+    said = shared_office("policy", "list").out.splitlines()
+    assert [line.split()[0] for line in said] == ["release", "2026-01", "2026-04"]
+
+
+def test_a_policy_is_shown_in_words(shared_office: Office) -> None:
+    in_force = shared_office("policy", "show", "--json").document
+    assert in_force["release"] == "2026-01"
+    assert shared_office("policy", "show").out == in_force["words"] + "\n"
+    by_digest = shared_office("policy", "show", in_force["digest"][:12], "--json").document
+    assert by_digest == in_force
+    assert shared_office("policy", "show", "2026-04", "--json").document["in_force"] is False
+
+
+@pytest.mark.parametrize("name", ["2025-01", "", "x"])
+def test_a_policy_that_there_is_none_of_is_refused(shared_office: Office, name: str) -> None:
+    refused = shared_office("policy", "show", name, "--json")
+    assert (refused.status, refused.document["error"]) == (1, "policy")
+
+
+def test_another_policy_is_put_in_force_and_taken_back(office: Office) -> None:
+    said = office("policy", "activate", "2026-04", "--reason", "the quarter begins", "--json").document
+    assert said["policy_by"] == "otto"
+    assert office("policy", "show", "--json").document["digest"] == said["policy_digest"]
+    assert office("policy", "activate", "2026-01", "--reason", "too early").out.startswith("In force: ")
+    assert office("policy", "show", "--json").document["release"] == "2026-01"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "by", "code"),
+    [
+        (("2025-01", "--reason", "x"), "otto", "unknown_policy"),
+        (("2026-04", "--reason", " "), "otto", "reason_missing"),
+        (("2026-04", "--reason", "x"), "ada", "role"),
+    ],
+)
+def test_an_activation_that_cannot_be_is_refused(
+    shared_office: Office, arguments: tuple[str, ...], by: str, code: str
+) -> None:
+    refused = shared_office("policy", "activate", *arguments, "--json", by=by)
+    assert (refused.status, refused.document["error"]) == (1, code)
+    assert shared_office("policy", "show", "--json").document["release"] == "2026-01"
+
+
+def test_while_the_kill_switch_is_engaged_nothing_is_approved(office: Office) -> None:
+    said = office("kill-switch", "engage", "--reason", "the ERP posts nonsense", "--json").document
+    assert (said["kill_switch"], said["kill_switch_by"]) == (True, "otto")
+    refused = office("decide", office.request, "approve", "--json", by="ada")
+    assert (refused.status, refused.document["error"]) == (1, "kill_switch")
+    with office.service() as service:
+        assert orders(service) == []
+    released = office("kill-switch", "release", "--reason", "repaired")
+    assert released.out == "The kill switch is released.\n"
+    assert office("decide", office.request, "approve", "--json", by="ada").document["orders"] == {"shipped": 2}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "by", "code"),
+    [
+        (("stop", "--reason", "x"), "otto", "act"),
+        (("engage", "--reason", ""), "otto", "reason_missing"),
+        (("engage", "--reason", "x"), "paula", "role"),
+        (("release", "--reason", "x"), "ada", "role"),
+    ],
+)
+def test_a_switch_that_cannot_be_is_refused(
+    shared_office: Office, arguments: tuple[str, ...], by: str, code: str
+) -> None:
+    refused = shared_office("kill-switch", *arguments, "--json", by=by)
+    assert (refused.status, refused.document["error"]) == (1, code)
+
+
+def test_a_new_person_gets_a_token_that_works(office: Office) -> None:
+    said = office("people", "add", "pia", "--role", "planner", "--site", "S1", "--site", "S2", "--json", by="adam")
+    assert said.document["roles"] == ["planner"]
+    assert office.shell("queue", "--json", token=said.document["token"]).status == 0
+    words = office("people", "add", "pam", "--role", "viewer", by="adam").out
+    assert "pam may act as viewer. Their token, shown only now:\nevk_" in words
+
+
+def test_a_new_token_may_make_the_old_ones_useless(office: Office) -> None:
+    first = office("people", "token", "ada", by="adam").out.strip()
+    assert first.startswith("evk_")
+    assert office("queue", "--json", by="ada").status == 0
+    second = office("people", "token", "ada", "--revoke", "--json", by="adam").document["token"]
+    for old in (first, office.prepared.tokens["ada"]):
+        refused = office.shell("queue", "--json", token=old)
+        assert (refused.status, refused.document["error"]) == (1, "token")
+        assert old not in refused.out + refused.err
+    assert office.shell("queue", "--json", token=second).status == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "by", "code"),
+    [
+        (("add", "pia", "--role", "chief"), "adam", "role"),
+        (("add", "shell", "--role", "admin"), "adam", "user_id"),
+        (("add", "Pia P", "--role", "viewer"), "adam", "user_id"),
+        (("add", "pia", "--role", "admin"), "otto", "role"),
+        (("add", "pia", "--role", "admin"), None, "no_token"),
+        (("token", "nobody"), "adam", "unknown_person"),
+        (("token", "adam"), "otto", "role"),
+    ],
+)
+def test_people_and_tokens_that_cannot_be_are_refused(
+    shared_office: Office, arguments: tuple[str, ...], by: str | None, code: str
+) -> None:
+    refused = shared_office("people", *arguments, "--json", by=by)
+    assert (refused.status, refused.document["error"]) == (1, code)
