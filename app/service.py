@@ -28,7 +28,7 @@ from app.erp.built_in import BuiltInErp
 from app.errors import SetUpError
 from app.llm import Llm
 from app.orders.carrying import Carrier
-from app.orders.release import release_orders
+from app.orders.release import release_orders, take_up_idle
 from app.settings import Settings
 from app.threads.driver import Driver
 from app.threads.stream import RunStream
@@ -50,7 +50,7 @@ class Service:
 
     @property
     def attempts_max(self) -> int:
-        """How often the ERP is asked before people are."""
+        """How often the ERP is asked in a row before people are told."""
         return self.settings.erp_attempts_max
 
     @property
@@ -80,13 +80,15 @@ class Service:
         return self.carrier.look(transfer_id)
 
     def give_up(self, transfer_id: UUID, why: str) -> None:
-        """Hand the order over to people."""
+        """Tell people that the ERP gives no certain answer about the order."""
         self.carrier.give_up(transfer_id, why)
 
     def tick(self) -> None:
-        """Close requests whose time is over."""
+        """Close requests whose time is over, and take up orders that nobody carries."""
         with self.database.transaction() as session:
             expire_overdue(session)
+        with self.database.transaction() as session:
+            take_up_idle(session)
 
 
 @contextmanager

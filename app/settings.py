@@ -38,7 +38,7 @@ class Settings(BaseSettings):
 
     import_file_bytes_max: PositiveInt = 512 * 1024 * 1024
     token_days_max: PositiveInt = 90
-    erp_attempts_max: PositiveInt = 8
+    erp_attempts_max: PositiveInt = 6
     erp_retry_seconds: Annotated[float, Field(gt=0)] = 1.0
     workers: PositiveInt = 4
     """Durable workflows that one runner carries out at a time."""

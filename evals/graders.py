@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
+from app.approvals.tables import ApprovalRequest
 from app.ledger.append import EventType
 from app.ledger.tables import LedgerEvent
 from app.ledger.verify import verify
@@ -81,12 +82,12 @@ def posted_once_and_nowhere_else(stage: Stage, session: Session) -> Iterator[str
 
 def orders_are_the_approved_lines(_: Stage, session: Session) -> Iterator[str]:
     """Each order is a line of the plan that was decided on, to the unit, under the id made before the decision."""
-    by_plan: dict[str, list[TransferOrder]] = defaultdict(list)
+    by_approval: dict[tuple[str, UUID], list[TransferOrder]] = defaultdict(list)
     for order in session.exec(select(TransferOrder)).all():
-        by_plan[order.plan_digest].append(order)
-    for digest, orders in sorted(by_plan.items()):
-        plan = read_plan(session, digest)
-        lines = {plan.transfer_id(line.line_no): line for line in plan.lines}
+        by_approval[order.plan_digest, order.approval_id].append(order)
+    for (digest, approval_id), orders in sorted(by_approval.items()):
+        plan, request = read_plan(session, digest), session.get_one(ApprovalRequest, approval_id)
+        lines = {plan.transfer_id(line.line_no, request.attempt): line for line in plan.lines}
         if {order.transfer_id for order in orders} != set(lines):
             yield f"plan {digest[:12]} has {len(lines)} lines and {len(orders)} orders"
             continue

@@ -112,6 +112,20 @@ def closed_by(policy: Policy, snapshot: Snapshot, lane: Lane) -> str | None:
     return None
 
 
+def closed_for(policy: Policy, snapshot: Snapshot, sku: Sku, lane: Lane) -> str | None:
+    """The rule that keeps the SKU off the lane, or None."""
+    rule = closed_by(policy, snapshot, lane)
+    limits = Limits(
+        policy_digest=policy.digest,
+        lost_unit_e4={},
+        leftover_unit_e4={},
+        closed_lanes={} if rule is None else {lane.key: rule},
+        temperature_modes=policy.lanes.temperature_modes,
+        hazmat_modes=frozenset(policy.lanes.hazmat_modes),
+    )
+    return limits.closed_because(sku, lane)
+
+
 def crosses_entities(snapshot: Snapshot, key: LaneKey) -> bool:
     """Whether the two ends belong to different legal entities."""
     return snapshot.site_by_id[key.origin].legal_entity != snapshot.site_by_id[key.destination].legal_entity

@@ -150,7 +150,8 @@ def a_count(units: int, site_id: str = "S1", sku_id: str = "P1", **fields: Any) 
 def an_order(session: Session, units: int = 6, state: OrderState = OrderState.RELEASED, **fields: Any) -> TransferOrder:
     """A transfer order of P1 from S1 to S2 with its units reserved, brought to `state` by the service's own steps."""
     named: dict[str, Any] = {"sku_id": "P1", "origin": "S1", "destination": "S2", "mode": "van", "planned_on": TODAY}
-    named |= {"depart_on": in_days(1), "arrive_on": in_days(2)} | fields
+    today = planning_now(session).date()
+    named |= {"depart_on": today + timedelta(days=1), "arrive_on": today + timedelta(days=2)} | fields
     order = TransferOrder(
         transfer_id=uuid4(), approval_id=uuid4(), plan_digest="0" * 64, line_no=1, units=units,
         state=OrderState.RELEASED, state_at=database_now(session), reserved=True, **named,

@@ -273,9 +273,13 @@ class TransferPlan(Value):
         """Every site the plan touches."""
         return frozenset(site for line in self.lines for site in (line.origin, line.destination))
 
-    def transfer_id(self, line_no: int) -> UUID:
-        """The permanent id of the transfer order of a line: made before approval, sent to the ERP, never reused."""
-        return uuid5(_TRANSFER_NAMESPACE, f"{self.digest}/{line_no}")
+    def transfer_id(self, line_no: int, attempt: int = 0) -> UUID:
+        """The permanent id of the transfer order of a line: known before the decision, sent to the ERP, never reused.
+
+        A plan whose orders came to nothing may be put forward again; `attempt` counts.
+        """
+        again = f"/{attempt}" if attempt else ""
+        return uuid5(_TRANSFER_NAMESPACE, f"{self.digest}/{line_no}{again}")
 
     @cached_property
     def sent_units(self) -> dict[SiteSku, int]:

@@ -17,7 +17,7 @@ from app.auth.roles import Act, Principal
 from app.db.database import database_now
 from app.errors import ConflictError, ForbiddenError, InvalidError
 from app.governance.state import governance
-from app.ledger.append import EventType, append, lock_streams, plan_stream, stock_stream
+from app.ledger.append import EventType, append, lock_streams, plan_stream, site_stream, stock_stream
 from app.orders.tables import TransferOrder
 from app.plans.store import read_plan, read_snapshot
 from policies.rules import Violation
@@ -143,7 +143,9 @@ def _approve(session: Session, decider: Principal, request: ApprovalRequest, pla
     # The share lock orders this decision before or after a change of governance, never beside one.
     if governance(session, share=True).kill_switch:
         raise ConflictError("kill_switch", "the kill switch is engaged: nothing is approved", "wait for its release")
-    lock_streams(session, (stock_stream(line.origin, line.sku_id) for line in plan.lines))
+    # Both ends, and the sites with their docks and shelves: two decisions that share one are made one after the other.
+    ends = [(site_id, line.sku_id) for line in plan.lines for site_id in (line.origin, line.destination)]
+    lock_streams(session, [*(stock_stream(*end) for end in ends), *(site_stream(site_id) for site_id, _ in ends)])
     violations = current_violations(session, plan)
     if not violations:
         try:
@@ -164,7 +166,7 @@ def _reserve(session: Session, decider: Principal, request: ApprovalRequest, pla
     """Reserve every line at its origin and make its transfer order. Streams in sorted order, so nobody deadlocks."""
     now = database_now(session)
     for line in sorted(plan.lines, key=lambda ln: (ln.origin, ln.sku_id, ln.line_no)):
-        transfer_id = plan.transfer_id(line.line_no)
+        transfer_id = plan.transfer_id(line.line_no, request.attempt)
         append(
             session,
             stream=stock_stream(line.origin, line.sku_id),
@@ -183,7 +185,7 @@ def _reserve(session: Session, decider: Principal, request: ApprovalRequest, pla
             )
         )  # fmt: skip
     session.flush()
-    return tuple(plan.transfer_id(line.line_no) for line in plan.lines)
+    return tuple(plan.transfer_id(line.line_no, request.attempt) for line in plan.lines)
 
 
 def _write(

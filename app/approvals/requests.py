@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 
 from sqlalchemy import ARRAY, Text, cast, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, func, select
 
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
@@ -54,6 +55,7 @@ def request_approval(
     request = ApprovalRequest(
         approval_id=uuid5(_NAMESPACE, f"{plan.digest}/{earlier}"),
         plan_digest=plan.digest,
+        attempt=earlier,
         tier=tier.name,
         status=ApprovalStatus.PENDING,
         requested_by=authors[0],
@@ -68,8 +70,12 @@ def request_approval(
         saving_minor=plan.saving_minor,
         currency=plan.currency,
     )
-    session.add(request)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(request)
+    except IntegrityError:
+        # Somebody else has asked for it at this very moment.
+        return request_approval(session, plan, tier, authors, thread_id)
     _record(session, request, EventType.APPROVAL_REQUESTED, authors[0], tier=tier.name, authors=request.authors)
     return request
 

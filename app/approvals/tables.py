@@ -26,7 +26,11 @@ class ApprovalStatus(StrEnum):
 
 
 class ApprovalRequest(SQLModel, table=True):
-    """A plan that waits for a decision. `authors` are all who had a hand in it; none of them may decide."""
+    """A plan that waits for a decision. `authors` are all who had a hand in it; none of them may decide.
+
+    `attempt` counts the requests for the same plan before this one: where the orders of
+    an earlier one came to nothing, new ones get ids of their own.
+    """
 
     __tablename__ = "approval_request"
     __table_args__ = (
@@ -36,6 +40,7 @@ class ApprovalRequest(SQLModel, table=True):
 
     approval_id: UUID = Field(primary_key=True)
     plan_digest: str = Field(index=True, foreign_key="plan.digest")
+    attempt: int
     tier: str
     status: ApprovalStatus = Field(sa_column=word(ApprovalStatus))
     requested_by: str

@@ -26,6 +26,7 @@ class Act(StrEnum):
     PLAN = "plan"
     DECIDE = "decide"
     RECEIVE = "receive"
+    RESOLVE = "resolve"
     SEND_SIGNALS = "send_signals"
     IMPORT = "import"
     SCAN = "scan"
@@ -40,7 +41,7 @@ PERMITTED: dict[Role, frozenset[Act]] = {
     Role.PLANNER: frozenset((Act.READ, Act.PLAN, Act.SCAN)),
     Role.APPROVER: frozenset((Act.READ, Act.DECIDE, Act.STOP)),
     Role.OPERATOR: frozenset(
-        (Act.READ, Act.RECEIVE, Act.SEND_SIGNALS, Act.IMPORT, Act.SCAN, Act.VERIFY, Act.GOVERN, Act.STOP)
+        (Act.READ, Act.RECEIVE, Act.RESOLVE, Act.SEND_SIGNALS, Act.IMPORT, Act.SCAN, Act.VERIFY, Act.GOVERN, Act.STOP)
     ),
     Role.ADMIN: frozenset((Act.READ, Act.VERIFY, Act.GOVERN, Act.STOP, Act.MANAGE_PEOPLE, Act.IMPORT)),
 }

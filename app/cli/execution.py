@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("orders")(list_orders)
     app.command("receive")(receive)
+    app.command("retry")(retry_order)
     app.command("verify")(verify)
 
 
@@ -39,9 +40,19 @@ def list_orders(
         print_json(rows)
         return
     print_table(
-        ("order", "SKU", "units", "from", "to", "state", "received", "arrives"),
+        ("order", "SKU", "units", "from", "to", "state", "received", "arrives", "note"),
         (
-            (r.transfer_id, r.sku_id, r.units, r.origin, r.destination, r.state, r.received_units, r.arrive_on)
+            (
+                r.transfer_id,
+                r.sku_id,
+                r.units,
+                r.origin,
+                r.destination,
+                r.state,
+                r.received_units,
+                r.arrive_on,
+                r.attention or "",
+            )
             for r in rows
         ),
         "There are no transfer orders.",
@@ -80,6 +91,24 @@ def receive(
     print(f"Order {done.transfer_id} is {done.state}: {done.received_units:,} units received.")
     if done.outstanding_units:
         print(f"  {done.outstanding_units:,} are still outstanding")
+
+
+def retry_order(
+    transfer_id: Annotated[UUID, typer.Argument(metavar="ORDER")],
+    reason: Annotated[str, typer.Option(help="What has changed; it is recorded.")],
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Have the ERP asked again about an order that needs attention."""
+    from app.orders.attention import retry
+    from app.views import order_view
+
+    with at_shell(token) as shell, shell.service.database.transaction() as session:
+        view = order_view(session, shell.caller, retry(session, shell.caller, transfer_id, reason))
+    if as_json:
+        print_json(view)
+        return
+    print(f"Order {view.transfer_id} is {view.state} again; whoever carries out durable work asks the ERP.")
 
 
 def verify(token: Token = None, as_json: AsJson = False) -> None:

@@ -10,13 +10,15 @@ from sqlmodel import Session
 APPLICATION_VERSION = "1"
 """Kept by hand. Raise it only with a migration of the work in flight: workflows of other versions do not run."""
 
-WORK_QUEUE = "evenkeel_work"
-"""Decisions, orders and runs of the graph."""
+RUN_QUEUE = "evenkeel_runs"
+"""Runs of the graph, and what follows from decisions."""
+
+ORDER_QUEUE = "evenkeel_orders"
+"""Conversations with the ERP: apart, because they wait, and nobody else should wait for them."""
 
 RESUME_THREAD = "resume_thread"
 CARRY_ORDER = "carry_order"
 RUN_THREAD = "run_thread"
-SCAN_NETWORK = "scan_network"
 
 _ENQUEUE = text("""
     select dbos.enqueue_workflow(
@@ -31,7 +33,7 @@ def enqueue(session: Session, name: str, workflow_id: str, argument: str) -> Non
         _ENQUEUE,
         {
             "name": name,
-            "queue": WORK_QUEUE,
+            "queue": ORDER_QUEUE if name == CARRY_ORDER else RUN_QUEUE,
             "argument": json.dumps(argument),
             "workflow_id": workflow_id,
             "version": APPLICATION_VERSION,

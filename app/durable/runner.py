@@ -22,12 +22,21 @@ from sqlalchemy.exc import SQLAlchemyError
 from structlog import get_logger
 
 from app.db.database import Database
-from app.durable.enqueue import APPLICATION_VERSION, CARRY_ORDER, RESUME_THREAD, RUN_THREAD, WORK_QUEUE
+from app.durable.enqueue import (
+    APPLICATION_VERSION,
+    CARRY_ORDER,
+    ORDER_QUEUE,
+    RESUME_THREAD,
+    RUN_QUEUE,
+    RUN_THREAD,
+)
 
 EXECUTOR_ID = "evenkeel-runner"
 TICK = "tick"
 EVERY_MINUTE = "0 * * * * *"
 WAIT_SECONDS_MAX = 300.0
+LOOKS_AT_ONCE = 4
+"""How often a confirmed transfer is looked at before it waits for the next tick."""
 TAKE_OVER_SECONDS = 0.5
 """How often a process that is not the runner asks whether it may become it."""
 _LOCK_KEY = 0x4576656E6B65656C  # "Evenkeel"
@@ -55,7 +64,7 @@ class Work(Protocol):
         """Ask the ERP for the transfer, once: `posted`, `refused`, `uncertain` or `stopped`."""
 
     def give_up(self, transfer_id: UUID, why: str) -> None:
-        """Hand the order over to people."""
+        """Tell people that the ERP gives no certain answer about the order."""
 
     def look(self, transfer_id: UUID) -> str:
         """Ask the ERP whether the goods have left: `shipped`, `cancelled`, `waiting` or `stopped`."""
@@ -65,7 +74,7 @@ class Work(Protocol):
 
     @property
     def attempts_max(self) -> int:
-        """How often the ERP is asked before people are."""
+        """How often the ERP is asked in a row before people are told."""
 
     @property
     def retry_seconds(self) -> float:
@@ -122,7 +131,8 @@ class Runner:
         )
         tick = _register(self._work)
         DBOS.launch()
-        DBOS.register_queue(WORK_QUEUE, worker_concurrency=self._workers, polling_interval_sec=0.1)
+        for queue in (RUN_QUEUE, ORDER_QUEUE):
+            DBOS.register_queue(queue, worker_concurrency=self._workers, polling_interval_sec=0.1)
         DBOS.apply_schedules([{"schedule_name": TICK, "workflow_fn": tick, "schedule": EVERY_MINUTE, "context": None}])
 
     def start_when_free(self) -> None:
@@ -269,28 +279,33 @@ def _register_tick(work: Work) -> Callable[[datetime, Any], None]:
 
 
 def _until_certain(ask: Callable[[str], str], transfer_id: str, work: Work, give_up: Callable[[str, str], None]) -> str:
-    """Ask until the answer is certain. Doubt is bounded, then people are asked; waiting for a warehouse is not."""
-    doubts, wait = 0, work.retry_seconds
+    """Ask until the answer is certain, a few times: then people are told, and the tick has it asked again.
+
+    So neither an ERP that is down nor a warehouse that takes its time keeps a worker.
+    """
+    doubts, looks, wait = 0, 0, work.retry_seconds
     while doubts < work.attempts_max:
         try:
             outcome = ask(transfer_id)
         except Exception:  # noqa: BLE001  a broken connection or an answer that makes no sense: nobody knows what was done
             _log.exception("no_certain_answer", transfer_id=transfer_id)
             outcome = "uncertain"
-        if outcome not in ("uncertain", "waiting"):
+        looks += outcome == "waiting"
+        if outcome not in ("uncertain", "waiting") or looks == LOOKS_AT_ONCE:
             return outcome
         doubts += outcome == "uncertain"
         DBOS.sleep(wait)
         wait = min(wait * 2, WAIT_SECONDS_MAX)
     give_up(transfer_id, f"the ERP gave no certain answer in {work.attempts_max} attempts")
-    return "needs_attention"
+    return "uncertain"
 
 
 def _forget_old_ticks() -> None:
-    """A tick leaves a row behind; after a day nobody asks for it any more."""
+    """A tick leaves rows behind, its own and those of orders that it had looked at; after a day nobody asks for them."""
     yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
-    old = DBOS.list_workflows(name=TICK, end_time=yesterday, limit=5_000)
-    DBOS.delete_workflows([workflow.workflow_id for workflow in old])
+    for name in (TICK, CARRY_ORDER):
+        old = DBOS.list_workflows(name=name, status=["SUCCESS", "ERROR"], end_time=yesterday, limit=5_000)
+        DBOS.delete_workflows([workflow.workflow_id for workflow in old])
 
 
 def runner_alive(database: Database) -> bool:

@@ -58,8 +58,8 @@ class BuiltInErp:
             }
             session.connection().execute(insert(BuiltInTransfer).values(row).on_conflict_do_nothing())
             kept = session.get(BuiltInTransfer, content.reference)
-            if kept is None or (kept.sku_id, kept.origin, kept.destination, kept.units) != (
-                content.sku_id, content.lane.origin, content.lane.destination, content.units
+            if kept is None or (kept.sku_id, kept.origin, kept.destination, kept.mode, kept.units) != (
+                content.sku_id, *content.lane, content.units
             ):  # fmt: skip
                 return Refused(f"the reference {content.reference} belongs to another transfer")
             return _as_transfer(kept)

@@ -22,7 +22,6 @@ class EventType(StrEnum):
     """What can be recorded."""
 
     NETWORK_IMPORTED = "network_imported"
-    SIGNAL_ACCEPTED = "signal_accepted"
     SIGNAL_QUARANTINED = "signal_quarantined"
     STOCK_COUNTED = "stock_counted"
     POLICY_ACTIVATED = "policy_activated"
@@ -38,6 +37,7 @@ class EventType(StrEnum):
     DECISION_REFUSED = "decision_refused"
     TRANSFER_RESERVED = "transfer_reserved"
     TRANSFER_REQUESTED = "transfer_requested"
+    TRANSFER_RESUMED = "transfer_resumed"
     TRANSFER_POSTED = "transfer_posted"
     TRANSFER_REFUSED = "transfer_refused"
     TRANSFER_CANCELLED = "transfer_cancelled"
@@ -69,6 +69,11 @@ class KeyTakenError(ConflictError):
 def stock_stream(site_id: str, sku_id: str) -> str:
     """The stream of a SKU's stock at a site."""
     return f"stock/{site_id}/{sku_id}"
+
+
+def site_stream(site_id: str) -> str:
+    """The stream of a site as a whole. It holds no events: who decides on something that shares its docks locks it."""
+    return f"site/{site_id}"
 
 
 def plan_stream(plan_digest: str) -> str:

@@ -11,6 +11,7 @@ from structlog import get_logger
 
 from app.db.database import Database
 from app.orders import steps
+from tools.execution import OrderState
 from tools.ports import ErpPort, ErpTransfer, ErpTransferState, ErpUncertainError, Refused, TransferContent
 
 _log = get_logger(__name__)
@@ -24,14 +25,25 @@ class Carrier:
         self._erp = erp
 
     def post(self, transfer_id: UUID) -> str:
-        """Record the intention, look whether the ERP has the transfer, make it if not, and book the answer."""
+        """Look whether the ERP has the transfer; if not, record the intention and make it; book the answer.
+
+        Nothing that takes time stands between the intention, which the kill switch and
+        the world of now have to admit, and the request itself.
+        """
         with self._alone(transfer_id):
             with self._database.transaction() as session:
-                if not steps.begin_request(session, transfer_id):
+                if not steps.may_look(session, transfer_id):
                     return self._already(transfer_id)
                 content = steps.content_of(steps.get_order(session, transfer_id))
             try:
-                answer = self._erp.find(content.reference) or self._erp.create(content)
+                answer: ErpTransfer | Refused | None = self._erp.find(content.reference)
+                with self._database.transaction() as session:
+                    if answer is not None:
+                        steps.note_found(session, transfer_id)
+                    elif not steps.begin_request(session, transfer_id):
+                        return self._stopped(transfer_id)
+                if answer is None:
+                    answer = self._erp.create(content)
             except ErpUncertainError as doubt:
                 _log.warning("erp_uncertain", transfer_id=str(transfer_id), reason=str(doubt))
                 return "uncertain"
@@ -60,9 +72,9 @@ class Carrier:
                         return "waiting"
 
     def give_up(self, transfer_id: UUID, why: str) -> None:
-        """Leave the order to people. Its reservation stays: nobody knows whether the ERP has acted."""
+        """Tell people that the ERP gives no certain answer. Its reservation stays: nobody knows whether the ERP has acted."""
         with self._database.transaction() as session:
-            steps.note_attention(session, transfer_id, why)
+            steps.note_doubt(session, transfer_id, why)
 
     def _book(self, transfer_id: UUID, content: TransferContent, answer: ErpTransfer | Refused) -> str:
         with self._database.transaction() as session:
@@ -75,6 +87,11 @@ class Carrier:
                 return "stopped"
             steps.note_posted(session, transfer_id, answer.erp_id)
             return "posted"
+
+    def _stopped(self, transfer_id: UUID) -> str:
+        with self._database.transaction() as session:
+            cancelled = steps.get_order(session, transfer_id).state is OrderState.CANCELLED
+        return "cancelled" if cancelled else "stopped"
 
     def _already(self, transfer_id: UUID) -> str:
         """A repeated step finds the order past it; an order that may not start (any more) is left alone."""

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from app.approvals.requests import get_request
 from app.approvals.tables import ApprovalStatus
+from app.db.database import database_now
 from app.durable.enqueue import CARRY_ORDER, enqueue
 from app.governance.state import STREAM, governance
 from app.ledger.tables import LedgerHead
 from app.orders.queries import orders_of_approval
 from app.orders.tables import TransferOrder
 from tools.execution import OrderState
+
+IDLE_SECONDS = 60
 
 
 def release_orders(session: Session, approval_id: UUID) -> list[TransferOrder]:
@@ -32,19 +37,45 @@ def release_orders(session: Session, approval_id: UUID) -> list[TransferOrder]:
     return orders
 
 
-def set_going(session: Session, orders: Iterable[TransferOrder]) -> int:
-    """Enqueue the work of each order. An order that the kill switch held gets a new workflow after its release."""
+def set_going(session: Session, orders: Iterable[TransferOrder], again: str = "") -> int:
+    """Enqueue the work of each order. An order that the kill switch held gets a new workflow after its release.
+
+    `again` names another occasion to set the same orders going.
+    """
     governance(session, share=True)
     head = session.get(LedgerHead, STREAM)
     epoch = head.seq if head else 0
     count = 0
     for order in orders:
-        enqueue(session, CARRY_ORDER, f"order:{order.transfer_id}/{epoch}", str(order.transfer_id))
+        enqueue(session, CARRY_ORDER, f"order:{order.transfer_id}/{epoch}{again}", str(order.transfer_id))
         count += 1
     return count
 
 
 def set_held_going(session: Session) -> int:
-    """Enqueue every order that is approved and was not posted yet: after the kill switch, or after a lost worker."""
+    """Enqueue every order that is approved and was not posted yet, after the kill switch."""
     waiting = (OrderState.RELEASED, OrderState.REQUESTED)
     return set_going(session, session.exec(select(TransferOrder).where(col(TransferOrder.state).in_(waiting))).all())
+
+
+_CARRIED = text("""
+    select split_part(split_part(workflow_uuid, ':', 2), '/', 1) from dbos.workflow_status
+    where name = :name and status in ('PENDING', 'ENQUEUED')
+""")
+
+
+def take_up_idle(session: Session) -> int:
+    """Enqueue every order that is not settled, and that nobody has carried for a minute. Returns how many.
+
+    Confirmed orders that wait for their warehouse, and orders whose worker was lost.
+    """
+    if governance(session).kill_switch:
+        return 0
+    now = database_now(session)
+    carried = {str(row[0]) for row in session.connection().execute(_CARRIED, {"name": CARRY_ORDER})}
+    unsettled = (OrderState.RELEASED, OrderState.REQUESTED, OrderState.CONFIRMED)
+    query = select(TransferOrder).where(
+        col(TransferOrder.state).in_(unsettled), TransferOrder.state_at < now - timedelta(seconds=IDLE_SECONDS)
+    )
+    idle = [order for order in session.exec(query).all() if str(order.transfer_id) not in carried]
+    return set_going(session, idle, f"/{now:%Y%m%dT%H%M}")

@@ -9,13 +9,15 @@ from sqlmodel import Session
 
 from app.auth.people import SYSTEM
 from app.db.database import database_now
-from app.errors import NotFoundError
+from app.errors import ConflictError, NotFoundError
 from app.governance.state import governance
 from app.ledger.append import EventType, append, stock_stream
+from app.orders.readiness import reasons_against
 from app.orders.tables import TransferOrder
+from app.stock.tables import StockCountRow
 from tools.execution import OrderState, step
 from tools.inventory import LaneKey
-from tools.moves import StockMove, ship, void
+from tools.moves import StockMove, available, count, ship, void
 from tools.ports import TransferContent
 
 
@@ -44,26 +46,59 @@ def content_of(order: TransferOrder) -> TransferContent:
     )
 
 
+def may_look(session: Session, transfer_id: UUID) -> bool:
+    """Whether the ERP is to be asked for the transfer: an order under way, and not one that the kill switch holds back."""
+    order = get_order(session, transfer_id)
+    if order.state is OrderState.RELEASED:
+        return not governance(session).kill_switch
+    return order.state is OrderState.REQUESTED
+
+
 def begin_request(session: Session, transfer_id: UUID) -> bool:
-    """Record the intention to ask the ERP, before it is asked. False: not now, or not any more.
+    """Record the intention to have the ERP make the transfer, right before it is asked. False: not now, or not any more.
 
     The share lock on governance orders this against the kill switch: after the switch
     is engaged no further intention can be recorded, and without one nothing is posted.
+    An order that the world has outrun is taken back; where the ERP may have been asked
+    before, people decide.
     """
     stopped = governance(session, share=True).kill_switch
     order = get_order(session, transfer_id, lock=True)
     if stopped or order.state not in (OrderState.RELEASED, OrderState.REQUESTED):
         return False
+    reasons = " ".join(reasons_against(session, order))[:500]
+    if reasons and order.state is OrderState.REQUESTED:
+        note_attention(session, transfer_id, reasons)
+    elif reasons:
+        _void(session, order, OrderState.CANCELLED, EventType.TRANSFER_CANCELLED, reasons)
+    elif order.state is OrderState.RELEASED:
+        record_step(session, order, OrderState.REQUESTED, EventType.TRANSFER_REQUESTED)
+    return not reasons
+
+
+def note_found(session: Session, transfer_id: UUID) -> None:
+    """The ERP has the transfer already: whatever has changed since, that it was asked for is a fact."""
+    order = get_order(session, transfer_id, lock=True)
     if order.state is OrderState.RELEASED:
         record_step(session, order, OrderState.REQUESTED, EventType.TRANSFER_REQUESTED)
-    return True
+
+
+def ask_again(session: Session, transfer_id: UUID, actor: str, reason: str) -> TransferOrder:
+    """Have the ERP asked again about an order that was left to people. Raises ConflictError for any other."""
+    order = get_order(session, transfer_id, lock=True)
+    if order.state is not OrderState.NEEDS_ATTENTION:
+        raise ConflictError("no_attention", f"the order is {order.state} and waits for nobody", "look at it again")
+    order.attention = None
+    facts = {"reason": reason, "time": database_now(session).isoformat()}
+    record_step(session, order, OrderState.REQUESTED, EventType.TRANSFER_RESUMED, actor=actor, facts=facts)
+    return order
 
 
 def note_posted(session: Session, transfer_id: UUID, erp_id: str) -> None:
     """The ERP has the transfer. The units stay reserved until they leave."""
     order = get_order(session, transfer_id, lock=True)
     if order.state is OrderState.REQUESTED:
-        order.erp_id = erp_id
+        order.erp_id, order.attention = erp_id, None
         record_step(session, order, OrderState.CONFIRMED, EventType.TRANSFER_POSTED, facts={"erp_id": erp_id})
 
 
@@ -86,9 +121,17 @@ def note_shipped(session: Session, transfer_id: UUID) -> None:
     """The goods have left the origin."""
     order = get_order(session, transfer_id, lock=True)
     if order.state is OrderState.CONFIRMED:
-        order.reserved, order.shipped_units = False, order.units
+        order.reserved, order.shipped_units, order.attention = False, order.units, None
         moves = [ship(order.sku_id, lane_of(order), order.units)]
         record_step(session, order, OrderState.SHIPPED, EventType.TRANSFER_SHIPPED, moves=moves)
+
+
+def note_doubt(session: Session, transfer_id: UUID, why: str) -> None:
+    """Let people know that the ERP gives no certain answer. The order stays where it is and the ERP is asked again."""
+    order = get_order(session, transfer_id, lock=True)
+    if order.state in (OrderState.RELEASED, OrderState.REQUESTED, OrderState.CONFIRMED):
+        order.attention = why
+        session.add(order)
 
 
 def note_attention(session: Session, transfer_id: UUID, why: str) -> None:
@@ -101,8 +144,16 @@ def note_attention(session: Session, transfer_id: UUID, why: str) -> None:
 
 
 def _void(session: Session, order: TransferOrder, state: OrderState, event: EventType, reason: str) -> None:
+    """Take the reservation back, less the units that the last count at the origin did not find."""
     order.reserved, order.attention = False, reason
     moves = [void(order.sku_id, lane_of(order), order.units)]
+    missing = session.get(StockCountRow, (order.origin, order.sku_id), with_for_update=True, populate_existing=True)
+    if missing is not None and missing.short_units:
+        found_missing = min(missing.short_units, order.units)
+        missing.short_units -= found_missing
+        session.add(missing)
+        correction = count(order.sku_id, available(order.origin), found_missing, 0)
+        moves += [correction] if correction else []
     record_step(session, order, state, event, facts={"reason": reason}, moves=moves)
 
 
@@ -124,7 +175,7 @@ def record_step(
     if event is None:
         return
     site_id = order.destination if event is EventType.TRANSFER_RECEIVED else order.origin
-    suffix = f"/{facts['receipt_key']}" if facts and "receipt_key" in facts else ""
+    suffix = "".join(f"/{facts[name]}" for name in ("receipt_key", "time") if facts and name in facts)
     append(
         session,
         stream=stock_stream(site_id, order.sku_id),

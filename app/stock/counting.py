@@ -34,13 +34,15 @@ def count_stock(session: Session, envelope: Envelope, data: StockData, actor: st
 
     A count is older than the moment it arrives. Units that our transfers shipped or
     received since then are taken into account, and units that we have reserved stay
-    reserved: they are part of what was counted.
+    reserved: they are part of what was counted. Promised units that a count does not
+    find are noted; no order rests on them any more.
     """
     by_site: dict[str, list[StockReading]] = {}
     for reading in data.readings:
         by_site.setdefault(reading.site_id, []).append(reading)
+    short: dict[SiteSku, int] = {}
     for site_id, readings in sorted(by_site.items()):
-        moves = _moves(session, site_id, readings, data.as_of)
+        moves = _moves(session, site_id, readings, data.as_of, short)
         append(
             session,
             stream=f"count/{site_id}",
@@ -63,13 +65,17 @@ def count_stock(session: Session, envelope: Envelope, data: StockData, actor: st
             {
                 "site_id": reading.site_id, "sku_id": reading.sku_id, "as_of": data.as_of,
                 "source": envelope.source, "signal_id": envelope.id,
+                "short_units": short.get(SiteSku(reading.site_id, reading.sku_id), 0),
             }
             for reading in {SiteSku(r.site_id, r.sku_id): r for r in data.readings}.values()
         ),
     )  # fmt: skip
 
 
-def _moves(session: Session, site_id: str, readings: Iterable[StockReading], as_of: datetime) -> list[StockMove]:
+def _moves(
+    session: Session, site_id: str, readings: Iterable[StockReading], as_of: datetime, short: dict[SiteSku, int]
+) -> list[StockMove]:
+    """The moves that make the ledger agree at one site; what is promised and was not found goes into `short`."""
     free, promised, ours = available(site_id), committed(site_id), f"site/{site_id}/reserved"
     places = [free, promised, ours]
     connection = session.connection()
@@ -83,6 +89,8 @@ def _moves(session: Session, site_id: str, readings: Iterable[StockReading], as_
         sku_id = reading.sku_id
         here_now = max(reading.on_hand_units + since.get(sku_id, 0), 0)
         reserved = booked.get((ours, sku_id), 0)
+        if here_now < reserved:
+            short[SiteSku(site_id, sku_id)] = reserved - here_now
         committed_units = min(reading.reserved_units, max(here_now - reserved, 0))
         wanted = {free: max(here_now - reserved - committed_units, 0), promised: committed_units}
         for place, units in wanted.items():

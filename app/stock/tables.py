@@ -71,7 +71,7 @@ class SignalRow(SQLModel, table=True):
 
 
 class StockCountRow(SQLModel, table=True):
-    """The last accepted count of a SKU at a site."""
+    """The last accepted count of a SKU at a site. `short_units` are promised to transfers and were not found."""
 
     __tablename__ = "stock_count"
 
@@ -80,6 +80,7 @@ class StockCountRow(SQLModel, table=True):
     as_of: datetime = Field(sa_column=instant())
     source: str
     signal_id: str
+    short_units: int = Field(default=0, sa_type=BigInteger)
 
 
 class SalesRow(SQLModel, table=True):

@@ -81,8 +81,12 @@ class Driver:
             run_id = uuid5(_RESUMES, str(approval_id))
             _note_resume(session, run_id, thread_id, approval_id)
         with self._thread(thread_id):
-            context = self._context(thread_id, run_id, self._principal(owner))
-            status = self._answer(thread_id, str(approval_id), context)
+            try:
+                context = self._context(thread_id, run_id, self._principal(owner))
+                status = self._answer(thread_id, str(approval_id), context)
+            except Exception as failed:
+                self._close(run_id, RunStatus.FAILED, _words(failed))
+                raise
         self._close(run_id, status)
 
     def _drive(self, thread_id: UUID, run_id: UUID, first: RebalanceState, context: Context) -> RunStatus:

@@ -64,14 +64,15 @@ def test_a_refusal_of_the_erp_gives_the_stock_back(open_with: Callable[..., Serv
     assert verify(service.database).verified
 
 
-def test_an_erp_that_never_answers_is_left_to_people_and_nothing_is_voided(
+def test_an_erp_that_never_answers_is_told_to_people_asked_again_and_nothing_is_voided(
     open_with: Callable[..., Service], tmp_path: Path
 ) -> None:
     service = open_with(erp=SimulatedErp(tmp_path / "erp", Faults(lost_before=1.0)), settings={"erp_attempts_max": 3})
     request = submitted(service)
     with running(service):
         approve(service, request)
-        until("giving up", lambda: {o.state for o in orders(service, request)} == {OrderState.NEEDS_ATTENTION})
+        until("people to be told", lambda: all(order.attention for order in orders(service, request)))
+    assert {order.state for order in orders(service, request)} == {OrderState.RELEASED}
     assert {"no certain answer in 3 attempts" in (o.attention or "") for o in orders(service, request)} == {True}
     with service.database.transaction() as session:
         assert balances(session)[reserved("S1"), "P1"] > 0

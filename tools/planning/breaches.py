@@ -1,4 +1,4 @@
-"""The constraints, checked again from the moves alone. Shares no arrays and no code with the solver's side."""
+"""The constraints, checked again from the moves alone. It shares the facts, the limits and the calendar with the solver's side, and none of its arrays or sums."""
 
 from __future__ import annotations
 

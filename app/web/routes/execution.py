@@ -14,6 +14,7 @@ from app.governance.state import activate_policy, governance
 from app.governance.switch import engage, release
 from app.ledger.tables import LedgerEvent
 from app.ledger.verify import verify
+from app.orders.attention import retry
 from app.orders.queries import orders_in_scope
 from app.orders.receipts import receive_order
 from app.stock.installation import installation
@@ -25,6 +26,7 @@ from app.views import (
     VerificationView,
     event_view,
     governance_view,
+    order_view,
     order_views,
     policy_views,
     verification_view,
@@ -54,6 +56,13 @@ class ReceiptAnswer(BaseModel):
     received_units: int
     outstanding_units: int
     new: bool
+
+
+class RetryOrder(BaseModel):
+    """Why an order is taken up again."""
+
+    model_config = {"extra": "forbid"}
+    reason: Reason
 
 
 class Activation(BaseModel):
@@ -95,6 +104,12 @@ def report_receipt(session: InSession, caller: Caller, transfer_id: UUID, receip
         transfer_id=done.transfer_id, state=done.state, received_units=done.received_units,
         outstanding_units=done.outstanding_units, new=done.new,
     )  # fmt: skip
+
+
+@router.post("/orders/{transfer_id}/retry")
+def retry_order(session: InSession, caller: Caller, transfer_id: UUID, order: RetryOrder) -> OrderView:
+    """Have the ERP asked again about an order that was left to people."""
+    return order_view(session, caller, retry(session, caller, transfer_id, order.reason))
 
 
 @router.get("/ledger/verification")

@@ -239,6 +239,7 @@ def upgrade() -> None:  # noqa: PLR0915  one statement for each table
         sa.Column("as_of", sa.DateTime(timezone=True), nullable=False),
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("signal_id", sa.String(), nullable=False),
+        sa.Column("short_units", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("site_id", "sku_id"),
     )
     op.create_table(
@@ -390,6 +391,7 @@ def upgrade() -> None:  # noqa: PLR0915  one statement for each table
         "approval_request",
         sa.Column("approval_id", sa.Uuid(), nullable=False),
         sa.Column("plan_digest", sa.String(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("tier", sa.String(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("requested_by", sa.String(), nullable=False),
