@@ -269,13 +269,14 @@ def recomputed(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
         if breach.code not in _RULES_OF_THEIR_OWN:
             numbers = {"allowed": breach.allowed, "found": breach.found}
             yield Violation(breach.code, f"{breach.words}.", numbers, blamed.get(breach, ()))
-    if plan.lines and again.priced and again.saving <= 0:
-        words = f"On the facts of now the plan would save {money_text(round(again.saving), plan.currency)}: it does not pay."
-        yield Violation("still_pays", words, {"saving_minor": round(again.saving)})
     wrong = list(wrong_sums(plan, facts.snapshot))
-    # Once the world has moved on, money and dates still belong to the facts they were computed from.
+    # Once the world has moved on, money and dates belong to the facts they were computed from; it must still pay.
     if again.priced and (plan.snapshot_digest, plan.policy_digest) == (facts.snapshot.digest, facts.policy.digest):
         wrong += wrong_values(plan, world, limits, again)
+    elif plan.lines and not again.breaches and again.saving <= 0:
+        saving = round(again.saving)
+        words = f"On the facts of now the plan would save {money_text(saving, plan.currency)}: it does not pay any more."
+        yield Violation("still_pays", words, {"saving_minor": saving})
     for figure in wrong:
         numbers = {"claimed": figure.claimed, "computed": figure.computed}
         yield Violation("adds_up", figure.words, numbers, figure.line_nos)

@@ -12,6 +12,7 @@ from scipy import stats
 from policies.limits import (
     blocked_site_skus,
     closed_by,
+    closed_for,
     crosses_entities,
     demand_classes,
     imbalance_rules,
@@ -349,3 +350,13 @@ def test_what_is_held_back_neither_sends_nor_receives_and_that_cannot_be_lifted(
     snapshot = a_snapshot(holds=(a_hold("S1"),), recent_moves=(a_recent_move("S1"),))
     for lifted in (frozenset[str](), frozenset(("cool_down", "data_quality"))):
         assert blocked_site_skus(a_policy(), snapshot, lifted) == ({S1: "data_quality"}, {S1: "data_quality"})
+
+
+def test_one_sku_on_one_lane_is_kept_off_by_the_rules_that_keep_it_out_of_plans() -> None:
+    snapshot = a_snapshot(skus=(a_sku("P1"), a_sku("COLD", temperature=Temperature.FROZEN)))
+    (lane,) = snapshot.lanes
+    warm, cold = snapshot.sku_by_id["P1"], snapshot.sku_by_id["COLD"]
+    forbidding = a_policy(lanes={"forbidden": [{"origin": "S1", "destination": "S2"}]})
+    assert closed_for(a_policy(), snapshot, warm, lane) is None
+    assert closed_for(a_policy(), snapshot, cold, lane) == "temperature"
+    assert closed_for(forbidding, snapshot, warm, lane) == "forbidden_lane"

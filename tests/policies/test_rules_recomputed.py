@@ -269,3 +269,15 @@ def test_a_plan_that_does_not_pay_is_not_made(fixed_cost_minor: int, saving: str
     words = f"The plan saves {saving} USD: it does not pay."
     no_gain = Violation("adds_up", words, {"saving_minor": 3_590 - fixed_cost_minor})
     assert check(plan_on(facts, lanes=(load,)), facts) == ((no_gain,) if saving else ())
+
+
+def test_once_the_world_has_moved_on_a_plan_must_still_pay() -> None:
+    plan = plan_on(facts_of())
+    served_since = a_needy_network(
+        positions=(a_position("S1", on_hand_units=100), a_position("S2", on_hand_units=5_000))
+    )
+    (violation,) = [found for found in check(plan, facts_of(served_since)) if found.rule == "still_pays"]
+    assert violation.numbers["saving_minor"] < 0
+    assert "does not pay any more" in violation.words
+    busier = a_needy_network(positions=(a_position("S1", on_hand_units=99), a_position("S2", on_hand_units=0)))
+    assert not [found for found in check(plan, facts_of(busier)) if found.rule == "still_pays"]

@@ -172,6 +172,7 @@ ROUTES = (
     Route("POST", "/v1/approvals/{approval_id}/withdrawal", "planner"),
     Route("GET", "/v1/orders", EVERYBODY),
     Route("POST", "/v1/orders/{transfer_id}/receipts", "operator", {"receipt_key": "dock-1-scan-17"}),
+    Route("POST", "/v1/orders/{transfer_id}/retry", "operator", {"reason": "the dock is open again"}),
     Route("GET", "/v1/ledger/verification", "operator admin"),
     Route("GET", "/v1/ledger/events", "operator admin"),
     Route("GET", "/v1/policies", EVERYBODY),
