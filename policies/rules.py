@@ -275,7 +275,9 @@ def recomputed(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
         wrong += wrong_values(plan, world, limits, again)
     elif plan.lines and not again.breaches and again.saving <= 0:
         saving = round(again.saving)
-        words = f"On the facts of now the plan would save {money_text(saving, plan.currency)}: it does not pay any more."
+        words = (
+            f"On the facts of now the plan would save {money_text(saving, plan.currency)}: it does not pay any more."
+        )
         yield Violation("still_pays", words, {"saving_minor": saving})
     for figure in wrong:
         numbers = {"claimed": figure.claimed, "computed": figure.computed}
