@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from typing import Any
 
 import pulp
 
@@ -18,39 +19,34 @@ from tools.planning.instance import Arc, Instance, fixed_cost
 SECONDS_MAX = 60
 
 
-def nearest_surplus(instance: Instance, snapshot: Snapshot, limits: Limits) -> list[Move]:
-    """Serve the largest shortage first, from the cheapest lane whose donor can spare packs, up to what the receiver needs."""
-    need, spare = _needs(instance), _spare(instance)
-    by_receiver: dict[SiteSku, list[Arc]] = defaultdict(list)
-    for arc in instance.arcs:
-        by_receiver[arc.destination].append(arc)
-    moves = []
-    for receiver in sorted(need, key=lambda key: (-need[key], key)):
-        for arc in sorted(by_receiver[receiver], key=lambda a: (a.move_cost, a.lane.key)):
-            packs = min(need[receiver], spare.get(arc.origin, 0), arc.packs_max)
-            if packs >= arc.packs_min:
-                moves.append(Move(arc.lane.key, arc.sku.sku_id, packs))
-                need[receiver] -= packs
-                spare[arc.origin] -= packs
-    del snapshot, limits
-    return moves
+Preference = Callable[[Arc, dict[SiteSku, int]], Any]
 
 
-def largest_to_largest(instance: Instance, snapshot: Snapshot, limits: Limits) -> list[Move]:
+def nearest_surplus(instance: Instance, _snapshot: Snapshot, _limits: Limits) -> list[Move]:
+    """Serve the largest shortage first, from the cheapest lane whose donor can spare packs."""
+    return _served(instance, lambda arc, _: (arc.move_cost, arc.lane.key))
+
+
+def largest_to_largest(instance: Instance, _snapshot: Snapshot, _limits: Limits) -> list[Move]:
     """Serve the largest shortage first, from the donor with the largest surplus."""
-    need, spare = _needs(instance), _spare(instance)
+    return _served(instance, lambda arc, spare: (-spare.get(arc.origin, 0), arc.lane.key))
+
+
+def _served(instance: Instance, preference: Preference) -> list[Move]:
+    """Every shortage, the largest first, from its donors in order of preference, up to what it needs."""
+    need = {key: sum(gain > 0 for gain in node.gains) for key, node in instance.nodes.items() if node.gains}
+    spare = {key: len(node.losses) for key, node in instance.nodes.items() if node.losses}
     by_receiver: dict[SiteSku, list[Arc]] = defaultdict(list)
     for arc in instance.arcs:
         by_receiver[arc.destination].append(arc)
     moves = []
     for receiver in sorted(need, key=lambda key: (-need[key], key)):
-        for arc in sorted(by_receiver[receiver], key=lambda a: (-spare.get(a.origin, 0), a.lane.key)):
+        for arc in sorted(by_receiver[receiver], key=lambda arc: preference(arc, spare)):
             packs = min(need[receiver], spare.get(arc.origin, 0), arc.packs_max)
             if packs >= arc.packs_min:
                 moves.append(Move(arc.lane.key, arc.sku.sku_id, packs))
                 need[receiver] -= packs
                 spare[arc.origin] -= packs
-    del snapshot, limits
     return moves
 
 
@@ -93,13 +89,3 @@ ALTERNATIVES: dict[str, Callable[[Instance, Snapshot, Limits], list[Move]]] = {
     "largest to largest": largest_to_largest,
     f"textbook model, PuLP + CBC, {SECONDS_MAX} s": textbook_model,
 }
-
-
-def _needs(instance: Instance) -> dict[SiteSku, int]:
-    """Packs that a receiver would still gain from."""
-    return {key: sum(gain > 0 for gain in node.gains) for key, node in instance.nodes.items() if node.gains}
-
-
-def _spare(instance: Instance) -> dict[SiteSku, int]:
-    """Packs that a donor may send."""
-    return {key: len(node.losses) for key, node in instance.nodes.items() if node.losses}
