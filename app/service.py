@@ -79,9 +79,9 @@ class Service:
         """Ask the ERP whether the goods have left."""
         return self.carrier.look(transfer_id)
 
-    def give_up(self, transfer_id: UUID, why: str) -> None:
+    def note_doubt(self, transfer_id: UUID, why: str) -> None:
         """Tell people that the ERP gives no certain answer about the order."""
-        self.carrier.give_up(transfer_id, why)
+        self.carrier.note_doubt(transfer_id, why)
 
     def tick(self) -> None:
         """Close requests whose time is over, and take up orders that nobody carries."""

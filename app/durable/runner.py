@@ -63,7 +63,7 @@ class Work(Protocol):
     def post(self, transfer_id: UUID) -> str:
         """Ask the ERP for the transfer, once: `posted`, `refused`, `uncertain` or `stopped`."""
 
-    def give_up(self, transfer_id: UUID, why: str) -> None:
+    def note_doubt(self, transfer_id: UUID, why: str) -> None:
         """Tell people that the ERP gives no certain answer about the order."""
 
     def look(self, transfer_id: UUID) -> str:
@@ -253,14 +253,14 @@ def _register_orders(work: Work) -> None:
     def look_step(transfer_id: str) -> str:
         return work.look(UUID(transfer_id))
 
-    @DBOS.step(name="give_up_step")
-    def give_up_step(transfer_id: str, why: str) -> None:
-        work.give_up(UUID(transfer_id), why)
+    @DBOS.step(name="note_doubt_step")
+    def note_doubt_step(transfer_id: str, why: str) -> None:
+        work.note_doubt(UUID(transfer_id), why)
 
     @DBOS.workflow(name=CARRY_ORDER)
     def carry_order(transfer_id: str) -> str:
-        outcome = _until_certain(post_step, transfer_id, work, give_up_step)
-        return _until_certain(look_step, transfer_id, work, give_up_step) if outcome == "posted" else outcome
+        outcome = _until_certain(post_step, transfer_id, work, note_doubt_step)
+        return _until_certain(look_step, transfer_id, work, note_doubt_step) if outcome == "posted" else outcome
 
     del carry_order
 
@@ -278,7 +278,9 @@ def _register_tick(work: Work) -> Callable[[datetime, Any], None]:
     return tick
 
 
-def _until_certain(ask: Callable[[str], str], transfer_id: str, work: Work, give_up: Callable[[str, str], None]) -> str:
+def _until_certain(
+    ask: Callable[[str], str], transfer_id: str, work: Work, note_doubt: Callable[[str, str], None]
+) -> str:
     """Ask until the answer is certain, a few times: then people are told, and the tick has it asked again.
 
     So neither an ERP that is down nor a warehouse that takes its time keeps a worker.
@@ -296,7 +298,7 @@ def _until_certain(ask: Callable[[str], str], transfer_id: str, work: Work, give
         doubts += outcome == "uncertain"
         DBOS.sleep(wait)
         wait = min(wait * 2, WAIT_SECONDS_MAX)
-    give_up(transfer_id, f"the ERP gave no certain answer in {work.attempts_max} attempts")
+    note_doubt(transfer_id, f"the ERP gave no certain answer in {work.attempts_max} attempts")
     return "uncertain"
 
 

@@ -71,7 +71,7 @@ class Carrier:
                     case ErpTransferState.CONFIRMED:
                         return "waiting"
 
-    def give_up(self, transfer_id: UUID, why: str) -> None:
+    def note_doubt(self, transfer_id: UUID, why: str) -> None:
         """Tell people that the ERP gives no certain answer. Its reservation stays: nobody knows whether the ERP has acted."""
         with self._database.transaction() as session:
             steps.note_doubt(session, transfer_id, why)

@@ -36,7 +36,7 @@ def create_app(service: Service) -> FastAPI:
         responses={status: {"model": Problem} for status in (400, 401, 403, 404, 409, 413, 422)},
     )
     app.state.service = service
-    app.openapi = partial(_described, app.openapi)  # type: ignore[method-assign]
+    app.openapi = partial(_described, app.openapi)  # type: ignore[method-assign]  # the way that FastAPI documents
     problems.install(app)
     v1 = APIRouter(prefix="/v1")
     for part in (network, plans, execution):

@@ -82,7 +82,8 @@ def count(session: Session, *readings: StockReading, after: bool = False, signal
 def at(session: Session, site_id: str = "S1") -> tuple[int, int, int]:
     """P1 that is available, reserved and committed at the site."""
     held = balances(session)
-    return tuple(held.get((place(site_id), "P1"), 0) for place in (available, reserved, committed))  # type: ignore[return-value]
+    free, ours, others = (held.get((place(site_id), "P1"), 0) for place in (available, reserved, committed))
+    return free, ours, others
 
 
 def receive(session: Session, order: TransferOrder, units: int | None = None, *, is_last: bool = False) -> None:

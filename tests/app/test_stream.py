@@ -11,6 +11,7 @@ import pytest
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from structlog.testing import capture_logs
 
 from app.threads import stream
 from app.threads.stream import EVENTS_MAX, KEEP_SECONDS, RunStream
@@ -101,4 +102,6 @@ def test_news_are_bounded_in_number_and_in_time(news: RunStream, redis: Redis) -
 
 def test_without_redis_a_run_tells_nobody_and_goes_on() -> None:
     away = Redis(port=free_port(), retry=Retry(NoBackoff(), 0))
-    RunStream(away).publish(uuid4(), "planner", detail="reads")
+    with capture_logs() as said:
+        RunStream(away).publish(uuid4(), "planner", detail="reads")
+    assert [(line["event"], line["kind"]) for line in said] == [("run_stream_down", "planner")]

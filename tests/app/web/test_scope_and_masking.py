@@ -101,7 +101,7 @@ def scene(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         service.resume_thread(moved.approval_id)
         for order in orders(service, moved):
             service.post(order.transfer_id)
-            service.carrier.give_up(order.transfer_id, TELLING)
+            service.carrier.note_doubt(order.transfer_id, TELLING)
         scanned(door, "paula")
         answers["status"] = door.converse("status", "pat")["words"]
         answers |= {guess: door.converse(guess, "pia")["words"] for guess in GUESSES}
