@@ -35,6 +35,7 @@ from tools.planning.instance import Arc, Instance, fixed_cost
 from tools.planning.limits import Limits
 from tools.planning.polish import Pruner
 from tools.planning.solution import Move, Solution
+from tools.planning.table import Table
 from tools.transfers import PlanRequest, SolveStatus
 
 VARIABLES_MAX = 15_000
@@ -77,6 +78,11 @@ def solve_exactly(
         if (repaired := _with_bound(rounded, found.solution.bound, gap_ppm)) is not None:
             return repaired
         whole |= found.fractional
+
+
+def formulation_size(table: Table) -> int:
+    """How many variables the exact formulation of a table has, but for those of sites and lanes."""
+    return 2 * len(table.arc_sku) + len(table.gain) + len(table.loss)
 
 
 @dataclass(frozen=True)
@@ -164,6 +170,7 @@ class _Formulation:
         self._add_lanes()
         self._add_handling_limits()
         self._add_storage()
+        self._add_sets()
         self._add_totals()
         self._problem.setObjective(pulp.LpAffineExpression(self._cost))
 
@@ -264,6 +271,23 @@ class _Formulation:
                 room[site_id] -= units * self._snapshot.sku_by_id[sku_id].unit_volume_microlitres
         for site_id in sorted(room):
             self._limit(arriving[site_id], max(room[site_id], 0))
+
+    def _add_sets(self) -> None:
+        """Where a set is not complete: if any of it comes, at least a pack of everything that is missing comes."""
+        for number, whole in enumerate(self._limits.whole_sets):
+            coming = [
+                (arc, w)
+                for (arc, _), w in zip(self._packs, self._lines, strict=True)
+                if arc.lane.destination == whole.site_id and arc.sku.sku_id in whole.sku_ids
+            ]
+            if not coming:
+                continue
+            delivered = pulp.LpVariable(f"u{number}", 0, 1, pulp.LpInteger)
+            for _, w in coming:
+                self._at_most([(w, 1), (delivered, -1)], 0)
+            for sku_id in whole.missing:
+                lines = [(w, -1) for arc, w in coming if arc.sku.sku_id == sku_id]
+                self._at_most([(delivered, 1), *lines], 0)
 
     def _add_totals(self) -> None:
         limits, overlays = self._limits, self._request.overlays

@@ -2,23 +2,79 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from tools.inventory import Snapshot
-from tools.planning.exact import solve_exactly
-from tools.planning.instance import build_instance
+from tools.planning.coupling import coupled_of, delivered_in_part, moves_of_packs
+from tools.planning.exact import VARIABLES_MAX, formulation_size, solve_exactly
+from tools.planning.coupled import Coupled
+from tools.planning.fast import FastPlan, plan_fast
+from tools.planning.flow import VERSIONS
+from tools.planning.instance import instance_of
 from tools.planning.limits import Limits
 from tools.planning.solution import Solution
-from tools.transfers import PlanRequest
+from tools.planning.table import Table, tabulate
+from tools.transfers import PlanRequest, SolveStatus
 from tools.whatif import assumed
 
 GAP_PPM = 5_000
-"""The exact path stops when its plan is proven to be within 0.5 % of the best possible."""
+"""A plan is good enough when it is proven to be within 0.5 % of the best possible."""
+EXACT_FIRST_MAX = 4_000
+"""Up to so many variables the exact formulation answers at once; beyond, only where the fast path proves too little."""
+PROVEN = 1e-9
 
 
 def solve(snapshot: Snapshot, limits: Limits, request: PlanRequest, gap_ppm: int = GAP_PPM) -> Solution:
     """The best transfers for a request: deterministic, and the same for the same facts, limits and request.
 
     `limits` must be derived from the same snapshot and request. The solution's status
-    says what was proven; only `optimal` claims optimality.
+    says what was proven; only `optimal` claims optimality. Its path says which way
+    found it: `exact` for small requests and wherever the fast path's certificate is
+    wider than `gap_ppm` and the exact formulation still takes the request, else `fast`.
     """
     facts = assumed(snapshot, request.overlays)
-    return solve_exactly(build_instance(facts, limits, request), facts, limits, request, gap_ppm)
+    table = tabulate(facts, limits, request)
+    size = formulation_size(table)
+    if size <= EXACT_FIRST_MAX:
+        return solve_exactly(instance_of(table), facts, limits, request, gap_ppm)
+    fast = solve_fast(table, facts, limits, request, gap_ppm)
+    if size > VARIABLES_MAX or (fast.gap_ppm is not None and fast.gap_ppm <= gap_ppm):
+        return fast
+    exact = solve_exactly(instance_of(table), facts, limits, request, gap_ppm)
+    return _better(fast, exact)
+
+
+def solve_fast(table: Table, facts: Snapshot, limits: Limits, request: PlanRequest, gap_ppm: int = GAP_PPM) -> Solution:
+    """The fast path's solution, whatever the size."""
+    problem = coupled_of(table, facts, limits, request)
+    found = plan_fast(problem)
+    refused = delivered_in_part(table, limits, found.packs)
+    while refused.any():
+        problem = replace(problem, arrays=replace(problem.arrays, arc_most=np.where(refused, 0, problem.arrays.arc_most)))
+        again = plan_fast(problem)
+        found = replace(again, bound=min(found.bound, again.objective))
+        refused = delivered_in_part(table, limits, found.packs)
+    return _solution(table, problem, found, gap_ppm)
+
+
+def _solution(table: Table, problem: Coupled, found: FastPlan, gap_ppm: int) -> Solution:
+    moves = moves_of_packs(table, found.packs)
+    objective = problem.objective(found.packs)
+    status = SolveStatus.FEASIBLE
+    if found.gap * 1e6 <= gap_ppm:
+        status = SolveStatus.OPTIMAL if found.gap <= PROVEN else SolveStatus.WITHIN_GAP
+    if not moves:
+        note = "every possible line costs more than it earns once departures and lines are paid"
+        return Solution(SolveStatus.NOTHING_TO_MOVE, (), 0.0, min(found.bound, 0.0), "fast", VERSIONS, note)
+    return Solution(status, moves, objective, min(found.bound, objective), "fast", VERSIONS)
+
+
+def _better(fast: Solution, exact: Solution) -> Solution:
+    """The solution with the lower objective, under the higher of the two bounds."""
+    if not exact.status.has_plan or exact.bound is None:
+        return fast
+    if exact.objective <= fast.objective:
+        return replace(exact, bound=max(exact.bound, min(fast.bound or exact.bound, exact.objective)))
+    return replace(fast, bound=min(max(fast.bound or exact.bound, exact.bound), fast.objective))

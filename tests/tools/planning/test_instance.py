@@ -22,8 +22,9 @@ from tests.builders import (
 )
 from tests.tools.planning.random_networks import random_case
 from tools.inventory import SiteSku
-from tools.planning import Move, evaluate, instance
-from tools.planning.instance import ValueOfPacks, build_instance, fixed_cost, pack_move_cost
+from tools.planning import Move, evaluate, table
+from tools.planning.instance import build_instance, fixed_cost, pack_move_cost
+from tools.planning.values import ValueOfPacks
 from tools.transfers import Overlays, PlanRequest, UnitCap
 from tools.whatif import assumed
 
@@ -76,14 +77,14 @@ def test_losses_by_hand():
     snapshot = a_snapshot(
         forecasts=(a_forecast("S1", daily_units=0.1),), positions=(a_position("S1", on_hand_units=1),)
     )
-    assert ValueOfPacks(snapshot, limits_for()).worths(HERE, a_sku(), -np.inf, 1) == pytest.approx(
-        (-298.0762,), abs=1e-3
+    assert ValueOfPacks(snapshot, limits_for()).losses(HERE, a_sku(), -np.inf, 1) == pytest.approx(
+        (298.0762,), abs=1e-3
     )
 
 
 def test_a_loss_is_never_below_what_the_site_itself_would_gain():
-    worths = ValueOfPacks(a_needy_network(), limits_for()).worths(HERE, a_sku(), 50.0, 3)
-    assert worths == (-50.0, -50.0, -50.0)
+    losses = ValueOfPacks(a_needy_network(), limits_for()).losses(HERE, a_sku(), 50.0, 3)
+    assert losses == (50.0, 50.0, 50.0)
 
 
 @given(seed=st.integers(0, 5_000), packs=st.integers(1, 12), day=st.integers(0, 5))
@@ -93,7 +94,7 @@ def test_gains_fall_and_losses_rise_with_every_pack(seed, packs, day):
     for position in case.snapshot.positions:
         sku = case.snapshot.sku_by_id[position.sku_id]
         gains = values.gains(position.key, sku, day, packs)
-        losses = [-worth for worth in values.worths(position.key, sku, gains[0], packs)]
+        losses = values.losses(position.key, sku, gains[0], packs)
         assert all(later <= earlier + 1e-6 for earlier, later in pairwise(gains))
         assert all(later >= earlier - 1e-6 for earlier, later in pairwise(losses))
         assert losses[0] >= gains[0] - 1e-9
@@ -160,7 +161,7 @@ def test_a_least_quantity_keeps_the_packs_that_it_may_force():
 
 
 def test_more_packs_than_a_truck_could_ever_hold_are_not_looked_at(monkeypatch):
-    monkeypatch.setattr(instance, "_SEGMENTS_MAX", 20)
+    monkeypatch.setattr(table, "SEGMENTS_MAX", 20)
     found = built()
     assert (len(found.nodes[THERE].gains), len(found.nodes[HERE].losses)) == (20, 20)
 
@@ -238,6 +239,6 @@ def test_a_site_never_gains_more_from_a_pack_than_it_loses_with_one():
     )
     values = ValueOfPacks(snapshot, limits_for(review_interval_days=3))
     first_gain = values.gains(THERE, a_sku(), 1, 1)[0]
-    assert -values.worths(THERE, a_sku(), -np.inf, 1)[0] < first_gain
+    assert values.losses(THERE, a_sku(), -np.inf, 1)[0] < first_gain
     node = built(snapshot, limits_for(review_interval_days=3)).nodes[THERE]
     assert min(node.losses, default=first_gain) >= node.gains[0]

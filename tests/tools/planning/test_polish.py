@@ -10,7 +10,8 @@ from tests.builders import a_forecast, a_lane, a_needy_network, a_position, a_si
 from tests.tools.planning.random_networks import random_case
 from tools.inventory import LaneKey, SiteSku
 from tools.planning import Move, evaluate
-from tools.planning.instance import ValueOfPacks, build_instance
+from tools.planning.instance import build_instance
+from tools.planning.values import ValueOfPacks
 from tools.planning.polish import Pruner
 from tools.transfers import PlanRequest
 from tools.whatif import assumed

@@ -1,0 +1,194 @@
+"""A lower bound on every plan, from prices on what SKUs share, and the prices themselves.
+
+Charge every shared limit at a price, every lane's volume at a price, and spread what
+remains of a lane's fixed cost over its arcs. With nonnegative prices the SKUs fall
+apart into flows, and
+
+    L = sum F_k(priced costs)  -  sum price C  +  sum over lanes min(0, f - price V)
+
+is below the cost of every feasible plan, whether the prices have converged or not
+(Fisher 1981, Management Science 27(1), section 2; Geoffrion 1974, Mathematical
+Programming Study 2). Lines and fixed costs enter through x <= M w and x <= M z, the
+strong links, so that the best such bound is that of the linear relaxation with them.
+
+Prices follow the volume algorithm's smoothed subgradients (Barahona and Anbil 2000,
+Mathematical Programming 87) with Polyak's step. All prices are kept in money: a limit's
+price times the limit, a lane's volume price times its capacity, a share of its fixed cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tools.planning.coupled import Coupled
+from tools.planning.flow import FloatArray, Flows, FlowResult, IntArray
+
+FIRST_STEP = 2.0
+LAST_STEP = 0.2
+"""Polyak's factor falls geometrically between these, so that a short run converges too."""
+SMOOTHING = 0.5
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Money per unit of each shared limit and per volume on each lane; each arc's share of its lane's fixed cost."""
+
+    limit: FloatArray
+    lane: FloatArray
+    share: FloatArray
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The best lower bound found, and the prices that gave it."""
+
+    value: float
+    prices: Prices
+
+
+def price_per_pack(problem: Coupled, prices: Prices) -> FloatArray:
+    """What a pack on each arc is charged beyond its own cost."""
+    a, limits = problem.arrays, problem.limits
+    left = np.maximum(_departure_cost(problem, prices) - _capacity_price(problem, prices), 0.0)
+    line = problem.line_cost + float(limits.per_line @ prices.limit)
+    strong = (prices.share * left[a.arc_lane] + line) / problem.worth_moving
+    return strong + limit_charge(problem, prices)
+
+
+def limit_charge(problem: Coupled, prices: Prices) -> FloatArray:
+    """What a pack on each arc pays for capacities and shared limits alone, without any share of a fixed cost."""
+    charge: FloatArray = prices.lane[problem.arrays.arc_lane] * problem.arc_volume + problem.limits.per_pack.T @ prices.limit
+    return charge
+
+
+def _departure_cost(problem: Coupled, prices: Prices) -> FloatArray:
+    cost: FloatArray = problem.lane_cost + problem.limits.per_departure.T @ prices.limit
+    return cost
+
+
+def _capacity_price(problem: Coupled, prices: Prices) -> FloatArray:
+    """What a full departure would pay for its volume; 0 without a capacity."""
+    return np.where(prices.lane > 0, prices.lane * np.where(np.isfinite(problem.lane_capacity), problem.lane_capacity, 0.0), 0.0)
+
+
+def bound_at(problem: Coupled, prices: Prices, flows: FlowResult) -> float:
+    """L at these prices, from the flows solved under them."""
+    lanes = np.minimum(_departure_cost(problem, prices) - _capacity_price(problem, prices), 0.0)
+    return float(flows.priced.sum() - prices.limit @ problem.limits.most + lanes.sum())
+
+
+def first_prices(problem: Coupled, packs: IntArray) -> Prices:
+    """No price on limits and volumes; a lane's fixed cost shared by the packs it carries, or evenly."""
+    a = problem.arrays
+    on_lane = np.bincount(a.arc_lane, packs, a.lanes)
+    arcs = np.bincount(a.arc_lane, minlength=a.lanes)
+    even = 1.0 / np.maximum(arcs, 1)
+    share = np.where(on_lane[a.arc_lane] > 0, packs / np.maximum(on_lane, 1)[a.arc_lane], even[a.arc_lane])
+    return Prices(np.zeros(len(problem.limits.most)), np.zeros(a.lanes), share)
+
+
+def lower_bound(
+    problem: Coupled,
+    flows: Flows,
+    start: Prices,
+    best_known: float,
+    iterations: int,
+    watch: Callable[[int, Prices, FlowResult, float], float] | None = None,
+) -> Bound:
+    """The best bound of so many iterations.
+
+    `best_known` is the objective of some feasible plan (0 is always one). `watch` sees the flows
+    of every iteration and returns the objective of the best plan known by then.
+    """
+    prices = best_prices = start
+    best = -np.inf
+    smoothed: _Subgradient | None = None
+    for iteration in range(iterations):
+        found = flows.solve(extra=price_per_pack(problem, prices))
+        value = bound_at(problem, prices, found)
+        if watch is not None:
+            best_known = min(best_known, watch(iteration, prices, found, value))
+        if value > best:
+            best, best_prices = value, prices
+        slope = _subgradient(problem, prices, found.packs)
+        smoothed = slope if smoothed is None else smoothed.mixed_with(slope)
+        factor = FIRST_STEP * (LAST_STEP / FIRST_STEP) ** (iteration / iterations)
+        step = factor * max(best_known - value, 1e-9 * abs(value)) / max(smoothed.squared, 1e-12)
+        prices = _stepped(problem, prices, smoothed, step)
+    return Bound(best, best_prices)
+
+
+@dataclass(frozen=True)
+class _Subgradient:
+    """Slopes of L in money: by limit, by lane's volume price, by arc's share of the fixed cost."""
+
+    limit: FloatArray
+    lane: FloatArray
+    share: FloatArray
+
+    @property
+    def squared(self) -> float:
+        return float(self.limit @ self.limit + self.lane @ self.lane + self.share @ self.share)
+
+    def mixed_with(self, newer: _Subgradient) -> _Subgradient:
+        old, new = 1 - SMOOTHING, SMOOTHING
+        return _Subgradient(
+            old * self.limit + new * newer.limit, old * self.lane + new * newer.lane, old * self.share + new * newer.share
+        )
+
+
+def _subgradient(problem: Coupled, prices: Prices, packs: IntArray) -> _Subgradient:
+    a, limits = problem.arrays, problem.limits
+    fraction = packs / problem.worth_moving
+    left = _departure_cost(problem, prices) - _capacity_price(problem, prices)
+    departs = np.where(left > 0, np.bincount(a.arc_lane, prices.share * fraction, a.lanes), 1.0)
+    used = limits.per_pack @ packs.astype(np.float64) + limits.per_line * fraction.sum() + limits.per_departure @ departs
+    limit = used / np.maximum(limits.most, 1.0) - np.where(limits.most > 0, 1.0, 0.0)
+    limit = np.where((prices.limit <= 0) & (limit < 0), 0.0, limit)
+    lane = np.zeros(a.lanes)
+    capped = np.isfinite(problem.lane_capacity)
+    volume = np.bincount(a.arc_lane, packs * problem.arc_volume, a.lanes)
+    lane[capped] = volume[capped] / np.maximum(problem.lane_capacity[capped], 1e-12) - departs[capped]
+    lane = np.where((prices.lane <= 0) & (lane < 0), 0.0, lane)
+    share = np.where(left[a.arc_lane] > 0, fraction, 0.0) * _dearness(problem)[a.arc_lane]
+    return _Subgradient(limit, lane, share)
+
+
+def _dearness(problem: Coupled) -> FloatArray:
+    """Each lane's fixed cost against the mean: dear departures take longer steps."""
+    mean = float(problem.lane_cost[problem.lane_cost > 0].mean()) if problem.lane_cost.any() else 1.0
+    return problem.lane_cost / mean
+
+
+def _stepped(problem: Coupled, prices: Prices, slope: _Subgradient, step: float) -> Prices:
+    capacity = np.where(np.isfinite(problem.lane_capacity), problem.lane_capacity, 1.0)
+    limit = np.maximum(prices.limit + step * slope.limit / np.maximum(problem.limits.most, 1.0), 0.0)
+    lane = np.maximum(prices.lane + step * slope.lane / np.maximum(capacity, 1e-12), 0.0)
+    left = np.maximum(problem.lane_cost, 1e-9)
+    share = prices.share + step * slope.share * (_dearness(problem) / left)[problem.arrays.arc_lane]
+    return Prices(limit, lane, _on_simplex(share, problem.arrays.arc_lane, problem.arrays.lanes))
+
+
+def _on_simplex(share: FloatArray, group: IntArray, groups: int) -> FloatArray:
+    """Each group's shares moved to the nearest ones that are nonnegative and sum to 1.
+
+    Held, Wolfe and Crowder 1974, Mathematical Programming 6, p. 78, for all groups at once.
+    """
+    order = np.lexsort((-share, group))
+    ordered, of = share[order], group[order]
+    count = np.bincount(of, minlength=groups)
+    start = np.concatenate(([0], np.cumsum(count)[:-1]))
+    running = np.cumsum(ordered)
+    before = np.where(start > 0, running[np.maximum(start - 1, 0)], 0.0)
+    rank = np.arange(len(ordered)) - start[of] + 1
+    level = (running - before[of] - 1.0) / rank
+    kept = ordered > level
+    last = np.zeros(groups, dtype=np.int64)
+    np.maximum.at(last, of, np.where(kept, rank, 0))
+    cut = np.zeros(groups)
+    filled = count > 0
+    cut[filled] = level[(start + np.maximum(last, 1) - 1)[filled]]
+    return np.maximum(share - cut[group], 0.0)

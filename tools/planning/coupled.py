@@ -1,0 +1,186 @@
+"""What SKUs share: departures with a fixed cost and a capacity, lines with a charge, and limits on sums.
+
+    min   sum over SKUs of (c x - gains + losses)  +  sum e w  +  sum f z
+    s.t.  volume on a lane <= V z,   x <= M w,   x >= least w,   w <= z
+          a x + b w + d z <= C       for every shared limit (handling, storage, totals, budget)
+          a site does not send and receive the same SKU
+
+x are packs by arc, w says that the line is used, z that the lane's departure is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from tools.planning.flow import BoolArray, FloatArray, FlowArrays, IntArray
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Cumulative gains (or losses) by pack for every SKU and site, end to end in one array.
+
+    `total[first + n]` is the money of the first n packs; `packs` is how many there are.
+    `first` and `packs` have the shape (SKUs, sites); a site-SKU without packs has one 0.
+    """
+
+    first: IntArray
+    packs: IntArray
+    total: FloatArray
+
+    @classmethod
+    def of(cls, skus: int, sites: int, sku: IntArray, site: IntArray, money: FloatArray) -> Curves:
+        """From one row per pack, the packs of a SKU and site in their order."""
+        place = sku * sites + site
+        order = np.argsort(place, kind="stable")
+        packs = np.bincount(place, minlength=skus * sites)
+        first = np.concatenate(([0], np.cumsum(packs + 1)[:-1]))
+        running = np.concatenate(([0.0], np.cumsum(money[order])))
+        ends = np.cumsum(packs)
+        within = np.arange(len(order) + skus * sites) - np.repeat(first, packs + 1)
+        start = np.repeat(ends - packs, packs + 1)
+        return cls(first.reshape(skus, sites), packs.reshape(skus, sites), running[start + within] - running[start])
+
+    def at(self, packs: IntArray) -> FloatArray:
+        """The money of so many packs, by SKU and site."""
+        return self.total[self.first + packs]
+
+    def packs_at(self, sku: int, sites: IntArray) -> tuple[IntArray, FloatArray]:
+        """Site and money of every single pack of a SKU at these sites."""
+        first, packs = self.first[sku, sites], self.packs[sku, sites]
+        site = np.repeat(sites, packs)
+        at = np.arange(len(site)) - np.repeat(np.cumsum(packs) - packs, packs) + np.repeat(first, packs)
+        return site, self.total[at + 1] - self.total[at]
+
+    def step(self, sku: IntArray, site: IntArray, n: IntArray) -> FloatArray:
+        """The money of the n-th pack (from 1) at each of the places; NaN where there is no such pack."""
+        at = self.first[sku, site] + np.minimum(n, self.packs[sku, site])
+        money = self.total[at] - self.total[np.maximum(at - 1, 0)]
+        return np.where((n >= 1) & (n <= self.packs[sku, site]), money, np.nan)
+
+
+@dataclass(frozen=True)
+class SharedLimits:
+    """Rows a x + b w + d z <= most. `per_pack` has the shape (limits, arcs), `per_departure` (limits, lanes)."""
+
+    per_pack: sparse.csr_array
+    per_line: FloatArray
+    per_departure: sparse.csr_array
+    most: FloatArray
+
+    @classmethod
+    def none(cls, arcs: int, lanes: int) -> SharedLimits:
+        """No limit at all."""
+        return cls(sparse.csr_array((0, arcs)), np.zeros(0), sparse.csr_array((0, lanes)), np.zeros(0))
+
+
+@dataclass(frozen=True)
+class Coupled:
+    """The SKUs' transport problems and what couples them. Arrays by arc or by lane; infinite capacity is no capacity."""
+
+    arrays: FlowArrays
+    gains: Curves
+    losses: Curves
+    lane_cost: FloatArray
+    lane_capacity: FloatArray
+    arc_volume: FloatArray
+    arc_least: IntArray
+    line_cost: float
+    limits: SharedLimits
+
+    @cached_property
+    def worth_moving(self) -> IntArray:
+        """The most packs that could ever pay on an arc: M of the strong links."""
+        a = self.arrays
+        kept = np.minimum(
+            self.losses.packs[a.arc_sku, a.arc_origin], self.gains.packs[a.arc_sku, a.arc_destination]
+        )
+        return np.maximum(np.minimum(kept, a.arc_most), 1)
+
+    @cached_property
+    def couples(self) -> bool:
+        """Whether any two SKUs share anything."""
+        return bool(self.lane_cost.any() or np.isfinite(self.lane_capacity).any() or len(self.limits.most))
+
+    @cached_property
+    def _first_row(self) -> IntArray:
+        return np.searchsorted(self.arrays.arc_sku, np.arange(self.arrays.skus + 1)).astype(np.int64)
+
+    def rows_of(self, sku: int) -> slice:
+        """The arcs of a SKU: they stand together."""
+        return slice(int(self._first_row[sku]), int(self._first_row[sku + 1]))
+
+    @cached_property
+    def _by_arc(self) -> sparse.csc_array:
+        return self.limits.per_pack.tocsc()
+
+    def weights_of(self, sku: int) -> sparse.csc_array:
+        """What a pack on each arc of a SKU uses of the shared limits."""
+        rows = self.rows_of(sku)
+        return self._by_arc[:, rows.start : rows.stop]
+
+    def sent(self, packs: IntArray) -> IntArray:
+        """Packs sent, by SKU and site."""
+        return self._by_place(self.arrays.arc_origin, packs)
+
+    def received(self, packs: IntArray) -> IntArray:
+        """Packs received, by SKU and site."""
+        return self._by_place(self.arrays.arc_destination, packs)
+
+    def _by_place(self, site: IntArray, packs: IntArray) -> IntArray:
+        a = self.arrays
+        found = np.bincount(a.arc_sku * a.sites + site, packs, a.skus * a.sites)
+        return np.rint(found).astype(np.int64).reshape(a.skus, a.sites)
+
+    def sku_cost(self, packs: IntArray) -> FloatArray:
+        """c x - gains + losses + line charges, by SKU."""
+        a = self.arrays
+        money = packs * a.arc_cost + self.line_cost * (packs > 0)
+        ends = self.losses.at(self.sent(packs)) - self.gains.at(self.received(packs))
+        return np.bincount(a.arc_sku, money, a.skus) + ends.sum(axis=1)
+
+    def cost_of(self, sku: int, packs: IntArray) -> float:
+        """The same for one SKU, from the packs on its own arcs."""
+        a, rows = self.arrays, self.rows_of(sku)
+        sent = np.rint(np.bincount(a.arc_origin[rows], packs, a.sites)).astype(np.int64)
+        received = np.rint(np.bincount(a.arc_destination[rows], packs, a.sites)).astype(np.int64)
+        ends = self.losses.total[self.losses.first[sku] + sent] - self.gains.total[self.gains.first[sku] + received]
+        return float(packs @ a.arc_cost[rows] + self.line_cost * np.count_nonzero(packs) + ends.sum())
+
+    def used(self, packs: IntArray) -> BoolArray:
+        """Which lanes carry something."""
+        found = np.zeros(self.arrays.lanes, dtype=np.bool_)
+        found[self.arrays.arc_lane[packs > 0]] = True
+        return found
+
+    def objective(self, packs: IntArray) -> float:
+        """The whole objective: change against moving nothing."""
+        return float(self.sku_cost(packs).sum() + self.lane_cost[self.used(packs)].sum())
+
+    def volume(self, packs: IntArray) -> FloatArray:
+        """Volume by lane."""
+        return np.bincount(self.arrays.arc_lane, packs * self.arc_volume, self.arrays.lanes)
+
+    def usage(self, packs: IntArray) -> FloatArray:
+        """What the packs use of every shared limit."""
+        lines = float(np.count_nonzero(packs))
+        used: FloatArray = (
+            self.limits.per_pack @ packs.astype(np.float64)
+            + self.limits.per_line * lines
+            + self.limits.per_departure @ self.used(packs).astype(np.float64)
+        )
+        return used
+
+    def fits(self, packs: IntArray) -> bool:
+        """Whether every capacity and shared limit holds."""
+        full = self.lane_capacity * (1 + SLACK)
+        return bool(
+            (self.volume(packs) <= full).all() and (self.usage(packs) <= self.limits.most + SLACK * np.abs(self.limits.most)).all()
+        )
+
+
+SLACK = 1e-12
+"""Sums of floats may exceed a limit by this share of it; the evaluator counts again in whole numbers."""

@@ -1,0 +1,216 @@
+"""From the table of a request to the fast path's problem, and from its packs back to moves.
+
+Quantities that are limited are whole numbers: units, lines, microlitres, ten-thousandths.
+As floats they are exact up to 2^53, so a limit counts as kept only where the evaluator,
+which adds in integers, will say so too.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from scipy import sparse
+
+from tools.demand import FloatArray
+from tools.demand_table import IntArray
+from tools.inventory import MICROLITRES_PER_LITRE, Snapshot
+from tools.money import e4_per_minor
+from tools.planning.coupled import Coupled, Curves, SharedLimits
+from tools.planning.flow import BoolArray, FlowArrays
+from tools.planning.limits import Limits
+from tools.planning.solution import Move
+from tools.planning.table import Table, fixed_cost
+from tools.transfers import PlanRequest
+
+BLOCKS_PER_CURVE = 96
+"""Longer curves are cut into so many steps for the search; plans are valued pack by pack all the same."""
+HALF = 0.25
+"""Sums of whole numbers are compared with a limit and this much more, so that no rounding of a float decides."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A shared limit before it becomes a row: weights by arc, per line, per departure, and the most."""
+
+    arcs: IntArray
+    weights: FloatArray
+    most: float
+    per_line: float = 0.0
+    per_lane: FloatArray | None = None
+
+
+def coupled_of(table: Table, snapshot: Snapshot, limits: Limits, request: PlanRequest) -> Coupled:
+    """The problem of the table under what facts, policy and request limit together."""
+    number = {site: n for n, site in enumerate(table.sites)}
+    origin = np.asarray([number[lane.origin] for lane in table.lanes], dtype=np.int64)
+    destination = np.asarray([number[lane.destination] for lane in table.lanes], dtype=np.int64)
+    shape = len(table.skus), len(table.sites)
+    gains = Curves.of(*shape, table.gain_sku, table.gain_site, table.gain)
+    losses = Curves.of(*shape, table.loss_sku, table.loss_site, table.loss)
+    receive = _blocks(table.gain_sku, table.gain_site, -table.gain)
+    send = _blocks(table.loss_sku, table.loss_site, table.loss)
+    arrays = FlowArrays(
+        skus=shape[0], sites=shape[1], lanes=len(table.lanes),
+        arc_sku=table.arc_sku, arc_origin=origin[table.arc_lane], arc_destination=destination[table.arc_lane],
+        arc_lane=table.arc_lane, arc_most=table.arc_most, arc_cost=table.arc_move + table.arc_late,
+        send_sku=table.loss_sku[send[0]], send_site=table.loss_site[send[0]], send_packs=send[1],
+        send_loss=table.loss[send[0]], receive_sku=table.gain_sku[receive[0]],
+        receive_site=table.gain_site[receive[0]], receive_packs=receive[1], receive_gain=table.gain[receive[0]],
+    )  # fmt: skip
+    volume = np.asarray([sku.pack_size * sku.unit_volume_microlitres for sku in table.skus], dtype=np.float64)
+    hurdle = limits.lane_hurdle_minor
+    return Coupled(
+        arrays=arrays,
+        gains=gains,
+        losses=losses,
+        lane_cost=np.asarray([fixed_cost(lane, snapshot.currency) + hurdle for lane in table.lanes], dtype=np.float64),
+        lane_capacity=np.asarray([_room(lane.capacity_microlitres_per_departure) for lane in table.lanes]),
+        arc_volume=volume[table.arc_sku],
+        arc_least=table.arc_least,
+        line_cost=float(limits.line_charge_minor + limits.line_hurdle_minor),
+        limits=_shared(table, list(_rows(table, snapshot, limits, request, volume))),
+    )
+
+
+def moves_of_packs(table: Table, packs: IntArray) -> tuple[Move, ...]:
+    """The packs as moves, sorted by lane and SKU."""
+    used = np.flatnonzero(packs).tolist()
+    return tuple(
+        sorted(
+            Move(table.lanes[table.arc_lane[arc]].key, table.skus[table.arc_sku[arc]].sku_id, int(packs[arc]))
+            for arc in used
+        )
+    )
+
+
+def _room(most: int | None) -> float:
+    return np.inf if most is None else most + HALF
+
+
+def _blocks(sku: IntArray, site: IntArray, cost: FloatArray) -> tuple[IntArray, IntArray]:
+    """Where each block of packs begins and how many it holds; `cost` rises within a SKU and site.
+
+    A block is priced at its first pack, the best of it, so flows over blocks never cost more than flows over packs.
+    """
+    if not len(cost):
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    new_place = np.append(True, (np.diff(sku) != 0) | (np.diff(site) != 0))
+    starts = np.flatnonzero(new_place)
+    length = np.diff(np.append(starts, len(cost)))
+    spread = np.repeat(cost[starts + length - 1] - cost[starts], length)
+    rise = cost - np.repeat(cost[starts], length)
+    long = np.repeat(length, length) > BLOCKS_PER_CURVE
+    step = np.where(long & (spread > 0), np.floor(rise / np.maximum(spread, 1e-300) * BLOCKS_PER_CURVE), np.arange(len(cost)))
+    first = np.flatnonzero(new_place | np.append(True, np.diff(step) != 0))
+    return first, np.diff(np.append(first, len(cost)))
+
+
+def _rows(table: Table, snapshot: Snapshot, limits: Limits, request: PlanRequest, volume: FloatArray) -> Iterator[Row]:
+    size = np.asarray([sku.pack_size for sku in table.skus], dtype=np.float64)[table.arc_sku]
+    arcs = np.arange(len(table.arc_sku))
+    yield from _handling(table, snapshot, size)
+    yield from _storage(table, snapshot, volume)
+    overlays = request.overlays
+    for units in (limits.units_max, overlays.max_units):
+        if units is not None:
+            yield Row(arcs, size, units + HALF)
+    for lines in (limits.lines_max, overlays.max_lines):
+        if lines is not None:
+            yield Row(arcs[:0], size[:0], lines + HALF, per_line=1.0)
+    per_minor = e4_per_minor(snapshot.currency)
+    if limits.goods_value_max_minor is not None:
+        value = np.asarray([sku.pack_size * sku.unit_cost_e4 for sku in table.skus], dtype=np.float64)
+        yield Row(arcs, value[table.arc_sku], limits.goods_value_max_minor * per_minor + HALF)
+    if overlays.transport_budget_minor is not None:
+        yield _budget(table, limits, overlays.transport_budget_minor * per_minor, per_minor)
+
+
+def _handling(table: Table, snapshot: Snapshot, size: FloatArray) -> Iterator[Row]:
+    """Units in and out of a site on one day, less what other supply already takes up on that day."""
+    taken: dict[tuple[str, date], int] = defaultdict(int)
+    for row in snapshot.supply:
+        taken[row.site_id, row.expected_on] += row.units
+    arriving: dict[tuple[str, date], list[int]] = defaultdict(list)
+    leaving: dict[tuple[str, date], list[int]] = defaultdict(list)
+    for number, (lane, departure) in enumerate(zip(table.lanes, table.departures, strict=True)):
+        arriving[lane.destination, departure.arrive_on].append(number)
+        leaving[lane.origin, departure.depart_on].append(number)
+    for (site_id, day), lanes in arriving.items():
+        limit = snapshot.site_by_id[site_id].inbound_units_per_day
+        if limit is not None:
+            arcs = np.flatnonzero(np.isin(table.arc_lane, lanes))
+            yield Row(arcs, size[arcs], max(limit - taken[site_id, day], 0) + HALF)
+    for (site_id, _), lanes in leaving.items():
+        limit = snapshot.site_by_id[site_id].outbound_units_per_day
+        if limit is not None:
+            arcs = np.flatnonzero(np.isin(table.arc_lane, lanes))
+            yield Row(arcs, size[arcs], limit + HALF)
+
+
+def _storage(table: Table, snapshot: Snapshot, volume: FloatArray) -> Iterator[Row]:
+    """What arrives must fit beside what is there and what is on its way; room that donors free is not counted."""
+    room = {
+        site.site_id: site.storage_capacity_microlitres
+        for site in snapshot.sites
+        if site.storage_capacity_microlitres is not None
+    }
+    held = [(position.site_id, position.sku_id, position.on_hand_units) for position in snapshot.positions if room]
+    coming = [(row.site_id, row.sku_id, row.units) for row in snapshot.supply if room]
+    for site_id, sku_id, units in (*held, *coming):
+        if site_id in room:
+            room[site_id] -= units * snapshot.sku_by_id[sku_id].unit_volume_microlitres
+    for site_id in sorted(room):
+        lanes = [number for number, lane in enumerate(table.lanes) if lane.destination == site_id]
+        arcs = np.flatnonzero(np.isin(table.arc_lane, lanes))
+        if len(arcs):
+            yield Row(arcs, volume[table.arc_sku[arcs]], max(room[site_id], 0) + HALF)
+
+
+def _budget(table: Table, limits: Limits, most_e4: int, per_minor: int) -> Row:
+    """Freight, lines and departures in ten-thousandths, each rounded up, so that their sum is never too small."""
+    per_unit = np.asarray([lane.cost_per_unit_e4 for lane in table.lanes], dtype=np.float64)[table.arc_lane]
+    per_litre = np.asarray([lane.cost_per_litre_e4 for lane in table.lanes], dtype=np.float64)[table.arc_lane]
+    size = np.asarray([sku.pack_size for sku in table.skus], dtype=np.float64)[table.arc_sku]
+    volume = np.asarray([sku.unit_volume_microlitres for sku in table.skus], dtype=np.float64)[table.arc_sku]
+    freight = np.ceil(size * (per_unit + per_litre * volume / MICROLITRES_PER_LITRE))
+    return Row(
+        np.arange(len(table.arc_sku)), freight, most_e4 + HALF,
+        per_line=float(limits.line_charge_minor * per_minor),
+        per_lane=np.asarray([lane.cost_fixed_e4 for lane in table.lanes], dtype=np.float64),
+    )  # fmt: skip
+
+
+def _shared(table: Table, rows: list[Row]) -> SharedLimits:
+    """The rows that could ever bind, as one sparse matrix."""
+    arcs, lanes = len(table.arc_sku), len(table.lanes)
+    if not rows:
+        return SharedLimits.none(arcs, lanes)
+    at = np.concatenate([np.full(len(row.arcs), n) for n, row in enumerate(rows)])
+    entries = (np.concatenate([row.weights for row in rows]), (at, np.concatenate([row.arcs for row in rows])))
+    per_lane = np.stack([np.zeros(lanes) if row.per_lane is None else row.per_lane for row in rows])
+    return SharedLimits(
+        per_pack=sparse.csr_array(sparse.coo_array(entries, shape=(len(rows), arcs))),
+        per_line=np.asarray([row.per_line for row in rows]),
+        per_departure=sparse.csr_array(per_lane),
+        most=np.asarray([row.most for row in rows], dtype=np.float64),
+    )
+
+
+def delivered_in_part(table: Table, limits: Limits, packs: IntArray) -> BoolArray:
+    """Arcs that would bring a part of a set to a site that must get all of what it misses or nothing."""
+    lane_to: dict[str, list[int]] = defaultdict(list)
+    for number, lane in enumerate(table.lanes):
+        lane_to[lane.destination].append(number)
+    sku_number = {sku.sku_id: number for number, sku in enumerate(table.skus)}
+    refused = np.zeros(len(packs), dtype=np.bool_)
+    for whole in limits.whole_sets:
+        into = np.isin(table.arc_lane, lane_to[whole.site_id])
+        of_set = np.isin(table.arc_sku, [sku_number[sku] for sku in whole.sku_ids if sku in sku_number])
+        brought = {table.skus[sku].sku_id for sku in np.unique(table.arc_sku[into & of_set & (packs > 0)])}
+        if brought and not brought.issuperset(whole.missing):
+            refused |= into & of_set
+    return refused

@@ -1,0 +1,210 @@
+"""The fast path: per-SKU flows, coupled by prices, with a certificate.
+
+1. Flows without any charge. Where SKUs share nothing and no rule of a SKU bites, that is the optimum.
+2. Slope scaling for departures and lines, then local search over lanes.
+3. A lower bound by prices; plans are made from its iterates on the way, by repair.
+4. Slope scaling and lane search again, steered by the final prices, then repair and
+   each SKU solved once more in the room that is left.
+
+All limits are counts that follow from the size of the problem alone, never from a clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tools.planning.bound import Prices, bound_at, first_prices, limit_charge, lower_bound
+from tools.planning.coupled import Coupled
+from tools.planning.flow import BoolArray, FloatArray, FlowResult, Flows, IntArray
+from tools.planning.lanes import OpenLanes, improve_lanes
+from tools.planning.repair import polished, repaired
+from tools.planning.sku_rules import SkuProblem, best_of_sku, rule_breakers
+from tools.planning.slope import slope_scaled
+
+EXACT = 1e-9
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is tried: iterations of the bound, repairs on the way, lane trials, failures in a row, SKUs polished."""
+
+    iterations: int
+    repairs: int
+    trials: int
+    failures: int
+    polished: int
+
+    @classmethod
+    def of(cls, problem: Coupled) -> Effort:
+        """What about half a minute on an ordinary core allows for a problem of this many rows."""
+        a = problem.arrays
+        rows = max(len(a.arc_sku) + len(a.send_sku) + len(a.receive_sku), 1)
+        share = 300_000 / rows
+        return cls(
+            iterations=int(np.clip(80 * share, 36, 160)),
+            repairs=int(np.clip(8 * share, 3, 12)),
+            trials=int(np.clip(500 * share, 60, 1_500)),
+            failures=int(np.clip(40 * share, 12, 400)),
+            polished=int(np.clip(2_000 * share, 500, 4_000)),
+        )
+
+
+@dataclass(frozen=True)
+class FastPlan:
+    """Packs by arc that keep every limit and rule, what they are worth, and what no plan can be better than."""
+
+    packs: IntArray
+    objective: float
+    bound: float
+    prices: Prices
+
+    @property
+    def gap(self) -> float:
+        """(objective - bound) / |objective|; infinite for a plan that moves nothing under a bound below 0."""
+        if self.objective >= -EXACT:
+            return 0.0 if self.bound >= -EXACT else np.inf
+        return max(self.objective - self.bound, 0.0) / -self.objective
+
+
+def plan_fast(problem: Coupled, effort: Effort | None = None, flows: Flows | None = None) -> FastPlan:
+    """The plan for the problem, and its certificate."""
+    if not len(problem.arrays.arc_sku):
+        return FastPlan(np.zeros(0, dtype=np.int64), 0.0, 0.0, first_prices(problem, problem.arrays.arc_sku))
+    flows = flows or Flows(problem.arrays)
+    effort = effort or Effort.of(problem)
+    first = flows.solve()
+    if not problem.couples:
+        return _uncoupled(problem, first)
+    return _Search(problem, flows, effort, first).plan()
+
+
+def _uncoupled(problem: Coupled, first: FlowResult) -> FastPlan:
+    """Every SKU by itself: its flow, or branch and bound where a rule of the SKU bites."""
+    a = problem.arrays
+    packs, bound = first.packs.copy(), first.priced.copy()
+    skus = np.unique(a.arc_sku) if problem.line_cost else rule_breakers(problem, packs)
+    for sku in skus.tolist():
+        rows = problem.rows_of(sku)
+        every = np.ones(rows.stop - rows.start, dtype=np.bool_)
+        part = SkuProblem.of(problem, sku, a.arc_most[rows], every, np.zeros(len(every)))
+        found, bound[sku] = best_of_sku(part)
+        packs[rows] = 0
+        packs[part.rows] = found
+    objective = problem.objective(packs)
+    prices = Prices(np.zeros(len(problem.limits.most)), np.zeros(a.lanes), np.zeros(len(a.arc_sku)))
+    return FastPlan(packs, objective, min(float(bound.sum()), objective), prices)
+
+
+class _Search:
+    """The best plan known, made better step by step."""
+
+    def __init__(self, problem: Coupled, flows: Flows, effort: Effort, first: FlowResult) -> None:
+        self._problem, self._flows, self._effort, self._first = problem, flows, effort, first
+        self._limited = bool(np.isfinite(problem.lane_capacity).any() or len(problem.limits.most))
+        self._packs = np.zeros_like(first.packs)
+        self._objective = 0.0
+        self._free = np.zeros(len(first.packs))
+
+    def plan(self) -> FastPlan:
+        """The whole search."""
+        problem = self._problem
+        start = self._lanes_chosen(self._first.packs, self._free)
+        self._offer(start, self._free)
+        spacing = max(self._effort.iterations // max(self._effort.repairs, 1), 1)
+
+        def watch(iteration: int, prices: Prices, found: FlowResult, _: float) -> float:
+            if self._limited and iteration % spacing == spacing - 1:
+                self._offer(self._on_lanes(found.packs, prices), limit_charge(problem, prices))
+            return self._objective
+
+        bound = lower_bound(
+            problem, self._flows, first_prices(problem, start), self._objective, self._effort.iterations, watch
+        )
+        if self._limited:
+            charge = limit_charge(problem, bound.prices)
+            steered = self._flows.solve(extra=charge).packs
+            self._offer(self._lanes_chosen(steered, charge), charge)
+        self._finish()
+        return FastPlan(self._packs, self._objective, min(bound.value, self._objective), bound.prices)
+
+    def _lanes_chosen(self, packs: IntArray, charge: FloatArray) -> IntArray:
+        """Packs whose departures pay: slope scaling, then local search over lanes."""
+        problem = self._problem
+        if not problem.lane_cost.any() and not problem.line_cost:
+            return packs
+        best = slope_scaled(problem, self._flows, packs, charge)
+        if not problem.lane_cost.any():
+            return best.packs
+        line = np.where(best.packs > 0, problem.line_cost / np.maximum(best.packs, 1), problem.line_cost / 2)
+        state = OpenLanes.at(problem, self._flows, best.packs, charge + line)
+        improve_lanes(state, self._effort.trials, self._effort.failures)
+        searched = problem.objective(state.packs) + float(charge @ state.packs)
+        return state.packs if searched < best.objective else best.packs
+
+    def _on_lanes(self, packs: IntArray, prices: Prices) -> IntArray:
+        """The flows of an iterate again without the share of fixed costs, on the lanes of the best plan so far."""
+        problem = self._problem
+        if not problem.lane_cost.any():
+            return packs
+        lanes = problem.used(self._packs) if self._packs.any() else problem.used(packs)
+        charge = limit_charge(problem, prices)
+        return self._flows.solve(extra=charge, usable=lanes[problem.arrays.arc_lane]).packs
+
+    def _offer(self, packs: IntArray, charge: FloatArray) -> None:
+        """Make the packs keep every rule and limit, and keep them if they are the best."""
+        problem = self._problem
+        packs = ruled(problem, packs, charge)
+        if self._limited:
+            packs = repaired(problem, packs, charge)
+        packs = without_losers(problem, packs)
+        objective = problem.objective(packs)
+        if objective < self._objective:
+            self._packs, self._objective = packs, objective
+
+    def _finish(self) -> None:
+        """Each SKU once more in the room that is left, those with most at stake first."""
+        problem = self._problem
+        if not (self._limited or problem.line_cost or (problem.arc_least > 1).any()):
+            return
+        stake = -problem.sku_cost(self._packs) + 1e-9 * (self._first.value < 0)
+        skus = np.argsort(-stake, kind="stable")[: self._effort.polished]
+        packs = without_losers(problem, polished(problem, self._packs, skus[stake[skus] > 0]))
+        objective = problem.objective(packs)
+        if objective < self._objective:
+            self._packs, self._objective = packs, objective
+
+
+def ruled(problem: Coupled, packs: IntArray, charge: FloatArray) -> IntArray:
+    """The packs with every SKU that breaks a rule of its own solved again, on the lanes that are in use."""
+    a = problem.arrays
+    lanes = problem.used(packs) | (problem.lane_cost <= 0)
+    packs = packs.copy()
+    for sku in rule_breakers(problem, packs).tolist():
+        rows = problem.rows_of(sku)
+        part = SkuProblem.of(problem, sku, a.arc_most[rows], lanes[a.arc_lane[rows]], charge[rows])
+        packs[rows] = 0
+        packs[part.rows] = best_of_sku(part)[0]
+    return packs
+
+
+def without_losers(problem: Coupled, packs: IntArray) -> IntArray:
+    """The packs without departures that cost more than all they carry is worth; each is tried once, the worst first."""
+    a = problem.arrays
+    used = np.flatnonzero(problem.used(packs) & (problem.lane_cost > 0))
+    if not len(used):
+        return packs
+    volume = problem.volume(packs)
+    best = problem.objective(packs)
+    for lane in used[np.argsort(volume[used] / problem.lane_cost[used], kind="stable")].tolist():
+        on_lane = (a.arc_lane == lane) & (packs > 0)
+        skus = np.unique(a.arc_sku[on_lane])
+        rest = np.where(on_lane, 0, packs)
+        change = sum(
+            problem.cost_of(sku, rest[problem.rows_of(sku)]) - problem.cost_of(sku, packs[problem.rows_of(sku)])
+            for sku in skus.tolist()
+        )
+        if change < problem.lane_cost[lane] - 1e-9:
+            packs, best = rest, best + change - problem.lane_cost[lane]
+    return packs

@@ -1,0 +1,301 @@
+"""One min-cost flow per SKU: the fast path's exact answer where SKUs do not share anything.
+
+For one SKU, with losses l rising by pack sent and gains g falling by pack received,
+
+    min   sum c x  +  sum l d  -  sum g r       packs out of a site = its d,  packs into a site = its r
+
+is a circulation: source -> (loss blocks) -> sender -> receiver -> (gain blocks) -> sink ->
+source. Flow goes round only where the circle costs less than nothing, so it moves
+exactly the packs that pay, and in whole packs, because all capacities are whole
+(Ahuja, Magnanti and Orlin, Network Flows, 1993, sections 2.4 and 14.2).
+
+Costs are handed over as integers, rounded down, on a scale of each SKU's own. Hence
+the solver's optimum is never above the true one: it is a lower bound by itself.
+
+This is the only module that knows OR-Tools.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from importlib.metadata import version
+
+import numpy as np
+from numpy.typing import NDArray
+from ortools.graph.python.min_cost_flow import SimpleMinCostFlow
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+VERSIONS = (f"ortools {version('ortools')}",)
+COST_BITS = 24
+"""Every SKU's largest cost is scaled to this many bits: a relative error of 4e-9, far from overflow."""
+BATCH_ARCS = 600
+"""SKUs are handed over together until they have so many arcs: fewer calls, and the networks stay small."""
+PAYS = 1e-9
+"""What a pack must earn, in money, to be worth a thought."""
+
+
+@dataclass(frozen=True)
+class FlowArrays:
+    """Transport problems of many SKUs side by side; SKUs, sites and lanes are numbered from 0.
+
+    Arcs, one row each: a SKU on a lane, money per pack, most packs. Blocks, one row each:
+    so many packs that a site can send (or receive) of a SKU, at one loss (or gain) per
+    pack; within a site and SKU losses rise and gains fall. Rows are sorted by SKU.
+    """
+
+    skus: int
+    sites: int
+    lanes: int
+    arc_sku: IntArray
+    arc_origin: IntArray
+    arc_destination: IntArray
+    arc_lane: IntArray
+    arc_most: IntArray
+    arc_cost: FloatArray
+    send_sku: IntArray
+    send_site: IntArray
+    send_packs: IntArray
+    send_loss: FloatArray
+    receive_sku: IntArray
+    receive_site: IntArray
+    receive_packs: IntArray
+    receive_gain: FloatArray
+
+    @classmethod
+    def sorted(cls, **columns: IntArray | FloatArray | int) -> FlowArrays:
+        """The arrays with every group of rows sorted by SKU, rows of a SKU in the order given."""
+        for group in ("arc", "send", "receive"):
+            order = np.argsort(columns[f"{group}_sku"], kind="stable")
+            for name in [name for name in columns if name.startswith(f"{group}_")]:
+                columns[name] = np.asarray(columns[name])[order]
+        return cls(**columns)  # type: ignore[arg-type]  # the columns are named by the caller
+
+    def only(self, arcs: BoolArray) -> FlowArrays:
+        """The same blocks with the chosen arcs alone."""
+        chosen = {f.name: getattr(self, f.name)[arcs] for f in fields(self) if f.name.startswith("arc_")}
+        rest = {f.name: getattr(self, f.name) for f in fields(self) if not f.name.startswith("arc_")}
+        return FlowArrays(**chosen, **rest)
+
+    @cached_property
+    def first_loss(self) -> FloatArray:
+        """The loss of the first pack sent, by SKU and site; infinite where nothing can leave."""
+        table = np.full((self.skus, self.sites), np.inf)
+        np.minimum.at(table, (self.send_sku, self.send_site), self.send_loss)
+        return table
+
+    @cached_property
+    def first_gain(self) -> FloatArray:
+        """The gain of the first pack received, by SKU and site; minus infinity where nothing may come."""
+        table = np.full((self.skus, self.sites), -np.inf)
+        np.maximum.at(table, (self.receive_sku, self.receive_site), self.receive_gain)
+        return table
+
+    @cached_property
+    def arc_margin(self) -> FloatArray:
+        """What the first pack on an arc earns before any further charge: no pack can earn more."""
+        gain = self.first_gain[self.arc_sku, self.arc_destination]
+        return gain - self.first_loss[self.arc_sku, self.arc_origin] - self.arc_cost
+
+
+@dataclass(frozen=True)
+class FlowResult:
+    """Packs by arc, and by SKU the money: `value` = c x - gains + losses, `priced` with the extra charges, as a bound.
+
+    `value` is what the packs are worth; `priced` is the solver's own optimum, never above the true one.
+    """
+
+    packs: IntArray
+    value: FloatArray
+    priced: FloatArray
+
+
+class Flows:
+    """The flows of one set of arrays, solved again and again under different charges and with different lanes open."""
+
+    def __init__(self, arrays: FlowArrays) -> None:
+        self.arrays = arrays
+        self._arcs = _offsets(arrays.arc_sku, arrays.skus)
+        self._sends = _offsets(arrays.send_sku, arrays.skus)
+        self._receives = _offsets(arrays.receive_sku, arrays.skus)
+        self._scale = self._scales()
+        self._send_cost = np.floor(arrays.send_loss * self._scale[arrays.send_sku]).astype(np.int64)
+        self._receive_cost = np.floor(-arrays.receive_gain * self._scale[arrays.receive_sku]).astype(np.int64)
+
+    def _scales(self) -> FloatArray:
+        arrays = self.arrays
+        largest = np.full(arrays.skus, 1e-6)
+        for sku, cost in (
+            (arrays.arc_sku, arrays.arc_cost),
+            (arrays.send_sku, arrays.send_loss),
+            (arrays.receive_sku, arrays.receive_gain),
+        ):
+            np.maximum.at(largest, sku, np.abs(cost))
+        return np.exp2(COST_BITS - np.ceil(np.log2(largest)))
+
+    def solve(
+        self,
+        *,
+        extra: FloatArray | None = None,
+        usable: BoolArray | None = None,
+        most: IntArray | None = None,
+        skus: Sequence[int] | IntArray | None = None,
+    ) -> FlowResult:
+        """The best flows, with `extra` added to the cost of a pack on each arc.
+
+        `usable` masks arcs, `most` replaces their capacity in packs, `skus` are the only
+        SKUs solved (all others come back with no packs and value 0). Raises
+        ArithmeticError when the solver does not prove optimality.
+        """
+        arrays = self.arrays
+        rows: slice | IntArray = slice(None)
+        if skus is not None:
+            rows = _rows_of(self._arcs, np.unique(np.asarray(skus, dtype=np.int64)))
+        margin = arrays.arc_margin[rows] if extra is None else arrays.arc_margin[rows] - extra[rows]
+        limit = arrays.arc_most if most is None else most
+        arcs = (margin > PAYS) & (limit[rows] > 0)
+        if usable is not None:
+            arcs &= usable[rows]
+        chosen = np.flatnonzero(arcs) if isinstance(rows, slice) else rows[arcs]
+        packs = np.zeros(len(arrays.arc_sku), dtype=np.int64)
+        value, priced = np.zeros(arrays.skus), np.zeros(arrays.skus)
+        if len(chosen):
+            cost = arrays.arc_cost[chosen] if extra is None else arrays.arc_cost[chosen] + extra[chosen]
+            self._solve_chosen(chosen, cost, limit, packs, (value, priced))
+        return FlowResult(packs, value, priced)
+
+    def _solve_chosen(
+        self, chosen: IntArray, cost: FloatArray, limit: IntArray, packs: IntArray, into: tuple[FloatArray, FloatArray]
+    ) -> None:
+        arrays = self.arrays
+        active, of_arc = np.unique(arrays.arc_sku[chosen], return_inverse=True)
+        blocks = self._useful_blocks(active, of_arc, chosen, cost)
+        sends, receives = blocks
+        layout = _Layout(arrays, (active, of_arc), chosen, blocks)
+        scaled = np.floor(cost * self._scale[arrays.arc_sku[chosen]]).astype(np.int64)
+        unit_cost = layout.column(self._send_cost[sends], scaled, self._receive_cost[receives], 0)
+        capacity = layout.column(arrays.send_packs[sends], limit[chosen], arrays.receive_packs[receives], _NO_LIMIT)
+        flow = np.empty(layout.total, dtype=np.int64)
+        for start, end in layout.batches:
+            solver = SimpleMinCostFlow()
+            rows = solver.add_arcs_with_capacity_and_unit_cost(
+                layout.tail[start:end], layout.head[start:end], capacity[start:end], unit_cost[start:end]
+            )
+            status = solver.solve()
+            if status != solver.OPTIMAL:
+                raise ArithmeticError(f"the flow solver ended with {status!s}")
+            flow[start:end] = solver.flows(rows)
+        packs[chosen] = flow[layout.arc_rows]
+        lost = flow[layout.send_rows] * arrays.send_loss[sends]
+        earned = flow[layout.receive_rows] * arrays.receive_gain[receives]
+        moved = packs[chosen] * arrays.arc_cost[chosen]
+        value, priced = into
+        value[active] = (
+            np.bincount(layout.of_send, lost, len(active))
+            - np.bincount(layout.of_receive, earned, len(active))
+            + np.bincount(of_arc, moved, len(active))
+        )
+        # Whole numbers up to 2^53 are exact in a float, so the bound loses nothing here.
+        exact = np.bincount(layout.of_row, (flow * unit_cost).astype(np.float64), len(active))
+        priced[active] = exact / self._scale[active]
+
+    def _useful_blocks(
+        self, active: IntArray, of_arc: IntArray, chosen: IntArray, cost: FloatArray
+    ) -> tuple[IntArray, IntArray]:
+        """Blocks that a flow on the chosen arcs could use: dearer losses and smaller gains find no taker."""
+        arrays = self.arrays
+        sku, origin, destination = (c[chosen] for c in (arrays.arc_sku, arrays.arc_origin, arrays.arc_destination))
+        offered = np.full((len(active), arrays.sites), -np.inf)
+        asked = np.full((len(active), arrays.sites), np.inf)
+        np.maximum.at(offered, (of_arc, origin), arrays.first_gain[sku, destination] - cost)
+        np.minimum.at(asked, (of_arc, destination), arrays.first_loss[sku, origin] + cost)
+        sends, receives = _rows_of(self._sends, active), _rows_of(self._receives, active)
+        of_send = np.searchsorted(active, arrays.send_sku[sends])
+        of_receive = np.searchsorted(active, arrays.receive_sku[receives])
+        return (
+            sends[arrays.send_loss[sends] < offered[of_send, arrays.send_site[sends]]],
+            receives[arrays.receive_gain[receives] > asked[of_receive, arrays.receive_site[receives]]],
+        )
+
+
+_NO_LIMIT = 2**40
+
+
+class _Layout:
+    """Rows of the circulations, SKU after SKU: loss blocks, arcs, gain blocks, and the way back from sink to source.
+
+    Only SKUs with an arc are there. Node numbers start again with every batch; within
+    it each SKU has 2 sites + 2 nodes.
+    """
+
+    def __init__(
+        self,
+        arrays: FlowArrays,
+        skus: tuple[IntArray, IntArray],
+        chosen: IntArray,
+        blocks: tuple[IntArray, IntArray],
+    ) -> None:
+        (active, of_arc), (sends, receives) = skus, blocks
+        self.of_send = np.searchsorted(active, arrays.send_sku[sends])
+        self.of_receive = np.searchsorted(active, arrays.receive_sku[receives])
+        n_arc, n_send, n_receive = (np.bincount(of, minlength=len(active)) for of in (of_arc, self.of_send, self.of_receive))
+        rows = n_send + n_arc + n_receive + 1
+        first = np.concatenate(([0], np.cumsum(rows)))
+        self.total = int(first[-1])
+        self.send_rows = _ranges(first[:-1], n_send)
+        self.arc_rows = _ranges(first[:-1] + n_send, n_arc)
+        self.receive_rows = _ranges(first[:-1] + n_send + n_arc, n_receive)
+        self._back_rows = first[1:] - 1
+        self.of_row = np.repeat(np.arange(len(active)), rows)
+        sites, source, sink = arrays.sites, 2 * arrays.sites, 2 * arrays.sites + 1
+        self.batches, base = _batches(first, 2 * sites + 2)
+        origin, destination = arrays.arc_origin[chosen], sites + arrays.arc_destination[chosen]
+        node = np.repeat(base, rows)
+        self.tail = node + self.column(source, origin, sites + arrays.receive_site[receives], sink)
+        self.head = node + self.column(arrays.send_site[sends], destination, sink, source)
+
+    def column(
+        self, send: IntArray | int, arc: IntArray | int, receive: IntArray | int, back: IntArray | int
+    ) -> IntArray:
+        """One column of the rows, from its four kinds."""
+        found = np.empty(self.total, dtype=np.int64)
+        found[self.send_rows], found[self.arc_rows] = send, arc
+        found[self.receive_rows], found[self._back_rows] = receive, back
+        return found
+
+
+def _batches(first: IntArray, nodes: int) -> tuple[list[tuple[int, int]], IntArray]:
+    """Row ranges that are solved together, and for each SKU the number of its first node within its batch."""
+    found: list[tuple[int, int]] = []
+    base = np.empty(len(first) - 1, dtype=np.int64)
+    start = number = 0
+    for sku in range(len(first) - 1):
+        base[sku] = number * nodes
+        number += 1
+        if first[sku + 1] - first[start] >= BATCH_ARCS:
+            found.append((int(first[start]), int(first[sku + 1])))
+            start, number = sku + 1, 0
+    if number:
+        found.append((int(first[start]), int(first[-1])))
+    return found, base
+
+
+def _offsets(sku: IntArray, skus: int) -> IntArray:
+    """Where the rows of each SKU begin, and the end of the last."""
+    return np.searchsorted(sku, np.arange(skus + 1)).astype(np.int64)
+
+
+def _rows_of(offsets: IntArray, skus: IntArray) -> IntArray:
+    """The rows of these SKUs, given where each SKU's rows begin."""
+    return _ranges(offsets[skus], offsets[skus + 1] - offsets[skus])
+
+
+def _ranges(starts: IntArray, lengths: IntArray) -> IntArray:
+    """All numbers of the ranges, one range after the other."""
+    total = int(lengths.sum())
+    ends = np.cumsum(lengths)
+    return np.arange(total, dtype=np.int64) + np.repeat(starts - (ends - lengths), lengths)

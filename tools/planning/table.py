@@ -1,0 +1,292 @@
+"""From facts to arrays: which SKU may travel on which lane, what its packs gain and lose, and exact pruning.
+
+An arc is kept only if its first pack earns more than it costs. Delete the packs of any
+other arc from any plan: the receiver misses packs worth at most its first gain, the
+sender keeps packs that cost at least its first loss, so the plan gets no worse. A
+receiver's n-th pack is kept while it gains more than the cheapest pack it could get
+costs; a donor's while it loses less than the best receiver would pay. A least quantity
+may force `packs_min - 1` packs beyond that point.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from tools.demand import FloatArray
+from tools.demand_table import IntArray
+from tools.inventory import MICROLITRES_PER_LITRE, Lane, SiteSku, Sku, Snapshot
+from tools.money import e4_per_minor
+from tools.planning.calendar import Departure
+from tools.planning.limits import Limits
+from tools.planning.scope import Reach
+from tools.planning.values import ValueOfPacks, while_useful
+from tools.transfers import PlanRequest
+
+TOLERANCE = 1e-9
+SEGMENTS_MAX = 4096
+"""More packs than this at one site-SKU are cut off; a plan that would need more is far beyond a truck."""
+SKUS_AT_ONCE = 256
+
+
+def fixed_cost(lane: Lane, currency: str) -> float:
+    """What one departure of the lane costs, in minor units."""
+    return lane.cost_fixed_e4 / e4_per_minor(currency)
+
+
+def pack_move_cost(sku: Sku, lane: Lane, currency: str) -> float:
+    """Freight for one pack of the SKU on the lane, in minor units, without the departure's fixed cost."""
+    per_unit_e4 = lane.cost_per_unit_e4 + lane.cost_per_litre_e4 * sku.unit_volume_microlitres / MICROLITRES_PER_LITRE
+    return sku.pack_size * per_unit_e4 / e4_per_minor(currency)
+
+
+@dataclass(frozen=True)
+class Table:
+    """The pruned problem. `skus`, `sites` and `lanes` are what the numbers in the arrays stand for, sorted by id.
+
+    Arcs are sorted by SKU and lane: cost of freight and of lateness per pack in minor units, least and most packs.
+    Curves hold one row per pack, by SKU, site and pack.
+    """
+
+    skus: tuple[Sku, ...]
+    sites: tuple[str, ...]
+    lanes: tuple[Lane, ...]
+    departures: tuple[Departure, ...]
+    arc_sku: IntArray
+    arc_lane: IntArray
+    arc_move: FloatArray
+    arc_late: FloatArray
+    arc_least: IntArray
+    arc_most: IntArray
+    gain_sku: IntArray
+    gain_site: IntArray
+    gain: FloatArray
+    loss_sku: IntArray
+    loss_site: IntArray
+    loss: FloatArray
+    arcs_considered: int
+
+
+def tabulate(snapshot: Snapshot, limits: Limits, request: PlanRequest) -> Table:
+    """The table of a request: arcs and packs that an optimal plan may use, and no others that can be told apart cheaply."""
+    reach = Reach(snapshot, limits, request)
+    sites = tuple(sorted(site.site_id for site in snapshot.sites))
+    number = {site: n for n, site in enumerate(sites)}
+    lanes = tuple(snapshot.lane_by_key[key] for key in reach.departures)
+    frame = _Frame(
+        reach, ValueOfPacks(snapshot, limits), sites, lanes,
+        np.asarray([number[lane.origin] for lane in lanes], dtype=np.int64),
+        np.asarray([number[lane.destination] for lane in lanes], dtype=np.int64),
+        np.asarray([d.days_until_arrival for d in reach.departures.values()], dtype=np.int64),
+    )  # fmt: skip
+    parts = [
+        _part(frame, reach.skus[first : first + SKUS_AT_ONCE], first)
+        for first in range(0, len(reach.skus), SKUS_AT_ONCE)
+    ]
+    columns = (np.concatenate(column) for column in zip(*(part.columns for part in parts), strict=True))
+    empty = (np.zeros(0, dtype=np.int64) for _ in range(12))
+    return Table(
+        reach.skus, sites, lanes, tuple(reach.departures.values()), *(columns if parts else empty),
+        arcs_considered=sum(part.considered for part in parts),
+    )  # fmt: skip
+
+
+class _Frame(NamedTuple):
+    """What all SKUs have in common: lanes as numbers of their sites and days until arrival."""
+
+    reach: Reach
+    values: ValueOfPacks
+    sites: tuple[str, ...]
+    lanes: tuple[Lane, ...]
+    origin: IntArray
+    destination: IntArray
+    days: IntArray
+
+
+class _Part(NamedTuple):
+    columns: tuple[IntArray | FloatArray, ...]
+    considered: int
+
+
+def _part(frame: _Frame, skus: tuple[Sku, ...], first_sku: int) -> _Part:
+    """Arcs and curves of some SKUs. Most lanes fall away on the first pack alone, before any curve is computed."""
+    places = _Places(frame, skus)
+    allowed = _allowed(frame, skus)
+    sku, lane = np.nonzero(allowed)
+    origin, destination, day = frame.origin[lane], frame.destination[lane], frame.days[lane]
+    in_time = day < places.horizon[sku, destination]
+    soonest = np.full(places.horizon.shape, np.iinfo(np.int64).max)
+    np.minimum.at(soonest, (sku[in_time], destination[in_time]), day[in_time])
+    places.value(soonest, sku, origin)
+    kept = in_time & np.isfinite(places.first_loss[sku, origin])
+    sku, lane, origin, destination, day = (column[kept] for column in (sku, lane, origin, destination, day))
+    move = _move_costs(frame, skus)[sku, lane]
+    margin = places.first_gain[sku, destination] - places.first_loss[sku, origin] - move
+    kept = margin > TOLERANCE
+    sku, lane, origin, destination, day, move, margin = (
+        column[kept] for column in (sku, lane, origin, destination, day, move, margin)
+    )
+    late = places.lateness(sku, destination, day, soonest)
+    least = places.least[sku]
+    most = places.most_packs(sku, origin, destination)
+    kept = (margin - late > TOLERANCE) & (most >= least)
+    sku, lane, move, late, least, most = (column[kept] for column in (sku, lane, move, late, least, most))
+    curves = places.curves(sku, frame.origin[lane], frame.destination[lane], (move + late, least, most), soonest)
+    shifted = [column + first_sku if place in (0, 3) else column for place, column in enumerate(curves)]
+    return _Part((sku + first_sku, lane, move, late, least, most, *shifted), int(allowed.sum()))
+
+
+def _allowed(frame: _Frame, skus: tuple[Sku, ...]) -> np.ndarray:
+    """Which SKU (row) may travel on which lane (column). One SKU stands for all with the same conditions of carriage."""
+    reach = frame.reach
+    snapshot, limits = reach.snapshot, reach.limits
+    can_send = np.zeros((len(skus), len(frame.sites)), dtype=np.bool_)
+    can_receive = np.zeros_like(can_send)
+    carriage: dict[tuple[object, ...], np.ndarray] = {}
+    allowed = np.empty((len(skus), len(frame.lanes)), dtype=np.bool_)
+    for row, sku in enumerate(skus):
+        for column, site in enumerate(frame.sites):
+            key = SiteSku(site, sku.sku_id)
+            held = key in snapshot.position_by_key
+            can_send[row, column] = held and key not in limits.no_send
+            can_receive[row, column] = (held or key in snapshot.forecast_by_key) and key not in limits.no_receive
+        terms = (sku.category, sku.temperature, sku.hazmat)
+        if terms not in carriage:
+            carriage[terms] = np.asarray([limits.carriage_refused(sku, lane) is None for lane in frame.lanes], dtype=np.bool_)
+        allowed[row] = carriage[terms]
+    allowed &= can_send[:, frame.origin] & can_receive[:, frame.destination]
+    row_of = {sku.sku_id: row for row, sku in enumerate(skus)}
+    column_of = {lane.key: column for column, lane in enumerate(frame.lanes)}
+    for key, sku_id in limits.closed_lines:
+        if sku_id in row_of and key in column_of:
+            allowed[row_of[sku_id], column_of[key]] = False
+    for ref in reach.request.overlays.excluded_lines:
+        for column, lane in enumerate(frame.lanes):
+            if ref.sku_id in row_of and (lane.origin, lane.destination) == (ref.origin, ref.destination):
+                allowed[row_of[ref.sku_id], column] = False
+    return allowed
+
+
+def _move_costs(frame: _Frame, skus: tuple[Sku, ...]) -> FloatArray:
+    """Freight of a pack by SKU and lane, as `pack_move_cost`."""
+    per_unit = np.asarray([lane.cost_per_unit_e4 for lane in frame.lanes], dtype=np.float64)
+    per_litre = np.asarray([lane.cost_per_litre_e4 for lane in frame.lanes], dtype=np.float64)
+    volume = np.asarray([sku.unit_volume_microlitres for sku in skus], dtype=np.float64)[:, None]
+    size = np.asarray([sku.pack_size for sku in skus], dtype=np.float64)[:, None]
+    per_minor = e4_per_minor(frame.reach.snapshot.currency)
+    cost: FloatArray = size * (per_unit + per_litre * volume / MICROLITRES_PER_LITRE) / per_minor
+    return cost
+
+
+class _Places:
+    """The site-SKUs of some SKUs: shape (SKUs, sites) throughout."""
+
+    def __init__(self, frame: _Frame, skus: tuple[Sku, ...]) -> None:
+        self._frame, self._skus = frame, skus
+        self.pack = np.asarray([sku.pack_size for sku in skus], dtype=np.int64)
+        self.least = np.asarray([-(-sku.min_transfer_units // sku.pack_size) for sku in skus], dtype=np.int64)
+        every = [SiteSku(site, sku.sku_id) for sku in skus for site in frame.sites]
+        self._keys = every
+        self._shape = (len(skus), len(frame.sites))
+        self.horizon = frame.values.horizons(every).reshape(self._shape)
+        self.sendable = np.zeros(self._shape, dtype=np.int64)
+        self.first_gain = np.full(self._shape, -np.inf)
+        self.first_loss = np.full(self._shape, np.inf)
+
+    def _keys_at(self, sku: IntArray, site: IntArray) -> list[SiteSku]:
+        return [self._keys[place] for place in (sku * self._shape[1] + site).tolist()]
+
+    def value(self, soonest: IntArray, sku: IntArray, origin: IntArray) -> None:
+        """First gains where something can arrive in time, first losses where something can be sent."""
+        values = self._frame.values
+        at = np.nonzero(soonest < np.iinfo(np.int64).max)
+        if len(at[0]):
+            self.first_gain[at] = values.gains_of(self._keys_at(*at), self.pack[at[0]], soonest[at], 1)[:, 0]
+        asked = np.zeros(self._shape, dtype=np.bool_)
+        asked[sku, origin] = True
+        at = np.nonzero(asked)
+        reach = self._frame.reach
+        self.sendable[at] = [
+            sendable_packs(reach, key, self._skus[row])
+            for key, row in zip(self._keys_at(*at), at[0].tolist(), strict=True)
+        ]
+        at = np.nonzero(self.sendable > 0)
+        if len(at[0]):
+            losses = values.losses_of(self._keys_at(*at), self.pack[at[0]], self.first_gain[at], 1)
+            self.first_loss[at] = losses[:, 0]
+
+    def lateness(self, sku: IntArray, destination: IntArray, day: IntArray, soonest: IntArray) -> FloatArray:
+        """What a first pack gains less by an arc that is not the fastest into its site, never below 0."""
+        late = np.zeros(len(sku))
+        slow = np.flatnonzero(day > soonest[sku, destination])
+        if len(slow):
+            k, j = sku[slow], destination[slow]
+            here = self._frame.values.gains_of(self._keys_at(k, j), self.pack[k], day[slow], 1)[:, 0]
+            late[slow] = np.maximum(0.0, self.first_gain[k, j] - here)
+        return late
+
+    def most_packs(self, sku: IntArray, origin: IntArray, destination: IntArray) -> IntArray:
+        """The most packs of a line: what the donor can send, within the policy's line and the request's caps."""
+        most = self.sendable[sku, origin]
+        reach = self._frame.reach
+        if reach.limits.line_units_max is not None:
+            most = np.minimum(most, reach.limits.line_units_max // self.pack[sku])
+        return np.minimum(most, self._intake_cap()[sku, destination])
+
+    def _intake_cap(self) -> IntArray:
+        cap = np.full(self._shape, SEGMENTS_MAX, dtype=np.int64)
+        row_of = {sku.sku_id: row for row, sku in enumerate(self._skus)}
+        column_of = {site: column for column, site in enumerate(self._frame.sites)}
+        for limit in self._frame.reach.request.overlays.receive_caps:
+            if limit.sku_id in row_of and limit.site_id in column_of:
+                row, column = row_of[limit.sku_id], column_of[limit.site_id]
+                cap[row, column] = min(int(cap[row, column]), limit.units // int(self.pack[row]))
+        return cap
+
+    def curves(
+        self,
+        sku: IntArray,
+        origin: IntArray,
+        destination: IntArray,
+        of_arcs: tuple[FloatArray, IntArray, IntArray],
+        soonest: IntArray,
+    ) -> tuple[IntArray | FloatArray, ...]:
+        """SKU, site and money of every pack that can matter: received, then sent."""
+        cost, least, most = of_arcs
+        values = self._frame.values
+        spare = np.zeros(self._shape[0], dtype=np.int64)
+        np.maximum.at(spare, sku, least - 1)
+        price, offer = np.full(self._shape, np.inf), np.full(self._shape, -np.inf)
+        np.minimum.at(price, (sku, destination), self.first_loss[sku, origin] + cost)
+        np.maximum.at(offer, (sku, origin), self.first_gain[sku, destination] - cost)
+        intake = np.zeros(self._shape, dtype=np.int64)
+        np.add.at(intake, (sku, destination), most)
+        intake = np.minimum(intake, self._intake_cap())
+        gk, gj = np.nonzero(np.isfinite(price))
+        keys, size, day = self._keys_at(gk, gj), self.pack[gk], soonest[gk, gj]
+        gains = while_useful(
+            lambda rows, packs: values.gains_of([keys[r] for r in rows.tolist()], size[rows], day[rows], packs),
+            intake[gk, gj], price[gk, gj], spare[gk],
+        )  # fmt: skip
+        lk, lj = np.nonzero(np.isfinite(offer))
+        senders, pack, own = self._keys_at(lk, lj), self.pack[lk], self.first_gain[lk, lj]
+        worths = while_useful(
+            lambda rows, packs: -values.losses_of([senders[r] for r in rows.tolist()], pack[rows], own[rows], packs),
+            self.sendable[lk, lj], -offer[lk, lj], spare[lk],
+        )  # fmt: skip
+        return (
+            np.repeat(gk, gains[0]), np.repeat(gj, gains[0]), gains[1],
+            np.repeat(lk, worths[0]), np.repeat(lj, worths[0]), -worths[1],
+        )  # fmt: skip
+
+
+def sendable_packs(reach: Reach, key: SiteSku, sku: Sku) -> int:
+    """Whole packs that may leave: available units less what policy protects, within the request's cap."""
+    position = reach.snapshot.position_by_key.get(key)
+    units = (max(position.available_units, 0) if position else 0) - reach.limits.protected_units.get(key, 0)
+    cap = reach.send_cap(key)
+    if cap is not None:
+        units = min(units, cap)
+    return min(max(units, 0) // sku.pack_size, SEGMENTS_MAX)
