@@ -186,7 +186,7 @@ class _Formulation:
             self._cost.append((x, arc.move_cost + arc.late))
             self._cost.append((w, float(line_cost)))
             self._at_most([(x, 1), (w, -most)], 0)
-            if arc.packs_min > 1:
+            if arc.packs_min > 1 or self._limits.whole_sets:
                 self._at_most([(w, arc.packs_min), (x, -1)], 0)
 
     def _packs_worth_moving(self, arc: Arc) -> int:
@@ -231,7 +231,7 @@ class _Formulation:
             for _, _, w in loaded:
                 self._at_most([(w, 1), (z, -1)], 0)
             if lane.capacity_microlitres_per_departure is not None:
-                volume = [(x, _pack_volume(arc)) for arc, x, _ in loaded]
+                volume = [(x, arc.volume_microlitres) for arc, x, _ in loaded]
                 self._limit(volume, lane.capacity_microlitres_per_departure, z)
 
     def _add_handling_limits(self) -> None:
@@ -258,7 +258,7 @@ class _Formulation:
         """What arrives must fit beside what is there and what is on its way; room that donors free is not counted."""
         arriving: dict[str, WholeTerms] = defaultdict(list)
         for arc, x in self._packs:
-            arriving[arc.lane.destination].append((x, _pack_volume(arc)))
+            arriving[arc.lane.destination].append((x, arc.volume_microlitres))
         room = {
             site.site_id: site.storage_capacity_microlitres
             for site in self._snapshot.sites
@@ -307,7 +307,7 @@ class _Formulation:
                 (
                     x,
                     arc.sku.pack_size * arc.lane.cost_per_unit_e4 * MICROLITRES_PER_LITRE
-                    + _pack_volume(arc) * arc.lane.cost_per_litre_e4,
+                    + arc.volume_microlitres * arc.lane.cost_per_litre_e4,
                 )
                 for arc, x in self._packs
             ]
@@ -385,11 +385,6 @@ class _Formulation:
             if sum(weight * round(variable.varValue) for variable, weight in terms) > most:
                 found |= {sku_of[variable.name] for variable, _ in terms if variable.name in sku_of}
         return frozenset(found) - self._whole
-
-
-def _pack_volume(arc: Arc) -> int:
-    """Microlitres of one pack."""
-    return arc.sku.pack_size * arc.sku.unit_volume_microlitres
 
 
 def _status(outcome: str, sol_status: int, gap: float) -> SolveStatus:

@@ -40,6 +40,11 @@ class Arc:
     packs_max: int
 
     @property
+    def volume_microlitres(self) -> int:
+        """The volume of a pack."""
+        return self.sku.pack_size * self.sku.unit_volume_microlitres
+
+    @property
     def origin(self) -> SiteSku:
         """The sending site-SKU."""
         return SiteSku(self.lane.origin, self.sku.sku_id)

@@ -2,7 +2,8 @@
 
 A solver that stops within its gap may leave something in place that costs more than
 it brings. Taking it out lowers the objective and breaks no constraint: every limit
-is an upper limit, and a line never shrinks below its least quantity.
+is an upper limit, a line never shrinks below its least quantity, and a set that must be
+delivered whole is never taken apart.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Pruner:
         self._arcs: dict[tuple[LaneKey, str], Arc] = {(arc.lane.key, arc.sku.sku_id): arc for arc in instance.arcs}
         self._gain = {key: tuple(accumulate(node.gains, initial=0.0)) for key, node in instance.nodes.items()}
         self._loss = {key: tuple(accumulate(node.losses, initial=0.0)) for key, node in instance.nodes.items()}
+        self._sets = limits.whole_sets
         self._line = limits.line_charge_minor + limits.line_hurdle_minor
         self._departure = {
             arc.lane.key: fixed_cost(arc.lane, currency) + limits.lane_hurdle_minor for arc in instance.arcs
@@ -59,9 +61,17 @@ class Pruner:
             for group in groups:
                 rest = {key: count for key, count in kept.items() if key not in group}
                 value = self.objective(rest)
-                if len(rest) < len(kept) and value < best - _WORTH_IT:
+                if len(rest) < len(kept) and value < best - _WORTH_IT and self._sets_whole(rest):
                     kept, best, improved = rest, value, True
         return Polished(dict(sorted(kept.items())), best)
+
+    def _sets_whole(self, packs: Packs) -> bool:
+        """Whether no set comes in part to a site that must get it whole."""
+        for whole in self._sets:
+            brought = {sku_id for lane, sku_id in packs if lane.destination == whole.site_id and sku_id in whole.sku_ids}
+            if brought and not brought.issuperset(whole.missing):
+                return False
+        return True
 
     def _trimmed(self, packs: Packs) -> Packs:
         """The lines without last packs that cost more than they gain.

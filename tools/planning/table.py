@@ -5,7 +5,8 @@ other arc from any plan: the receiver misses packs worth at most its first gain,
 sender keeps packs that cost at least its first loss, so the plan gets no worse. A
 receiver's n-th pack is kept while it gains more than the cheapest pack it could get
 costs; a donor's while it loses less than the best receiver would pay. A least quantity
-may force `packs_min - 1` packs beyond that point.
+may force `packs_min - 1` packs beyond that point. Where a set must be delivered whole
+nothing of it is pruned: a pack that does not pay may have to come with those that do.
 """
 
 from __future__ import annotations
@@ -124,14 +125,16 @@ def _part(frame: _Frame, skus: tuple[Sku, ...], first_sku: int) -> _Part:
     sku, lane, origin, destination, day = (column[kept] for column in (sku, lane, origin, destination, day))
     move = _move_costs(frame, skus)[sku, lane]
     margin = places.first_gain[sku, destination] - places.first_loss[sku, origin] - move
-    kept = margin > TOLERANCE
+    asked = places.compulsory[sku, destination]
+    kept = (margin > TOLERANCE) | asked
+    asked = asked[kept]
     sku, lane, origin, destination, day, move, margin = (
         column[kept] for column in (sku, lane, origin, destination, day, move, margin)
     )
     late = places.lateness(sku, destination, day, soonest)
     least = places.least[sku]
     most = places.most_packs(sku, origin, destination)
-    kept = (margin - late > TOLERANCE) & (most >= least)
+    kept = ((margin - late > TOLERANCE) | asked) & (most >= least)
     sku, lane, move, late, least, most = (column[kept] for column in (sku, lane, move, late, least, most))
     curves = places.curves(sku, frame.origin[lane], frame.destination[lane], (move + late, least, most), soonest)
     shifted = [column + first_sku if place in (0, 3) else column for place, column in enumerate(curves)]
@@ -194,6 +197,18 @@ class _Places:
         self.sendable = np.zeros(self._shape, dtype=np.int64)
         self.first_gain = np.full(self._shape, -np.inf)
         self.first_loss = np.full(self._shape, np.inf)
+        self.compulsory = self._compulsory()
+
+    def _compulsory(self) -> np.ndarray:
+        """Where a pack may have to come though it does not pay, because a set is delivered whole or not at all."""
+        found = np.zeros(self._shape, dtype=np.bool_)
+        row_of = {sku.sku_id: row for row, sku in enumerate(self._skus)}
+        column_of = {site: column for column, site in enumerate(self._frame.sites)}
+        for whole in self._frame.reach.limits.whole_sets:
+            for sku_id in whole.missing:
+                if sku_id in row_of and whole.site_id in column_of:
+                    found[row_of[sku_id], column_of[whole.site_id]] = True
+        return found
 
     def _keys_at(self, sku: IntArray, site: IntArray) -> list[SiteSku]:
         return [self._keys[place] for place in (sku * self._shape[1] + site).tolist()]
@@ -258,6 +273,7 @@ class _Places:
         values = self._frame.values
         spare = np.zeros(self._shape[0], dtype=np.int64)
         np.maximum.at(spare, sku, least - 1)
+        spare += self.compulsory.any(axis=1)
         price, offer = np.full(self._shape, np.inf), np.full(self._shape, -np.inf)
         np.minimum.at(price, (sku, destination), self.first_loss[sku, origin] + cost)
         np.maximum.at(offer, (sku, origin), self.first_gain[sku, destination] - cost)
