@@ -93,12 +93,20 @@ class Coupled:
 
     @cached_property
     def worth_moving(self) -> IntArray:
-        """The most packs that could ever pay on an arc: M of the strong links."""
+        """The most packs that could ever pay on an arc, M of the strong links: at least 1 and the least quantity.
+
+        The n-th pack of an arc gains at most the n-th gain of its receiver and costs at
+        least the n-th loss of its donor, whatever else moves; both only get worse with n.
+        """
         a = self.arrays
-        kept = np.minimum(
-            self.losses.packs[a.arc_sku, a.arc_origin], self.gains.packs[a.arc_sku, a.arc_destination]
-        )
-        return np.maximum(np.minimum(kept, a.arc_most), 1)
+        kept = np.minimum(self.losses.packs[a.arc_sku, a.arc_origin], self.gains.packs[a.arc_sku, a.arc_destination])
+        low, high = np.zeros(len(kept), dtype=np.int64), np.minimum(kept, a.arc_most)
+        while (low < high).any():
+            n = (low + high + 1) // 2
+            gain, loss = self.gains.step(a.arc_sku, a.arc_destination, n), self.losses.step(a.arc_sku, a.arc_origin, n)
+            pays = (gain - loss > a.arc_cost) & (low < high)
+            low, high = np.where(pays, n, low), np.where(pays | (low >= high), high, n - 1)
+        return np.maximum(np.maximum(low, self.arc_least), 1)
 
     @cached_property
     def couples(self) -> bool:
@@ -134,6 +142,19 @@ class Coupled:
         a = self.arrays
         found = np.bincount(a.arc_sku * a.sites + site, packs, a.skus * a.sites)
         return np.rint(found).astype(np.int64).reshape(a.skus, a.sites)
+
+    def line_price(self, prices: FloatArray) -> float:
+        """What a line costs at these prices of the shared limits: its charge, and its part of limits on lines."""
+        return self.line_cost + float(self.limits.per_line @ prices)
+
+    def taken_worth(self, packs: IntArray, arcs: IntArray, count: IntArray) -> FloatArray:
+        """What each of the arcs would lose if so many of its packs did not move, all others staying."""
+        a = self.arrays
+        sku, i, j = a.arc_sku[arcs], a.arc_origin[arcs], a.arc_destination[arcs]
+        got, gone = self.received(packs)[sku, j], self.sent(packs)[sku, i]
+        into, out = self.gains.first[sku, j] + got, self.losses.first[sku, i] + gone
+        gain = self.gains.total[into] - self.gains.total[into - count]
+        return gain - (self.losses.total[out] - self.losses.total[out - count]) - count * a.arc_cost[arcs]
 
     def sku_cost(self, packs: IntArray) -> FloatArray:
         """c x - gains + losses + line charges, by SKU."""

@@ -19,7 +19,7 @@ from tools.planning.bound import Prices, bound_at, first_prices, limit_charge, l
 from tools.planning.coupled import Coupled
 from tools.planning.flow import BoolArray, FloatArray, FlowResult, Flows, IntArray
 from tools.planning.lanes import OpenLanes, improve_lanes
-from tools.planning.repair import polished, repaired
+from tools.planning.repair import line_charge, polished, repaired
 from tools.planning.sku_rules import SkuProblem, best_of_sku, rule_breakers
 from tools.planning.slope import slope_scaled
 
@@ -110,54 +110,55 @@ class _Search:
     def plan(self) -> FastPlan:
         """The whole search."""
         problem = self._problem
-        start = self._lanes_chosen(self._first.packs, self._free)
-        self._offer(start, self._free)
+        start = self._lanes_chosen(self._first.packs, self._free, problem.line_cost)
+        self._offer(start, self._free, problem.line_cost)
         spacing = max(self._effort.iterations // max(self._effort.repairs, 1), 1)
 
         def watch(iteration: int, prices: Prices, found: FlowResult, _: float) -> float:
             if self._limited and iteration % spacing == spacing - 1:
-                self._offer(self._on_lanes(found.packs, prices), limit_charge(problem, prices))
+                charge, line_price = limit_charge(problem, prices), problem.line_price(prices.limit)
+                self._offer(self._on_lanes(found.packs, charge, line_price), charge, line_price)
             return self._objective
 
         bound = lower_bound(
             problem, self._flows, first_prices(problem, start), self._objective, self._effort.iterations, watch
         )
         if self._limited:
-            charge = limit_charge(problem, bound.prices)
-            steered = self._flows.solve(extra=charge).packs
-            self._offer(self._lanes_chosen(steered, charge), charge)
+            charge, line_price = limit_charge(problem, bound.prices), problem.line_price(bound.prices.limit)
+            steered = self._flows.solve(extra=charge + line_price / problem.worth_moving).packs
+            self._offer(self._lanes_chosen(steered, charge, line_price), charge, line_price)
         self._finish()
         return FastPlan(self._packs, self._objective, min(bound.value, self._objective), bound.prices)
 
-    def _lanes_chosen(self, packs: IntArray, charge: FloatArray) -> IntArray:
-        """Packs whose departures pay: slope scaling, then local search over lanes."""
+    def _lanes_chosen(self, packs: IntArray, charge: FloatArray, line_price: float) -> IntArray:
+        """Packs whose departures and lines pay: slope scaling, then local search over lanes."""
         problem = self._problem
-        if not problem.lane_cost.any() and not problem.line_cost:
+        if not problem.lane_cost.any() and not line_price:
             return packs
-        best = slope_scaled(problem, self._flows, packs, charge)
+        best = slope_scaled(problem, self._flows, packs, charge, line_price)
         if not problem.lane_cost.any():
             return best.packs
-        line = np.where(best.packs > 0, problem.line_cost / np.maximum(best.packs, 1), problem.line_cost / 2)
-        state = OpenLanes.at(problem, self._flows, best.packs, charge + line)
+        state = OpenLanes.at(problem, self._flows, best.packs, charge + line_charge(problem, best.packs, line_price))
         improve_lanes(state, self._effort.trials, self._effort.failures)
-        searched = problem.objective(state.packs) + float(charge @ state.packs)
+        lines = (line_price - problem.line_cost) * np.count_nonzero(state.packs)
+        searched = problem.objective(state.packs) + float(charge @ state.packs) + lines
         return state.packs if searched < best.objective else best.packs
 
-    def _on_lanes(self, packs: IntArray, prices: Prices) -> IntArray:
+    def _on_lanes(self, packs: IntArray, charge: FloatArray, line_price: float) -> IntArray:
         """The flows of an iterate again without the share of fixed costs, on the lanes of the best plan so far."""
         problem = self._problem
         if not problem.lane_cost.any():
             return packs
         lanes = problem.used(self._packs) if self._packs.any() else problem.used(packs)
-        charge = limit_charge(problem, prices)
+        charge = charge + line_charge(problem, self._packs, line_price)
         return self._flows.solve(extra=charge, usable=lanes[problem.arrays.arc_lane]).packs
 
-    def _offer(self, packs: IntArray, charge: FloatArray) -> None:
+    def _offer(self, packs: IntArray, charge: FloatArray, line_price: float) -> None:
         """Make the packs keep every rule and limit, and keep them if they are the best."""
         problem = self._problem
-        packs = ruled(problem, packs, charge)
+        packs = ruled(problem, packs, charge, line_price)
         if self._limited:
-            packs = repaired(problem, packs, charge)
+            packs = repaired(problem, packs, charge, line_price)
         packs = without_losers(problem, packs)
         objective = problem.objective(packs)
         if objective < self._objective:
@@ -176,16 +177,17 @@ class _Search:
             self._packs, self._objective = packs, objective
 
 
-def ruled(problem: Coupled, packs: IntArray, charge: FloatArray) -> IntArray:
+def ruled(problem: Coupled, packs: IntArray, charge: FloatArray, line_price: float) -> IntArray:
     """The packs with every SKU that breaks a rule of its own solved again, on the lanes that are in use."""
     a = problem.arrays
     lanes = problem.used(packs) | (problem.lane_cost <= 0)
+    charge = charge + line_charge(problem, packs, line_price)
     packs = packs.copy()
     for sku in rule_breakers(problem, packs).tolist():
         rows = problem.rows_of(sku)
         part = SkuProblem.of(problem, sku, a.arc_most[rows], lanes[a.arc_lane[rows]], charge[rows])
         packs[rows] = 0
-        packs[part.rows] = best_of_sku(part)[0]
+        packs[part.rows] = best_of_sku(part.without_line_cost)[0]
     return packs
 
 

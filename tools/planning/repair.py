@@ -20,14 +20,14 @@ SHARE_DROPPED = 8
 """Of a line on an overloaded lane an eighth is taken at a time, at least one pack."""
 
 
-def repaired(problem: Coupled, packs: IntArray, price: FloatArray) -> IntArray:
+def repaired(problem: Coupled, packs: IntArray, price: FloatArray, line_price: float) -> IntArray:
     """Packs that keep every capacity and shared limit, made from `packs` by dropping and inserting.
 
-    `price` is what a pack on each arc uses of capacities and limits, in money at their prices.
-    Lanes that carry nothing are not opened for an insertion.
+    `price` is what a pack on each arc uses of capacities and limits, in money at their prices;
+    `line_price` what a line costs at them. Lanes that carry nothing are not opened for an insertion.
     """
     fitting = dropped(problem, packs)
-    return inserted(problem, fitting, price, problem.used(fitting) | (problem.lane_cost <= 0))
+    return inserted(problem, fitting, (price, line_price), problem.used(fitting) | (problem.lane_cost <= 0))
 
 
 def dropped(problem: Coupled, packs: IntArray) -> IntArray:
@@ -39,14 +39,6 @@ def dropped(problem: Coupled, packs: IntArray) -> IntArray:
         while _drop_from_limit(problem, packs, row):
             pass
     return packs
-
-
-def _last_worth(problem: Coupled, packs: IntArray, used: IntArray) -> FloatArray:
-    """What the last pack of each used arc earns."""
-    a = problem.arrays
-    sku, i, j = a.arc_sku[used], a.arc_origin[used], a.arc_destination[used]
-    sent, received = problem.sent(packs)[sku, i], problem.received(packs)[sku, j]
-    return problem.gains.step(sku, j, received) - problem.losses.step(sku, i, sent) - a.arc_cost[used]
 
 
 def _bites(problem: Coupled, packs: IntArray, used: IntArray) -> IntArray:
@@ -64,10 +56,10 @@ def _drop_from_lanes(problem: Coupled, packs: IntArray) -> bool:
     if not len(used):
         return False
     volume = problem.arc_volume[used]
-    density = _last_worth(problem, packs, used) / np.maximum(volume, 1e-12)
-    order = np.lexsort((used, density, a.arc_lane[used]))
-    used, volume, lane = used[order], volume[order], a.arc_lane[used[order]]
     bite = _bites(problem, packs, used)
+    density = problem.taken_worth(packs, used, bite) / np.maximum(bite * volume, 1e-12)
+    order = np.lexsort((used, density, a.arc_lane[used]))
+    used, volume, lane, bite = used[order], volume[order], a.arc_lane[used[order]], bite[order]
     running = np.cumsum(bite * volume)
     starts = np.flatnonzero(np.append(True, lane[1:] != lane[:-1]))
     before = running - bite * volume
@@ -91,7 +83,7 @@ def _drop_from_limit(problem: Coupled, packs: IntArray, row: int) -> bool:
         used, weight = np.flatnonzero(packs), np.zeros(np.count_nonzero(packs))
     bite = packs[used] if limits.per_line[row] > 0 and not weight.any() else _bites(problem, packs, used)
     freed = bite * weight + limits.per_line[row] * (bite == packs[used])
-    density = _last_worth(problem, packs, used) * bite / np.maximum(freed, 1e-12)
+    density = problem.taken_worth(packs, used, bite) / np.maximum(freed, 1e-12)
     order = np.lexsort((used, density))
     before = np.cumsum(freed[order]) - freed[order]
     taken = order[before < excess]
@@ -101,7 +93,7 @@ def _drop_from_limit(problem: Coupled, packs: IntArray, row: int) -> bool:
     return True
 
 
-def inserted(problem: Coupled, packs: IntArray, price: FloatArray, lanes: BoolArray) -> IntArray:
+def inserted(problem: Coupled, packs: IntArray, price: tuple[FloatArray, float], lanes: BoolArray) -> IntArray:
     """The packs and every further one that pays and fits, those first that earn most for the room they take."""
     return _Filling(problem, packs, price, lanes).filled()
 
@@ -112,8 +104,9 @@ class _Filling:
     Everything is in plain lists: single elements of them are read several times faster than those of arrays.
     """
 
-    def __init__(self, problem: Coupled, packs: IntArray, price: FloatArray, lanes: BoolArray) -> None:
+    def __init__(self, problem: Coupled, packs: IntArray, prices: tuple[FloatArray, float], lanes: BoolArray) -> None:
         a, limits = problem.arrays, problem.limits
+        price, self._line_price = prices
         open_lanes = lanes & problem.used(packs) if limits.per_departure.nnz else lanes
         sent, received = problem.sent(packs), problem.received(packs)
         rows = np.flatnonzero(open_lanes[a.arc_lane] & (packs < a.arc_most))
@@ -171,7 +164,9 @@ class _Filling:
         if gain is None or loss is None:
             return None
         earned = gain - loss - count * self._cost[arc] - (0.0 if packs else self._line_cost)
-        return earned - count * self._price[arc] if earned > 1e-9 else None
+        if earned <= 1e-9:
+            return None
+        return earned - count * self._price[arc] - (0.0 if packs else self._line_price - self._line_cost)
 
     def _fits(self, arc: int, count: int) -> bool:
         if count * self._volume[arc] > self._room[self._lane[arc]]:
@@ -212,13 +207,14 @@ class _Steps:
 def polished(problem: Coupled, packs: IntArray, skus: IntArray) -> IntArray:
     """Each of the SKUs solved again, one after the other, in the room that the others leave on the lanes in use.
 
-    The rules of a SKU (least quantities, line charges, no site that does both) hold for those solved.
+    The rules of a SKU (least quantities, no site that does both) hold for those solved.
     """
     a = problem.arrays
     packs = packs.copy()
     lanes = problem.used(packs) | (problem.lane_cost <= 0)
     room = problem.lane_capacity * (1 + SLACK) - problem.volume(packs)
     left = problem.limits.most + SLACK * np.abs(problem.limits.most) - problem.usage(packs)
+    charge = line_charge(problem, packs, problem.line_cost)
     for sku in skus.tolist():
         rows = problem.rows_of(sku)
         mine, lane, volume = packs[rows], a.arc_lane[rows], problem.arc_volume[rows]
@@ -226,15 +222,20 @@ def polished(problem: Coupled, packs: IntArray, skus: IntArray) -> IntArray:
         own_room = room + np.bincount(lane, mine * volume, a.lanes)
         own_left = left + weights @ mine + problem.limits.per_line * np.count_nonzero(mine)
         most = _most_within(a.arc_most[rows], own_room[lane], volume, own_left, weights)
-        part = SkuProblem.of(problem, sku, most, lanes[lane], np.zeros(len(mine)))
+        part = SkuProblem.of(problem, sku, most, lanes[lane], charge[rows])
         found = np.zeros_like(mine)
-        found[part.rows - rows.start] = best_of_sku(part)[0]
+        found[part.rows - rows.start] = best_of_sku(part.without_line_cost)[0]
         room_after = own_room - np.bincount(lane, found * volume, a.lanes)
         left_after = own_left - weights @ found - problem.limits.per_line * np.count_nonzero(found)
         fits = (room_after >= 0).all() and (left_after >= 0).all()
         if fits and problem.cost_of(sku, found) < problem.cost_of(sku, mine) - 1e-9:
             packs[rows], room, left = found, room_after, left_after
     return packs
+
+
+def line_charge(problem: Coupled, packs: IntArray, line_cost: float) -> FloatArray:
+    """A line's cost per pack: over the packs it carries, or over those that an unused one would carry if it paid fully."""
+    return line_cost / np.where(packs > 0, packs, problem.worth_moving)
 
 
 def _most_within(

@@ -31,6 +31,11 @@ class SkuProblem:
     strong: IntArray
     line_cost: float
 
+    @property
+    def without_line_cost(self) -> SkuProblem:
+        """The same with lines for nothing: they are charged for by the pack."""
+        return replace(self, line_cost=0.0)
+
     @classmethod
     def of(cls, problem: Coupled, sku: int, most: IntArray, usable: BoolArray, extra: FloatArray) -> SkuProblem:
         """The SKU's part of a problem, with packs on an arc charged `extra`, on usable arcs up to `most`.

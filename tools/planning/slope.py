@@ -27,39 +27,36 @@ class Sweep:
     objective: float
 
 
-def slope_scaled(problem: Coupled, flows: Flows, first: IntArray, charge: FloatArray | None = None) -> Sweep:
+def slope_scaled(problem: Coupled, flows: Flows, first: IntArray, charge: FloatArray, line_price: float) -> Sweep:
     """The best plan of up to 12 sweeps. `first` are the packs of the flows without charges.
 
-    `charge` is money per pack and arc that the plan is steered by but does not pay (prices of limits).
+    `charge` is money per pack and arc that the plan is steered by but does not pay (prices of limits); so is
+    what `line_price` exceeds the line's charge by.
     """
     a = problem.arrays
-    extra = np.zeros(len(a.arc_sku)) if charge is None else charge
     rate = _rates(problem, first, np.zeros(a.lanes))
     rate = np.where(problem.volume(first) > 0, rate, problem.lane_cost)
-    line = _line_rates(problem, first, np.full(len(a.arc_sku), problem.line_cost))
+    line = line_price / problem.worth_moving
     best = Sweep(np.zeros_like(first), 0.0)
     since = 0
     for _ in range(SWEEPS_MAX):
-        chosen = flows.solve(extra=extra + rate[a.arc_lane] * problem.arc_volume + line)
-        again = at_true_cost(problem, flows, problem.used(chosen.packs), extra, line)
+        chosen = flows.solve(extra=charge + rate[a.arc_lane] * problem.arc_volume + line)
+        again = at_true_cost(problem, flows, problem.used(chosen.packs), charge + line)
         since += 1
         for packs in (chosen.packs, again):
-            objective = problem.objective(packs) + float(extra @ packs)
+            lines = (line_price - problem.line_cost) * np.count_nonzero(packs)
+            objective = problem.objective(packs) + float(charge @ packs) + lines
             if objective < best.objective - 1e-6:
                 best, since = Sweep(packs, objective), 0
         if since >= WITHOUT_BETTER_MAX:
             break
-        rate, line = _rates(problem, chosen.packs, rate), _line_rates(problem, chosen.packs, line)
+        rate, line = _rates(problem, chosen.packs, rate), _line_rates(line_price, chosen.packs, line)
     return best
 
 
-def at_true_cost(
-    problem: Coupled, flows: Flows, lanes: BoolArray, extra: FloatArray | None, line: FloatArray | None
-) -> IntArray:
+def at_true_cost(problem: Coupled, flows: Flows, lanes: BoolArray, charge: FloatArray) -> IntArray:
     """The flows on these lanes alone, departures being paid for already."""
-    a = problem.arrays
-    total = None if extra is None and line is None else (0.0 if extra is None else extra) + (0.0 if line is None else line)
-    return flows.solve(extra=None if total is None else np.asarray(total), usable=lanes[a.arc_lane]).packs
+    return flows.solve(extra=charge, usable=lanes[problem.arrays.arc_lane]).packs
 
 
 def _rates(problem: Coupled, packs: IntArray, before: FloatArray) -> FloatArray:
@@ -68,6 +65,6 @@ def _rates(problem: Coupled, packs: IntArray, before: FloatArray) -> FloatArray:
     return np.where(volume > 0, problem.lane_cost / np.where(volume > 0, volume, 1.0), before)
 
 
-def _line_rates(problem: Coupled, packs: IntArray, before: FloatArray) -> FloatArray:
-    """Money per pack that recovers the line's charge; an arc not used keeps its rate."""
-    return np.where(packs > 0, problem.line_cost / np.maximum(packs, 1), before)
+def _line_rates(line_price: float, packs: IntArray, before: FloatArray) -> FloatArray:
+    """Money per pack that recovers the line's price; an arc not used keeps its rate."""
+    return np.where(packs > 0, line_price / np.maximum(packs, 1), before)
