@@ -49,13 +49,20 @@ class Bound:
     prices: Prices
 
 
-def price_per_pack(problem: Coupled, prices: Prices) -> FloatArray:
-    """What a pack on each arc is charged beyond its own cost."""
+def price_per_pack(problem: Coupled, prices: Prices, strong: IntArray) -> FloatArray:
+    """What a pack on each arc is charged beyond its own cost; `strong` is M of the strong links at these prices."""
     a, limits = problem.arrays, problem.limits
     left = np.maximum(_departure_cost(problem, prices) - _capacity_price(problem, prices), 0.0)
     line = problem.line_cost + float(limits.per_line @ prices.limit)
-    strong = (prices.share * left[a.arc_lane] + line) / problem.worth_moving
-    return strong + limit_charge(problem, prices)
+    linked = (prices.share * left[a.arc_lane] + line) / strong
+    return linked + limit_charge(problem, prices)
+
+
+def strong_links(problem: Coupled, prices: Prices) -> IntArray:
+    """M of x <= M w and x <= M z: what an arc could carry at most while capacities and limits are charged for."""
+    if not prices.limit.any() and not prices.lane.any():
+        return problem.worth_moving
+    return problem.worth_moving_at(limit_charge(problem, prices))
 
 
 def limit_charge(problem: Coupled, prices: Prices) -> FloatArray:
@@ -107,13 +114,14 @@ def lower_bound(
     best = -np.inf
     smoothed: _Subgradient | None = None
     for iteration in range(iterations):
-        found = flows.solve(extra=price_per_pack(problem, prices))
+        strong = strong_links(problem, prices)
+        found = flows.solve(extra=price_per_pack(problem, prices, strong))
         value = bound_at(problem, prices, found)
         if watch is not None:
             best_known = min(best_known, watch(iteration, prices, found, value))
         if value > best:
             best, best_prices = value, prices
-        slope = _subgradient(problem, prices, found.packs)
+        slope = _subgradient(problem, prices, found.packs / strong, found.packs)
         smoothed = slope if smoothed is None else smoothed.mixed_with(slope)
         factor = FIRST_STEP * (LAST_STEP / FIRST_STEP) ** (iteration / iterations)
         step = factor * max(best_known - value, 1e-9 * abs(value)) / max(smoothed.squared, 1e-12)
@@ -140,9 +148,9 @@ class _Subgradient:
         )
 
 
-def _subgradient(problem: Coupled, prices: Prices, packs: IntArray) -> _Subgradient:
+def _subgradient(problem: Coupled, prices: Prices, fraction: FloatArray, packs: IntArray) -> _Subgradient:
+    """The slopes at these flows; `fraction` is how much of each line and its departure they use."""
     a, limits = problem.arrays, problem.limits
-    fraction = packs / problem.worth_moving
     left = _departure_cost(problem, prices) - _capacity_price(problem, prices)
     departs = np.where(left > 0, np.bincount(a.arc_lane, prices.share * fraction, a.lanes), 1.0)
     used = limits.per_pack @ packs.astype(np.float64) + limits.per_line * fraction.sum() + limits.per_departure @ departs

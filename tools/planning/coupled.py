@@ -93,10 +93,15 @@ class Coupled:
 
     @cached_property
     def worth_moving(self) -> IntArray:
-        """The most packs that could ever pay on an arc, M of the strong links: at least 1 and the least quantity.
+        """The most packs that could ever pay on an arc without any charge."""
+        return self.worth_moving_at(np.zeros(len(self.arc_volume)))
+
+    def worth_moving_at(self, charge: FloatArray) -> IntArray:
+        """The most packs that could ever pay on an arc when each is charged so much: at least 1 and the least quantity.
 
         The n-th pack of an arc gains at most the n-th gain of its receiver and costs at
         least the n-th loss of its donor, whatever else moves; both only get worse with n.
+        So this is a valid M of the strong links x <= M w for the problem under the charge.
         """
         a = self.arrays
         kept = np.minimum(self.losses.packs[a.arc_sku, a.arc_origin], self.gains.packs[a.arc_sku, a.arc_destination])
@@ -104,7 +109,7 @@ class Coupled:
         while (low < high).any():
             n = (low + high + 1) // 2
             gain, loss = self.gains.step(a.arc_sku, a.arc_destination, n), self.losses.step(a.arc_sku, a.arc_origin, n)
-            pays = (gain - loss > a.arc_cost) & (low < high)
+            pays = (gain - loss > a.arc_cost + charge) & (low < high)
             low, high = np.where(pays, n, low), np.where(pays | (low >= high), high, n - 1)
         return np.maximum(np.maximum(low, self.arc_least), 1)
 
