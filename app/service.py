@@ -18,6 +18,7 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 from sqlalchemy.exc import ArgumentError, OperationalError
 
+from app.approvals.latency import LATENCY_SET
 from app.approvals.requests import expire_overdue
 from app.db.database import Database
 from app.db.migrate import migrate_schema
@@ -105,6 +106,7 @@ def open_service(
     _require_strict_checkpoints()
     with ExitStack() as stack:
         database = stack.enter_context(_database(settings))
+        database.session_info[LATENCY_SET] = settings.approval_latency_days
         redis = stack.enter_context(_redis(settings))
         migrate_schema(database)
         migrate(database)

@@ -36,6 +36,14 @@ class Settings(BaseSettings):
     run_seconds_max: PositiveInt = 180
     reply_tokens_max: PositiveInt = 1_500
 
+    approval_latency_days: Annotated[int, Field(ge=0, le=365)] | None = Field(
+        default=None,
+        description=(
+            "Days that a plan waits for its decision; its goods depart no earlier. Unset, it is measured: the days,"
+            " rounded up, within which 80 % of the decisions of the last 90 days were made, once there are ten;"
+            " until then the policy's number counts."
+        ),
+    )
     import_file_bytes_max: PositiveInt = 512 * 1024 * 1024
     token_days_max: PositiveInt = 90
     erp_attempts_max: PositiveInt = 6

@@ -30,13 +30,14 @@ from app.threads.tables import Run
 from graphs.names import Names
 from policies.brief import brief
 from policies.library import released, releases
+from policies.urgency import urgencies
 from tools.imbalance import Imbalance
-from tools.inventory import Snapshot
-from tools.transfers import TransferPlan
+from tools.inventory import LaneKey, Snapshot
+from tools.transfers import LotPick, TransferPlan
 
 
 class LineView(BaseModel):
-    """One line of a plan."""
+    """One line of a plan. Why it is urgent is said to those who see both of its ends."""
 
     line_no: int
     transfer_id: UUID
@@ -52,6 +53,9 @@ class LineView(BaseModel):
     saving_minor: int
     move_cost_minor: int
     goods_value_minor: int
+    lots: tuple[LotPick, ...] = ()
+    urgency: str
+    urgency_words: str
 
 
 class PlanView(BaseModel):
@@ -235,9 +239,13 @@ def plan_view(session: Session, principal: Principal, digest: str) -> PlanView:
 
 
 def _line_views(session: Session, principal: Principal, plan: TransferPlan, snapshot: Snapshot) -> list[LineView]:
-    names = _names(session, principal, snapshot)
+    names = names_for(session, principal, snapshot)
     views = []
-    for line in plan.lines:
+    urgent = urgencies(
+        released(plan.policy_digest), snapshot, plan,
+        lambda line: (names.sku(line.sku_id), LaneKey(names.site(line.origin), names.site(line.destination), line.mode)),
+    )  # fmt: skip
+    for line, urgency in zip(plan.lines, urgent, strict=True):
         if not principal.touches((line.origin, line.destination)):
             continue
         shown = names.sku(line.sku_id)
@@ -245,6 +253,8 @@ def _line_views(session: Session, principal: Principal, plan: TransferPlan, snap
             LineView(
                 **line.model_dump(exclude={"sku_id", "origin", "destination"}),
                 transfer_id=plan.transfer_id(line.line_no),
+                urgency=urgency.urgency,
+                urgency_words=urgency.words if principal.covers((line.origin, line.destination)) else "",
                 origin=names.site(line.origin),
                 destination=names.site(line.destination),
                 sku_id=shown,
@@ -254,7 +264,7 @@ def _line_views(session: Session, principal: Principal, plan: TransferPlan, snap
     return views
 
 
-def _names(session: Session, principal: Principal, snapshot: Snapshot) -> Names:
+def names_for(session: Session, principal: Principal, snapshot: Snapshot) -> Names:
     """Names of a snapshot that may be old: what has become sensitive since is masked in it as well."""
     query = select(MasterRow.key).where(MasterRow.kind == "sku", MasterRow.body["sensitive"].as_boolean())
     return Names(
@@ -266,7 +276,7 @@ def _names(session: Session, principal: Principal, snapshot: Snapshot) -> Names:
 
 
 def _names_of_plan(session: Session, principal: Principal, digest: str) -> Names:
-    return _names(session, principal, read_snapshot(session, read_plan(session, digest).snapshot_digest))
+    return names_for(session, principal, read_snapshot(session, read_plan(session, digest).snapshot_digest))
 
 
 def approval_view(session: Session, principal: Principal, request: ApprovalRequest) -> ApprovalView:

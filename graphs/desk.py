@@ -7,21 +7,21 @@ from typing import Any
 
 from graphs.names import Names
 from graphs.planning import draft_narrowed, imbalances_of
+from graphs.shortfalls import NothingToExplainError, shortfall_of, wish_of
 from graphs.summaries import plan_summary
 from graphs.world import World
 from policies.brief import brief, rule_sentences
-from policies.limits import targets_of, view_of
+from policies.limits import limits_of, targets_of, view_of
 from policies.rules import Facts
-from tools.catalog import Coverage, ExplainLine, Imbalances, PolicyInWords, ProposePlan, Status, WhatIf
+from policies.urgency import urgencies
+from tools.catalog import Coverage, ExplainBlocked, ExplainLine, Imbalances, PolicyInWords, ProposePlan, Status, WhatIf
 from tools.coverage import days_of_cover, stock_out_on, stock_out_ppm
-from tools.explain import explain_line
+from tools.explanation import explain_line
 from tools.money import E4, e4_per_minor, money_text
 from tools.positions import available_units, projected_units
 from tools.transfers import DemandChange, Overlays, PlanRequest, Scope, TransferPlan
 
-
-class NothingToExplainError(ValueError):
-    """There is no current plan in this conversation, or it has no such line."""
+__all__ = ["AtDesk", "NothingToExplainError"]
 
 
 class AtDesk:
@@ -154,7 +154,9 @@ class AtDesk:
         if number > len(plan.lines):
             raise NothingToExplainError(f"the current plan has {len(plan.lines)} lines; there is no line {number}")
         facts = self._world.facts_of(plan)
-        found = explain_line(facts.snapshot, plan, number, facts.policy.horizon.default_days)
+        limits = limits_of(facts.policy, facts.snapshot, plan.request)
+        urgency = urgencies(facts.policy, facts.snapshot, plan)[number - 1]
+        found = explain_line(facts.snapshot, limits, plan, number, self._world.caller.sites, urgency)
         return self._dated(
             {
                 "plan": plan.digest,
@@ -163,9 +165,36 @@ class AtDesk:
                 "units": found.units,
                 "from": found.donor.site_id,
                 "to": found.receiver.site_id,
-                "words": found.words,
+                "words": self.words(found.words),
             }
         )
+
+    def explain_blocked(self, arguments: ExplainBlocked) -> dict[str, Any]:
+        """Why a site does not get a SKU, by the current plan if that is about the SKU, else by the best plan for it."""
+        meant = self.names.meant(arguments.mentions)
+        wish = wish_of(self._facts, self._world.caller.sites, meant, arguments)
+        plan = self._plan_about(wish.sku_id)
+        facts = self._facts if plan is None else self._world.facts_of(plan)
+        found = shortfall_of(facts, self._world.caller.sites, wish, plan)
+        return self._dated(
+            {
+                "site": wish.site_id,
+                "sku": self.names.sku(wish.sku_id),
+                "wanted_units": wish.units,
+                "planned_units": found.planned_units,
+                "possible_units": found.blocked.possible_units,
+                "words": self.words(found.words),
+            }
+        )
+
+    def _plan_about(self, sku_id: str) -> TransferPlan | None:
+        """The plan of this conversation, if there is one that could have moved the SKU."""
+        if self._plan_digest is None:
+            return None
+        plan, category = self.current_plan(), self._facts.snapshot.sku_by_id[sku_id].category
+        scope = plan.request.scope
+        about = sku_id in (scope.skus or (sku_id,)) and category in (scope.categories or (category,))
+        return plan if about else None
 
     def current_plan(self) -> TransferPlan:
         """The plan of this conversation. Raises NothingToExplainError while there is none within the caller's sites."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from policies.limits import imbalance_rules, limits_of, targets_of, view_of
 from policies.rules import Facts
 from tools.imbalance import Imbalance, find_imbalances
-from tools.planning import make_plan, solve
+from tools.planning import Solution, make_plan, solve
 from tools.transfers import PlanRequest, SolveStatus, TransferPlan
 
 
@@ -47,6 +47,12 @@ def draft_narrowed(facts: Facts, request: PlanRequest) -> Draft:
         f"The request was too large for one plan; this one covers the {kept} of {len(ranked)} SKUs with most at stake."
     )
     return Draft(made.plan, made.status, f"{words} {made.note}".strip())
+
+
+def nothing_moved(facts: Facts, request: PlanRequest) -> TransferPlan:
+    """The plan that moves nothing, for a request that has no other: what others are compared with, never put forward."""
+    limits = replace(limits_of(facts.policy, facts.snapshot, request), must_leave={})
+    return make_plan(facts.snapshot, limits, request, Solution(SolveStatus.NOTHING_TO_MOVE, bound=0.0))
 
 
 def imbalances_of(facts: Facts, request: PlanRequest | None = None) -> tuple[Imbalance, ...]:

@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from policies.rules import RULES
-from policies.schema import DataQuality, ImbalanceThresholds, LaneRules, Negotiation, Policy, StaleStock, Tier
+from policies.schema import (
+    DataQuality,
+    ImbalanceThresholds,
+    LaneRules,
+    Merchandise,
+    Negotiation,
+    Policy,
+    StaleStock,
+    Tier,
+)
 from tools.money import money_text
 
 
@@ -19,6 +28,7 @@ def brief(policy: Policy, currency: str) -> str:
         *_sizes(policy, currency),
         *_imbalances(policy.imbalance),
         *_data_quality(policy.data_quality),
+        *_merchandise(policy.merchandise),
         *(_tier(tier, currency) for tier in policy.tiers),
         *_negotiation(policy.negotiation),
     ))  # fmt: skip
@@ -127,6 +137,30 @@ def _negotiation(negotiation: Negotiation) -> Iterator[str]:
     )
     rules = ", ".join(rule.replace("_", " ") for rule in negotiation.negotiable_rules)
     yield f"Rules whose price is worked out: {rules or 'none'}."
+
+
+def _merchandise(section: Merchandise | None) -> Iterator[str]:
+    """Nothing where the document says nothing."""
+    if section is None:
+        return
+    yield (
+        f"Sets are {'kept and delivered whole' if section.whole_sets else 'not looked at'}; a display that has a price"
+        f" {'counts' if section.soft_displays else 'does not count'}; a planned markdown"
+        f" {'is' if section.markdowns else 'is not'} weighed against a transfer; a shortage costs"
+        f" {'less where a substitute is left' if section.substitution else 'the same whether or not a substitute is left'}."
+    )
+    yield (
+        f"Lots arrive with {_days(section.least_life_days)} and {_percent(section.least_life_share_bp)} of the shelf life"
+        f" left at least. An end of life counts from {_days(section.end_of_life_days)} before its date on. A line to a site"
+        f" that runs out with {_percent(section.rescue_stock_out_bp)} or more is a rescue."
+    )
+    if section.emergency is None:
+        yield "Emergency rescues are not provided for."
+    else:
+        yield (
+            f"In an emergency rescue donors keep their own demand at {_percent(section.emergency.keep_level_bp)}, and only"
+            f" sites that run out with {_percent(section.emergency.stock_out_bp)} or more are served."
+        )
 
 
 def _percent(basis_points: int) -> str:

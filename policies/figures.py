@@ -15,6 +15,7 @@ from tools.inventory import LaneKey, Snapshot
 from tools.money import e4_per_minor, minor_from_e4, money_text
 from tools.planning import Evaluation, Limits, fill_rate, moves_of
 from tools.planning.breaches import departure_of
+from tools.planning.plan import lots_of
 from tools.transfers import FillRate, TransferLine, TransferPlan
 
 
@@ -77,6 +78,7 @@ def wrong_values(plan: TransferPlan, world: Snapshot, limits: Limits, again: Eva
             yield WrongFigure(f"{what} of {says} is {comes_to} when computed again.", claimed, round(computed), numbers)
     yield from _wrong_dates(plan, world, limits)
     yield from _wrong_volumes(plan, world)
+    yield from _wrong_lots(plan, world, limits)
     yield from _wrong_fill_rates(plan, fill_rate(world, limits, moves_of(plan)))
 
 
@@ -137,6 +139,18 @@ def _wrong_volumes(plan: TransferPlan, world: Snapshot) -> Iterator[WrongFigure]
         if load.volume_microlitres != volume:
             words = f"The load of {load.lane.label} of {load.volume_microlitres:,} microlitres comes to {volume:,}."
             yield WrongFigure(words, load.volume_microlitres, volume, _numbers_on(plan, load.lane))
+
+
+def _wrong_lots(plan: TransferPlan, world: Snapshot, limits: Limits) -> Iterator[WrongFigure]:
+    """Each line takes the lots that expire first of those that last until it arrives."""
+    for line, lots in zip(plan.lines, lots_of(world, limits, moves_of(plan)), strict=True):
+        if line.lots != lots:
+            named, found = (
+                ", ".join(f"{pick.units:,} of {pick.lot_id}" for pick in each) for each in (line.lots, lots)
+            )
+            words = f"Line {line.line_no} takes {named or 'no lot'}; first expired first it takes {found or 'no lot'}."
+            claimed, computed = (sum(pick.units for pick in each) for each in (line.lots, lots))
+            yield WrongFigure(words, claimed, computed, (line.line_no,))
 
 
 def _wrong_fill_rates(plan: TransferPlan, found: FillRate) -> Iterator[WrongFigure]:

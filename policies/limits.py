@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
+import numpy as np
+
+from policies.latency import approval_latency_days
+from policies.merchandise import keep_level_bp, with_merchandise
 from policies.schema import Policy, StaleStock
-from tools.demand import DemandView, quantile
+from tools.demand import DemandView, quantiles
 from tools.findings import QualityRules
 from tools.imbalance import ImbalanceRules
 from tools.inventory import Lane, LaneKey, SiteSku, Sku, Snapshot
 from tools.planning.limits import Limits
-from tools.positions import available_units, projected_units
+from tools.positions import available_units_of, projected_units_of
 from tools.targets import BP, DemandClass, Target, abc_classes, targets
-from tools.transfers import PlanRequest
+from tools.transfers import Overlays, PlanRequest
 from tools.whatif import assumed
 
 
 def view_of(policy: Policy, snapshot: Snapshot) -> DemandView:
     """Demand and horizons under the policy's default horizon."""
-    return DemandView(snapshot, policy.horizon.default_days)
+    return DemandView.of(snapshot, policy.horizon.default_days)
 
 
 def demand_classes(policy: Policy, snapshot: Snapshot) -> dict[str, DemandClass]:
@@ -64,7 +68,7 @@ def limits_of(
     """
     size = policy.size
     no_send, no_receive = blocked_site_skus(policy, snapshot, relaxed)
-    return Limits(
+    limits = Limits(
         policy_digest=policy.digest,
         lost_unit_e4={sku.sku_id: lost_unit_e4(policy, sku) for sku in snapshot.skus},
         leftover_unit_e4={sku.sku_id: leftover_unit_e4(policy, sku) for sku in snapshot.skus},
@@ -84,9 +88,10 @@ def limits_of(
         units_max=None if "plan_units" in relaxed else size.plan_units_max,
         goods_value_max_minor=None if "plan_goods_value" in relaxed else size.plan_goods_value_max_minor,
         review_interval_days=policy.horizon.review_interval_days,
-        approval_latency_days=policy.horizon.approval_latency_days,
+        approval_latency_days=approval_latency_days(policy, snapshot),
         default_horizon_days=policy.horizon.default_days,
     )
+    return with_merchandise(limits, policy, snapshot, request)
 
 
 def lost_unit_e4(policy: Policy, sku: Sku) -> int:
@@ -146,23 +151,37 @@ def protected_units(policy: Policy, snapshot: Snapshot, request: PlanRequest) ->
     Supply that arrives before then covers part of it. Only positions with a positive
     amount are listed.
     """
+    assumed = request.overlays.service_level_bp
+    level = {
+        each: keep_level_bp(policy, request, policy.source_protection.of(each)) if assumed is None else assumed
+        for each in DemandClass
+    }
+    known = snapshot.worked_out.get(("protected_units", policy.digest, *level.values()))
+    if known is None:
+        known = _protected_units(policy, snapshot, level)
+        snapshot.worked_out["protected_units", policy.digest, *level.values()] = known
+    return dict(known)
+
+
+def _protected_units(policy: Policy, snapshot: Snapshot, level: dict[DemandClass, int]) -> dict[SiteSku, int]:
     classes = demand_classes(policy, snapshot)
     view = view_of(policy, snapshot)
-    kept: dict[SiteSku, int] = {}
-    for position in snapshot.positions:
-        days = view.horizon_days(position.key)
-        assumed = request.overlays.service_level_bp
-        level = policy.source_protection.of(classes[position.sku_id]) if assumed is None else assumed
-        need = quantile(view.window(position.key, 0, days), level / BP)
-        keep = need - (projected_units(snapshot, position.key, days) - available_units(snapshot, position.key))
-        if keep > 0:
-            kept[position.key] = keep
-    return kept
+    keys = list(snapshot.position_by_key)
+    levels = np.asarray([level[classes[key.sku_id]] for key in keys], dtype=np.int64)
+    days = view.horizons(keys)
+    need = quantiles(*view.windows(keys, np.asarray(0), days), levels / BP)
+    keep = need - (projected_units_of(snapshot, keys, days) - available_units_of(snapshot, keys))
+    return {key: units for key, units in zip(keys, keep.tolist(), strict=True) if units > 0}
+
+
+def asking_nothing(request: PlanRequest) -> PlanRequest:
+    """A request without assumptions, in an emergency if `request` is one."""
+    return PlanRequest(overlays=Overlays(emergency_rescue=request.overlays.emergency_rescue))
 
 
 def kept_units(policy: Policy, snapshot: Snapshot, request: PlanRequest) -> dict[SiteSku, int]:
     """What donors keep whatever a request assumes: its assumptions can raise their protected units, never lower them."""
-    known, world = protected_units(policy, snapshot, PlanRequest()), assumed(snapshot, request.overlays)
+    known, world = protected_units(policy, snapshot, asking_nothing(request)), assumed(snapshot, request.overlays)
     if world is snapshot and request.overlays.service_level_bp is None:
         return known
     supposed = protected_units(policy, world, request)

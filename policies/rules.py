@@ -9,45 +9,24 @@ see when they ask what the policy says.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from types import MappingProxyType
+from collections.abc import Iterator
+from datetime import timedelta
 
 from policies.figures import wrong_sums, wrong_values
-from policies.limits import crosses_entities, limits_of, protected_units, stale_stock_blocks
-from policies.schema import Policy
+from policies.limits import asking_nothing, crosses_entities, limits_of, protected_units, stale_stock_blocks
+from policies.merchandise import must_leave_units
+from policies.merchandise_rules import MERCHANDISE_RULES
 from policies.tiers import tier_of
+from policies.violations import Facts, Rule, Violation, on_line
 from tools.inventory import LaneKey, SiteSku, Snapshot, Temperature
 from tools.money import money_text
 from tools.planning import evaluate, moves_of
 from tools.planning.breaches import Breach, move_breaches
 from tools.positions import available_units
-from tools.transfers import PlanRequest, TransferLine, TransferPlan
+from tools.transfers import TransferLine, TransferPlan
 from tools.whatif import assumed
 
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """A rule that a plan breaks. `line_nos` are the lines to blame; empty means the plan as a whole."""
-
-    rule: str
-    words: str
-    numbers: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    line_nos: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What rules know besides the plan: the world now, the document in force, and the kill switch."""
-
-    snapshot: Snapshot
-    policy: Policy
-    now: datetime
-    kill_switch: bool = False
-
-
-Rule = Callable[[TransferPlan, Facts], Iterator[Violation]]
+__all__ = ["RULES", "Facts", "Rule", "Violation", "check"]
 
 
 def check(plan: TransferPlan, facts: Facts) -> tuple[Violation, ...]:
@@ -123,7 +102,7 @@ def forbidden_lane(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
     """Nothing travels on a lane that the policy forbids."""
     for line in plan.lines:
         if any(ref.covers(line.lane) for ref in facts.policy.lanes.forbidden):
-            yield _on_line("forbidden_lane", line, f"the lane {line.lane.label} is forbidden")
+            yield on_line("forbidden_lane", line, f"the lane {line.lane.label} is forbidden")
 
 
 def cross_entity(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
@@ -137,7 +116,7 @@ def cross_entity(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
         ends = (sites[line.origin].legal_entity, sites[line.destination].legal_entity)
         permitted = rules.cross_entity == "allowed" or (rules.cross_entity == "listed" and ends in pairs)
         if not permitted:
-            yield _on_line("cross_entity", line, f"it would pass from {ends[0] or '?'} to {ends[1] or '?'}")
+            yield on_line("cross_entity", line, f"it would pass from {ends[0] or '?'} to {ends[1] or '?'}")
 
 
 def temperature(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
@@ -149,7 +128,7 @@ def temperature(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
         modes = facts.policy.lanes.temperature_modes[sku.temperature]
         if line.mode not in modes:
             wanted = ", ".join(sorted(modes)) or "no mode at all"
-            yield _on_line("temperature", line, f"{sku.temperature} goods travel by {wanted}, not by {line.mode}")
+            yield on_line("temperature", line, f"{sku.temperature} goods travel by {wanted}, not by {line.mode}")
 
 
 def hazmat(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
@@ -158,18 +137,20 @@ def hazmat(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
         sku = facts.snapshot.sku_by_id.get(line.sku_id)
         if sku is not None and sku.hazmat and line.mode not in facts.policy.lanes.hazmat_modes:
             wanted = ", ".join(facts.policy.lanes.hazmat_modes) or "no mode at all"
-            yield _on_line("hazmat", line, f"hazardous goods travel by {wanted}, not by {line.mode}")
+            yield on_line("hazmat", line, f"hazardous goods travel by {wanted}, not by {line.mode}")
 
 
 def source_protection(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
     """A donor keeps what it needs itself until its regular supply; what a request assumes can only raise that."""
-    known = protected_units(facts.policy, facts.snapshot, PlanRequest())
+    known = protected_units(facts.policy, facts.snapshot, asking_nothing(plan.request))
     supposed, world = known, assumed(facts.snapshot, plan.request.overlays)
     if world is not facts.snapshot or plan.request.overlays.service_level_bp is not None:
         supposed = protected_units(facts.policy, world, plan.request)
+    # What has to leave in time is not kept.
+    leaving = must_leave_units(facts.policy, facts.snapshot)
     for key, units in sorted(plan.sent_units.items()):
         free = available_units(facts.snapshot, key)
-        keep = max(known.get(key, 0), supposed.get(key, 0))
+        keep = 0 if key in leaving else max(known.get(key, 0), supposed.get(key, 0))
         if free - units < keep:
             yield Violation(
                 "source_protection",
@@ -188,9 +169,9 @@ def cool_down(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
         came = recent.get((line.origin, line.sku_id, False))
         went = recent.get((line.destination, line.sku_id, True))
         if came is not None:
-            yield _on_line("cool_down", line, f"{line.origin} received {line.sku_id} on {came}, within {days} days")
+            yield on_line("cool_down", line, f"{line.origin} received {line.sku_id} on {came}, within {days} days")
         if went is not None:
-            yield _on_line(
+            yield on_line(
                 "cool_down", line, f"{line.destination} sent {line.sku_id} away on {went}, within {days} days"
             )
 
@@ -203,7 +184,7 @@ def line_benefit(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
         if line.saving_minor < least - 1:
             saving, wanted = money_text(line.saving_minor, plan.currency), money_text(least, plan.currency)
             words = f"it saves {saving}, the policy wants {wanted}"
-            yield _on_line("line_benefit", line, words, found=line.saving_minor, least=least)
+            yield on_line("line_benefit", line, words, found=line.saving_minor, least=least)
 
 
 def lane_benefit(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
@@ -229,7 +210,7 @@ def size(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
     for line in plan.lines:
         if line.units > most.line_units_max:
             words = f"{line.units:,} units; at most {most.line_units_max:,}"
-            yield _on_line("line_units", line, words, found=line.units, max=most.line_units_max)
+            yield on_line("line_units", line, words, found=line.units, max=most.line_units_max)
     for rule, what, found, allowed in (
         ("plan_units", "units", plan.units, most.plan_units_max),
         ("plan_lines", "lines", len(plan.lines), most.plan_lines_max),
@@ -301,25 +282,18 @@ RULES: tuple[Rule, ...] = (
     line_benefit,
     lane_benefit,
     size,
+    *MERCHANDISE_RULES,
     approval_tier,
     recomputed,
 )
 
 _RULES_OF_THEIR_OWN = frozenset(
     ("forbidden_lane", "cross_entity", "temperature", "hazmat", "cool_down", "data_quality", "source_protection",
-     "units_per_line", "plan_units", "plan_lines", "plan_goods_value_e4")
+     "units_per_line", "plan_units", "plan_lines", "plan_goods_value_e4",
+     "whole_set", "lot_life", "end_of_life", "not_an_emergency")
 )  # fmt: skip
 
 
 def _crosses(plan: TransferPlan, snapshot: Snapshot) -> bool:
     lanes: set[LaneKey] = {line.lane for line in plan.lines}
     return any(key in snapshot.lane_by_key and crosses_entities(snapshot, key) for key in lanes)
-
-
-def _on_line(rule: str, line: TransferLine, words: str, **numbers: int) -> Violation:
-    return Violation(
-        rule,
-        f"Line {line.line_no} ({line.units:,} {line.sku_id} {line.lane.label}): {words}.",
-        numbers,
-        (line.line_no,),
-    )

@@ -24,6 +24,11 @@ Amount = Annotated[int, Field(ge=0, le=MINOR_MAX)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
+def _absent(section: object) -> bool:
+    """Whether a section is left out of the document, and so out of its digest."""
+    return section is None
+
+
 class Economics(Value):
     """What a lost sale, a leftover unit and a transfer line cost."""
 
@@ -162,6 +167,36 @@ class DataQuality(Value):
     lead_time_change_days_max: Days
 
 
+class EmergencyRescue(Value):
+    """When a request may take donors below what they ordinarily keep.
+
+    Donors then keep their own demand until regular supply at `keep_level_bp`, and only
+    receivers that run out before theirs with `stock_out_bp` or more are served.
+    """
+
+    keep_level_bp: Annotated[int, Field(ge=1, le=9_999)]
+    stock_out_bp: Annotated[int, Field(ge=1, le=10_000)]
+
+
+class Merchandise(Value):
+    """How facts about merchandise are used. Without this section lots and hard displays still hold, and nothing else does.
+
+    A lot arrives with `least_life_days` left and with `least_life_share_bp` of the SKU's
+    shelf life, whichever is longer. An end of life counts from `end_of_life_days` before
+    its date on. A line to a site that runs out with `rescue_stock_out_bp` or more is a rescue.
+    """
+
+    whole_sets: bool
+    soft_displays: bool
+    markdowns: bool
+    substitution: bool
+    end_of_life_days: Days
+    least_life_days: Days
+    least_life_share_bp: BasisPoints
+    rescue_stock_out_bp: Annotated[int, Field(ge=1, le=10_000)]
+    emergency: Annotated[EmergencyRescue | None, Field(exclude_if=_absent)] = None
+
+
 class Tier(Value):
     """Who may decide on a plan up to this size. Tiers are tried in order; a plan above the last is forbidden.
 
@@ -219,6 +254,7 @@ class Policy(Value):
     data_quality: DataQuality
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1, max_length=10)]
     negotiation: Negotiation
+    merchandise: Annotated[Merchandise | None, Field(exclude_if=_absent)] = None
 
     @model_validator(mode="after")
     def _tiers_rise(self) -> Self:

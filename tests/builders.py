@@ -181,8 +181,14 @@ def a_policy(**sections: Any) -> Policy:
     """The first released policy, with fields of its sections replaced: `a_policy(size={"line_units_max": 3})`."""
     document = released("2026-01").model_dump(mode="json")
     for name, value in sections.items():
-        document[name] = document[name] | value if isinstance(value, dict) else value
+        document[name] = document.get(name, {}) | value if isinstance(value, dict) else value
     return Policy.model_validate_json(json.dumps(document))
+
+
+def with_merchandise(**fields: Any) -> Policy:
+    """The first released policy with the section on merchandise of the third, and fields of that section replaced."""
+    section = released("2026-11").model_dump(mode="json")["merchandise"]
+    return a_policy(merchandise=section | fields)
 
 
 def a_needy_network(**fields: Any) -> Snapshot:

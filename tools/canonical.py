@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+_SCALARS: frozenset[type] = frozenset((str, int, bool, type(None)))
 _HOLDS = "str, int, bool, None, list, tuple or a mapping with text keys"
 
 
@@ -27,7 +28,52 @@ def canonical_json(document: object) -> bytes:
 
     Raises NotCanonicalError for floats, NaN, lone surrogates and foreign types.
     """
-    return json.dumps(_normalised(document, ""), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _plain_json(document) or _written(_normalised(document, "")).encode()
+
+
+def _written(document: object) -> str:
+    return json.dumps(_normalised(document, ""), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _plain_json(document: object) -> bytes | None:
+    """The canonical bytes of a document that holds nothing to normalise; None where somebody has to look closer.
+
+    ASCII keys have the same order by code points and by UTF-16 code units, and every
+    part of a text in NFC is in NFC. Snapshots have millions of values, so this counts.
+    """
+    if not _is_plain(document):
+        return None
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False, sort_keys=True)
+    if not unicodedata.is_normalized("NFC", text):
+        return None
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return None  # a lone surrogate; the closer look says where
+
+
+def _is_plain(document: object) -> bool:
+    """Whether a document holds plain dicts with ASCII keys, lists, tuples, text, integers, truth values and None only."""
+    left: list[object] = [document]
+    known: set[tuple[object, ...]] = set()
+    while left:
+        value = left.pop()
+        if type(value) in _SCALARS:
+            continue
+        inner: Iterable[object]
+        if type(value) is dict:
+            keys = tuple(value)
+            if keys not in known:
+                if not all(type(key) is str and key.isascii() for key in keys):
+                    return False
+                known.add(keys)
+            inner = value.values()
+        elif type(value) is list or type(value) is tuple:
+            inner = value
+        else:
+            return False
+        left += [each for each in inner if type(each) not in _SCALARS]
+    return True
 
 
 def digest(document: object) -> str:

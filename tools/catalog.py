@@ -80,6 +80,16 @@ class ExplainLine(Arguments):
     )
 
 
+class ExplainBlocked(Arguments):
+    """Why a site does not get a SKU, or not enough of it: what is in the way, what relaxing it is worth, or what it lacks in money."""
+
+    mentions: Names = Field(min_length=1, description="the SKU and the site; one alone means its costliest shortage")
+    units_wanted: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        default=None, description="how many the site should get; none means what it is short of"
+    )
+    within_days: Annotated[int, Field(ge=0, le=365)] | None = None
+
+
 class Status(Arguments):
     """What waits for a decision, and where transfer orders stand."""
 
@@ -116,6 +126,9 @@ class Desk(Protocol):
 
     def explain_line(self, arguments: ExplainLine) -> Mapping[str, Any]:
         """A line of the current plan, explained."""
+
+    def explain_blocked(self, arguments: ExplainBlocked) -> Mapping[str, Any]:
+        """What keeps a site from getting a SKU."""
 
     def status(self, arguments: Status) -> Mapping[str, Any]:
         """The queue and the orders."""
@@ -156,6 +169,7 @@ CATALOG: Mapping[str, Tool] = {
         Tool("coverage", Coverage, Reach.READ, lambda desk, arguments: desk.coverage(arguments)),
         Tool("what_if", WhatIf, Reach.WHAT_IF, lambda desk, arguments: desk.what_if(arguments)),
         Tool("explain_line", ExplainLine, Reach.READ, lambda desk, arguments: desk.explain_line(arguments)),
+        Tool("explain_blocked", ExplainBlocked, Reach.READ, lambda desk, arguments: desk.explain_blocked(arguments)),
         Tool("status", Status, Reach.READ, lambda desk, arguments: desk.status(arguments)),
         Tool("policy", PolicyInWords, Reach.READ, lambda desk, arguments: desk.policy(arguments)),
         Tool("propose_plan", ProposePlan, Reach.REQUEST, None),

@@ -9,7 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tools.money import money_text
-from tools.transfers import Concession, TransferPlan
+from tools.transfers import Minor, TransferPlan, Value
+
+
+class Concession(Value):
+    """A priced way to relax: what would be given up, and how much more the plan would save."""
+
+    code: str
+    rule: str
+    words: str
+    extra_saving_minor: Minor
+    extra_units: int
+    negotiable: bool
+    changes: tuple[str, ...] = ()
+
 
 _WORDS = {
     "plan_units": "move more units in one plan",

@@ -7,7 +7,7 @@ Money rates are ten-thousandths of the currency unit (see `tools.money`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter
 
 from tools.canonical import digest
+from tools.demand_table import DemandTable
+from tools.merchandise.facts import NO_MERCHANDISE, Merchandise
 
 MICROLITRES_PER_LITRE = 1_000_000
 MILLIGRAMS_PER_KILOGRAM = 1_000_000
@@ -246,7 +248,10 @@ class SignalRef:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Frozen facts as of an instant. Tuples are sorted by id, so equal facts have equal digests."""
+    """Frozen facts as of an instant. Tuples are sorted by id, so equal facts have equal digests.
+
+    `approval_latency_days` is how long decisions are known to take; None where nobody has set or measured it.
+    """
 
     as_of: datetime
     currency: str
@@ -260,11 +265,21 @@ class Snapshot:
     recent_moves: tuple[RecentMove, ...] = ()
     holds: tuple[DataHold, ...] = ()
     lineage: tuple[SignalRef, ...] = ()
+    merchandise: Merchandise = NO_MERCHANDISE
+    approval_latency_days: int | None = None
 
     @cached_property
     def digest(self) -> str:
-        """The identity of these facts. Names of sites and SKUs are free text and do not count."""
-        return digest(_ADAPTER.dump_python(self, mode="json", exclude=_FREE_TEXT))
+        """The identity of these facts. Names of sites and SKUs are free text and do not count.
+
+        What is not stated about merchandise, or measured of approvals, is left out, so that a network without it
+        keeps its digest.
+        """
+        document = _ADAPTER.dump_python(self, mode="json", exclude=_FREE_TEXT)
+        stated = {name: rows for name, rows in document.pop("merchandise").items() if rows}
+        if self.approval_latency_days is None:
+            del document["approval_latency_days"]
+        return digest(document | {"merchandise": stated} if stated else document)
 
     def to_document(self) -> dict[str, Any]:
         """The snapshot as plain JSON values, for storage; `from_document` is the way back."""
@@ -300,6 +315,16 @@ class Snapshot:
     def forecast_by_key(self) -> dict[SiteSku, DemandForecast]:
         """Forecasts by site and SKU."""
         return {forecast.key: forecast for forecast in self.forecasts}
+
+    @cached_property
+    def worked_out(self) -> dict[Hashable, Any]:
+        """What calculators have worked out from these facts and keep for the next time; values are never changed."""
+        return {}
+
+    @cached_property
+    def demand_table(self) -> DemandTable:
+        """Forecasts as arrays, for sums over many windows."""
+        return DemandTable.of(self.forecasts)
 
     @cached_property
     def replenishment_by_key(self) -> dict[SiteSku, Replenishment]:

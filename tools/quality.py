@@ -163,7 +163,9 @@ def _of_readings(
     findings: list[Finding] = []
     for position, reading in enumerate(readings):
         case = Case(reading, data, context)
-        found = next((found for check in checks if (found := check(case))), None)
-        if found:
-            findings.append(replace(found, readings=(position,)))
+        for check in checks:
+            found = check(case)
+            if found:
+                findings.append(replace(found, readings=(position,)))
+                break
     return findings

@@ -6,6 +6,7 @@ not its notes, so that words can never change a plan's identity.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
@@ -206,4 +207,9 @@ def envelope(kind: SignalKind, source: str, signal_id: str, time: datetime, data
 
 def data_digest(data: SignalData) -> str:
     """The identity of the facts a signal states; its note does not count."""
-    return digest(data.model_dump(mode="json", exclude={"note"}))
+    return document_digest(data.model_dump(mode="json"))
+
+
+def document_digest(document: Mapping[str, Any]) -> str:
+    """As `data_digest`, of the data as a JSON document."""
+    return digest({name: value for name, value in document.items() if name != "note"})

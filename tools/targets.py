@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from math import ceil, fsum
+from math import fsum
 
-from tools.demand import DemandView, forecast_window, quantile
+import numpy as np
+
+from tools.demand import DemandView, quantiles
 from tools.inventory import SiteSku, Snapshot
 
 BP = 10_000
@@ -60,10 +62,11 @@ def abc_classes(
     SKU without demand value is C. Only customers' demand counts, so a distribution
     centre without a forecast of its own adds nothing. Silver, Pyke and Thomas (2017), sec. 2.2.
     """
-    today = snapshot.as_of.date()
+    keys = [forecast.key for forecast in snapshot.forecasts]
+    means, _ = view.windows(keys, np.asarray(0), np.asarray(view.default_horizon_days))
     daily: dict[str, list[float]] = {sku.sku_id: [] for sku in snapshot.skus}
-    for forecast in sorted(snapshot.forecasts, key=lambda row: row.key):
-        daily[forecast.sku_id].append(forecast_window(forecast, today, 0, view.default_horizon_days).mean)
+    for key, mean in zip(keys, means.tolist(), strict=True):
+        daily[key.sku_id].append(mean)
     values = {sku_id: fsum(means) * snapshot.sku_by_id[sku_id].unit_price_e4 for sku_id, means in daily.items()}
     total = fsum(values.values())
     classes: dict[str, DemandClass] = {}
@@ -86,26 +89,18 @@ def targets(
     is covered. Raises ValueError where it does not lie between 0 and 10,000.
     """
     keys = sorted(snapshot.position_by_key.keys() | snapshot.forecast_by_key.keys())
-    return tuple(_target(snapshot, view, key, service_level_bp(key), review_days_default) for key in keys)
-
-
-def _target(
-    snapshot: Snapshot, view: DemandView, key: SiteSku, service_level_bp: int, review_days_default: int
-) -> Target:
-    replenishment = snapshot.replenishment_by_key.get(key)
-    review_days = (replenishment and replenishment.review_period_days) or review_days_default
-    horizon_days = view.horizon_days(key)
-    demand = view.window(key, 0, horizon_days)
-    need = quantile(demand, service_level_bp / BP)
+    levels = np.asarray([service_level_bp(key) for key in keys], dtype=np.int64)
+    reviews = np.asarray([_review_days(snapshot, key, review_days_default) for key in keys], dtype=np.int64)
+    horizons = view.horizons(keys)
+    mean, variance = view.windows(keys, np.asarray(0), horizons)
+    need = quantiles(mean, variance, levels / BP)
     # An uneven forecast can give a longer window a lower quantile; more time never needs less stock.
-    order_up_to = max(need, quantile(view.window(key, 0, horizon_days + review_days), service_level_bp / BP))
-    return Target(
-        site_id=key.site_id,
-        sku_id=key.sku_id,
-        service_level_bp=service_level_bp,
-        horizon_days=horizon_days,
-        review_days=review_days,
-        safety_stock_units=max(ceil(need - demand.mean), 0),
-        need_units=need,
-        order_up_to_units=order_up_to,
-    )
+    order_up_to = np.maximum(need, quantiles(*view.windows(keys, np.asarray(0), horizons + reviews), levels / BP))
+    safety = np.maximum(np.ceil(need - mean), 0).astype(np.int64)
+    columns = (levels, horizons, reviews, safety, need, order_up_to)
+    return tuple(Target(*key, *row) for key, *row in zip(keys, *(each.tolist() for each in columns), strict=True))
+
+
+def _review_days(snapshot: Snapshot, key: SiteSku, default: int) -> int:
+    row = snapshot.replenishment_by_key.get(key)
+    return (row and row.review_period_days) or default

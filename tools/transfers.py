@@ -1,4 +1,4 @@
-"""The decisions: plan request, transfer plan, concession, rejection, transfer order.
+"""The decisions: plan request, transfer plan, rejection, transfer order.
 
 All of these are frozen pydantic models with strict fields, because they cross
 borders: from a person or the llm to the solver, from the solver to people, and
@@ -7,6 +7,8 @@ into storage. The id of a transfer plan is the digest of its content.
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
@@ -91,7 +93,10 @@ class Scope(Value):
 
 
 class Overlays(Value):
-    """What the request assumes or demands beyond facts and policy: what-ifs, reasons of a rejection, priorities."""
+    """What the request assumes or demands beyond facts and policy: what-ifs, reasons of a rejection, priorities.
+
+    `emergency_rescue`: likely stock-outs may be served from what donors ordinarily keep, where policy permits it.
+    """
 
     excluded_lanes: tuple[LaneRef, ...] = ()
     excluded_sites: tuple[Id, ...] = ()
@@ -105,6 +110,7 @@ class Overlays(Value):
     transport_budget_minor: Annotated[int, Field(ge=0, le=MINOR_MAX)] | None = None
     max_units: Units | None = None
     max_lines: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    emergency_rescue: Annotated[bool, Field(exclude_if=operator.not_)] = False
 
 
 class PlanRequest(Value):
@@ -152,8 +158,15 @@ class SolveStatus(StrEnum):
 _WITH_PLAN = frozenset((SolveStatus.OPTIMAL, SolveStatus.WITHIN_GAP, SolveStatus.FEASIBLE, SolveStatus.NOTHING_TO_MOVE))
 
 
+class LotPick(Value):
+    """So many units of a lot that a line takes along."""
+
+    lot_id: Id
+    units: PositiveUnits
+
+
 class TransferLine(Value):
-    """So many units of a SKU on a lane. `saving_minor` is its share of the plan's benefit after its own move cost."""
+    """So many units of a SKU on a lane, first expired lots first. `saving_minor` is its share, after its own move cost."""
 
     line_no: Annotated[int, Field(ge=1)]
     sku_id: Id
@@ -167,6 +180,7 @@ class TransferLine(Value):
     saving_minor: Minor
     move_cost_minor: Minor
     goods_value_minor: Minor
+    lots: Annotated[tuple[LotPick, ...], Field(exclude_if=operator.not_)] = ()
 
     @property
     def lane(self) -> LaneKey:
@@ -205,7 +219,7 @@ class SolverRecord(Value):
     (objective - bound) / |objective| in parts per million.
     """
 
-    path: Literal["exact", "none"]
+    path: Literal["exact", "fast", "none"]
     status: SolveStatus
     objective_minor: Minor
     bound_minor: Minor | None
@@ -284,32 +298,19 @@ class TransferPlan(Value):
     @cached_property
     def sent_units(self) -> dict[SiteSku, int]:
         """Units leaving, by site and SKU."""
-        sent: dict[SiteSku, int] = {}
-        for line in self.lines:
-            key = SiteSku(line.origin, line.sku_id)
-            sent[key] = sent.get(key, 0) + line.units
-        return sent
+        return _total((SiteSku(line.origin, line.sku_id), line.units) for line in self.lines)
 
     @cached_property
     def received_units(self) -> dict[SiteSku, int]:
         """Units arriving, by site and SKU."""
-        received: dict[SiteSku, int] = {}
-        for line in self.lines:
-            key = SiteSku(line.destination, line.sku_id)
-            received[key] = received.get(key, 0) + line.units
-        return received
+        return _total((SiteSku(line.destination, line.sku_id), line.units) for line in self.lines)
 
 
-class Concession(Value):
-    """A priced way to relax: what would be given up, and how much more the plan would save."""
-
-    code: str
-    rule: str
-    words: str
-    extra_saving_minor: Minor
-    extra_units: int
-    negotiable: bool
-    changes: tuple[str, ...] = ()
+def _total(parts: Iterable[tuple[SiteSku, int]]) -> dict[SiteSku, int]:
+    total: dict[SiteSku, int] = {}
+    for key, units in parts:
+        total[key] = total.get(key, 0) + units
+    return total
 
 
 class Verdict(StrEnum):

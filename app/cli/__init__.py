@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from app.cli import approvals, data, execution, governance, planning, serving
+from app.cli import approvals, backtest, data, execution, governance, planning, serving, strategy
 from app.cli.ending import ending_in_order
 from app.cli.output import print_error
 from app.errors import EvenkeelError
@@ -18,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for part in (serving, data, planning, approvals, execution, governance):
+for part in (serving, data, planning, approvals, execution, governance, strategy, backtest):
     part.register(app)
 
 

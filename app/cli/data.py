@@ -67,6 +67,9 @@ def generate(
     skus: Annotated[int, typer.Option(min=1, max=100_000)] = 80,
     seed: Annotated[int, typer.Option(min=0)] = 7,
     as_of: Annotated[str, typer.Option(help="Instant of the stock count, ISO with a zone.")] = DEMO_AS_OF,
+    merchandise: Annotated[
+        bool, typer.Option("--merchandise", help="Also sets, displays, lots, ends of life.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a realistic network in the import format. The same seed gives the same bytes."""
@@ -79,7 +82,7 @@ def generate(
         raise InvalidError("as_of", f"{as_of!r} is not an instant", "write it like 2026-03-02T06:00:00Z") from wrong
     if instant.tzinfo is None:
         raise InvalidError("as_of", f"{as_of!r} has no zone", "write it like 2026-03-02T06:00:00Z")
-    files = write_network(generate_network(sites, skus, seed, instant))
+    files = write_network(generate_network(sites, skus, seed, instant, merchandise=merchandise))
     try:
         directory.mkdir(parents=True, exist_ok=True)
         if any(directory.iterdir()):

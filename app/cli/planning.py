@@ -12,6 +12,7 @@ from app.cli.session import AtShell, Token, at_shell, carrying_out, finished_run
 from app.errors import InvalidError, NotFoundError
 
 if TYPE_CHECKING:
+    from app.explanations import ExplanationView
     from app.views import ApprovalView, OrderView, PlanView
 
 
@@ -93,16 +94,30 @@ def _say(shell: AtShell, thread: UUID, words: str, *, as_json: bool) -> None:
 
 def show(
     name: Annotated[str, typer.Argument(metavar="ID", help="A plan digest, or the id of a request or an order.")],
+    line: Annotated[int | None, typer.Option(min=1, help="Explain this line of the plan.")] = None,
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a plan, an approval request or a transfer order."""
+    """Show a plan, an approval request or a transfer order, or explain a line of a plan."""
     with at_shell(token) as shell:
         found = _find(shell, name)
+        explained = None if line is None else _explained(shell, found, line)
     if as_json:
-        print_json(found)
-        return
-    _print(found)
+        print_json(explained or found)
+    elif explained is not None:
+        print(f"Line {explained.line_no}: {explained.words}")
+    else:
+        _print(found)
+
+
+def _explained(shell: AtShell, found: PlanView | ApprovalView | OrderView, line: int) -> ExplanationView:
+    from app.explanations import explanation_view
+    from app.views import PlanView
+
+    if not isinstance(found, PlanView):
+        raise InvalidError("not_a_plan", "only lines of a plan can be explained", "give the digest of the plan")
+    with shell.service.database.transaction() as session:
+        return explanation_view(session, shell.caller, found.digest, line)
 
 
 def _find(shell: AtShell, name: str) -> PlanView | ApprovalView | OrderView:

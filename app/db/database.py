@@ -15,6 +15,8 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.session_info: dict[str, object] = {}
+        """What every session of this database knows from its first moment."""
         self.engine: Engine = create_engine(
             url, pool_size=16, max_overflow=16, pool_pre_ping=True, hide_parameters=True
         )
@@ -22,7 +24,7 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """A session whose work is committed at the end, and rolled back on any exception."""
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+        with Session(self.engine, expire_on_commit=False, info=self.session_info) as session, session.begin():
             yield session
 
     def close(self) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections import OrderedDict
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col
 
+from app.approvals.latency import latency_of_decisions
 from app.db.database import database_now
 from app.db.documents import packed, unpacked
 from app.db.upsert import upsert
@@ -30,7 +32,7 @@ class DamagedError(RuntimeError):
 
 def snapshot_now(session: Session) -> Snapshot:
     """The facts now, frozen and stored. The same facts on the same day are the same snapshot."""
-    key = f"{_facts_version(session)}/{planning_now(session).date()}"
+    key = f"{_facts_version(session)}/{planning_now(session).date()}/{latency_of_decisions(session)}"
     known = session.get(SnapshotOfFacts, key)
     if known is not None:
         return read_snapshot(session, known.digest)
@@ -53,13 +55,15 @@ def _facts_version(session: Session) -> str:
 
 def store_snapshot(session: Session, snapshot: Snapshot) -> str:
     """Store a snapshot under its digest. Storing it again changes nothing."""
+    body = packed(snapshot.to_document())
     row = {
         "digest": snapshot.digest,
         "as_of": snapshot.as_of,
         "frozen_at": database_now(session),
-        "body": packed(snapshot.to_document()),
+        "body": body,
     }
     session.connection().execute(insert(SnapshotRow).values(row).on_conflict_do_nothing())
+    _keep(snapshot, body)
     return snapshot.digest
 
 
@@ -68,15 +72,29 @@ def read_snapshot(session: Session, digest: str) -> Snapshot:
     row = session.get(SnapshotRow, digest)
     if row is None:
         raise NotFoundError("unknown_snapshot", f"there is no snapshot {digest[:12]}")
-    return _parsed(digest, row.body)
-
-
-@lru_cache(maxsize=4)
-def _parsed(digest: str, body: bytes) -> Snapshot:
-    snapshot = Snapshot.from_document(unpacked(body))
-    if snapshot.digest != digest:
-        raise DamagedError("snapshot", digest, snapshot.digest)
+    with _KEPT_LOCK:
+        snapshot = _KEPT.get((digest, row.body))
+    if snapshot is None:
+        snapshot = Snapshot.from_document(unpacked(row.body))
+        if snapshot.digest != digest:
+            raise DamagedError("snapshot", digest, snapshot.digest)
+    _keep(snapshot, row.body)
     return snapshot
+
+
+SNAPSHOTS_KEPT = 4
+_KEPT: OrderedDict[tuple[str, bytes], Snapshot] = OrderedDict()
+"""The snapshots used last, by digest and stored bytes: reading a large one takes seconds, and a run reads it often."""
+_KEPT_LOCK = Lock()
+
+
+def _keep(snapshot: Snapshot, body: bytes) -> None:
+    with _KEPT_LOCK:
+        key = (snapshot.digest, body)
+        _KEPT.setdefault(key, snapshot)
+        _KEPT.move_to_end(key)
+        while len(_KEPT) > SNAPSHOTS_KEPT:
+            _KEPT.popitem(last=False)
 
 
 def store_plan(session: Session, plan: TransferPlan) -> bool:

@@ -60,7 +60,7 @@ _upsert = partial(upsert, newest_by="stated_at")
 
 
 def _on_date(reading: SalesReading | ForecastReading) -> dict[str, Any]:
-    row = reading.model_dump()
+    row = vars(reading).copy()
     row["on_date"] = row.pop("on")
     return row
 

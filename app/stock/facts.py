@@ -5,29 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 from sqlalchemy import String, cast, text
 from sqlmodel import Session, col, select
 
+from app.approvals.latency import latency_of_decisions
 from app.db.documents import packed, unpacked
 from app.db.upsert import upsert
 from app.errors import ConflictError
 from app.orders.tables import CAME_TO_NOTHING, UNDER_WAY, TransferOrder
 from app.stock.installation import installation, planning_now
+from app.stock.merchandise import stated_merchandise
 from app.stock.tables import (
     DataHoldRow,
     ForecastCache,
     InboundRow,
     LaneLeadTimeRow,
     MasterRow,
-    ReplenishmentRow,
-    SalesRow,
     StockCountRow,
     SupplierReliabilityRow,
 )
-from tools.forecast import GIVEN_DAYS_MAX, forecast_given, forecast_network
+from tools.forecast import GIVEN_DAYS_MAX, Grain, forecast_given, forecast_network
 from tools.inventory import (
     DataHold,
     DemandForecast,
@@ -53,6 +53,9 @@ RECENT_DAYS = 90
 PAST_FORECAST_DAYS = 60
 """How far back a given forecast is kept: new counts and sales are judged by what was expected since the ones before."""
 
+HISTORY_ROWS = 20_000
+"""Rows of the sales history that are fetched at a time."""
+
 MasterT = TypeVar("MasterT")
 _SITE, _SKU, _LANE = TypeAdapter(Site), TypeAdapter(Sku), TypeAdapter(Lane)
 _FORECASTS = TypeAdapter(tuple[DemandForecast, ...])
@@ -63,9 +66,9 @@ def freeze(session: Session) -> Snapshot:
     row = installation(session)
     if row.currency is None:
         raise ConflictError("no_network", "there is no network yet", "import one with `evenkeel import DIR`")
-    counted = session.exec(select(StockCountRow)).all()
+    counted = _counted(session)
     today = planning_now(session).replace(hour=0, minute=0, second=0, microsecond=0)
-    as_of = max([count.as_of for count in counted], default=today)
+    as_of = max(counted.values(), default=today)
     as_of = max(as_of.astimezone(UTC), today.astimezone(UTC))
     sites, skus = _master(session, "site", _SITE), _master(session, "sku", _SKU)
     return Snapshot(
@@ -74,13 +77,15 @@ def freeze(session: Session) -> Snapshot:
         sites=tuple(sorted(sites, key=lambda site: site.site_id)),
         skus=tuple(sorted(skus, key=lambda sku: sku.sku_id)),
         lanes=_lanes(session),
-        positions=_positions(session, {SiteSku(c.site_id, c.sku_id): c.as_of for c in counted}, as_of),
+        positions=_positions(session, counted, as_of),
         supply=_supply(session),
         forecasts=_forecasts(session, as_of, row.demand_version),
         replenishments=_replenishments(session),
         recent_moves=_recent_moves(session, as_of),
         holds=_holds(session),
         lineage=_lineage(session),
+        merchandise=stated_merchandise(session),
+        approval_latency_days=latency_of_decisions(session),
     )
 
 
@@ -100,6 +105,12 @@ def _lanes(session: Session) -> tuple[Lane, ...]:
             lane = replace(lane, lead_time_days=days, lead_time_sd_millidays=spread)  # noqa: PLW2901
         lanes.append(lane)
     return tuple(sorted(lanes, key=lambda lane: lane.key))
+
+
+def _counted(session: Session) -> dict[SiteSku, datetime]:
+    """When each SKU was last counted at each site."""
+    rows = session.exec(select(StockCountRow.site_id, StockCountRow.sku_id, StockCountRow.as_of)).all()
+    return {SiteSku(site_id, sku_id): as_of for site_id, sku_id, as_of in rows}
 
 
 def _positions(session: Session, counted: dict[SiteSku, datetime], as_of: datetime) -> tuple[StockPosition, ...]:
@@ -154,13 +165,23 @@ def _forecasts(session: Session, as_of: datetime, demand_version: int) -> tuple[
         return _FORECASTS.validate_python(unpacked(cached.body))
     found = {forecast.key: forecast for forecast in forecast_given(_forecast_days(session, as_of.date()))}
     for grain in ("day", "week"):
-        rows = session.exec(select(SalesRow).where(SalesRow.grain == grain)).all()
-        history = [SalesObservation(r.site_id, r.sku_id, r.on_date, r.units, r.in_stock) for r in rows]
-        for forecast in forecast_network(history, grain, as_of.date()):
+        for forecast in forecast_network(_history(session, grain), grain, as_of.date()):
             found.setdefault(forecast.key, forecast)
     forecasts = tuple(found[each] for each in sorted(found))
     upsert(session, ForecastCache, [{"key": key, "body": packed(_FORECASTS.dump_python(forecasts, mode="json"))}])
     return forecasts
+
+
+_HISTORY = text("select site_id, sku_id, on_date, units, in_stock from sales where grain = :grain")
+
+
+def _history(session: Session, grain: Grain) -> Iterator[SalesObservation]:
+    """The sales at one grain. A network's history has millions of rows: read in batches, ids and dates kept once."""
+    seen: dict[Any, Any] = {}
+    once = seen.setdefault
+    found = session.connection().execute(_HISTORY, {"grain": grain}, execution_options={"yield_per": HISTORY_ROWS})
+    for site_id, sku_id, on, units, in_stock in found:
+        yield SalesObservation(once(site_id, site_id), once(sku_id, sku_id), once(on, on), units, in_stock)
 
 
 _FORECAST_DAYS = text("""
@@ -181,9 +202,12 @@ def _forecast_days(session: Session, today: date) -> Iterator[ForecastReading]:
         yield ForecastReading.model_construct(**row)
 
 
+_REPLENISHMENTS = text("select site_id, sku_id, next_arrival_on, review_period_days from replenishment")
+
+
 def _replenishments(session: Session) -> tuple[Replenishment, ...]:
-    rows = session.exec(select(ReplenishmentRow).order_by(ReplenishmentRow.site_id, ReplenishmentRow.sku_id)).all()
-    return tuple(Replenishment(r.site_id, r.sku_id, r.next_arrival_on, r.review_period_days) for r in rows)
+    rows = session.connection().execute(_REPLENISHMENTS)
+    return tuple(Replenishment(*row) for row in sorted(rows, key=lambda row: (row.site_id, row.sku_id)))
 
 
 def _recent_moves(session: Session, as_of: datetime) -> tuple[RecentMove, ...]:

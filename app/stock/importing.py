@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -19,25 +20,17 @@ from app.ledger.append import EventType, append
 from app.stock.facts import freeze
 from app.stock.ingest import Ingested, ingest
 from app.stock.installation import facts_changed, installation
+from app.stock.merchandise import replace_merchandise
 from app.stock.tables import MasterRow, NetworkImport, ReplenishmentRow, StockCountRow
 from policies.limits import quality_rules
 from tools.findings import QualityContext, QualityVerdict
 from tools.inventory import Lane, Site, SiteSku, Sku
+from tools.merchandise.facts import Merchandise
 from tools.network_folder import ImportFaults, NetworkFolder, read_network
 from tools.signals import (
     READINGS_MAX,
     Envelope,
-    ForecastData,
-    ForecastReading,
-    InboundData,
-    InboundReading,
-    SalesData,
-    SalesReading,
-    SignalData,
     SignalKind,
-    StockData,
-    StockReading,
-    envelope,
 )
 
 SOURCE = "folder"
@@ -124,6 +117,7 @@ def _counts(network: NetworkFolder) -> dict[str, int]:
         "sales": len(network.sales),
         "forecasts": len(network.forecasts),
         "replenishments": len(network.replenishments),
+        **{field.name: rows for field in fields(Merchandise) if (rows := len(getattr(network, field.name)))},
     }
 
 
@@ -137,6 +131,7 @@ def _store_master(session: Session, network: NetworkFolder) -> None:
     ]
     upsert(session, MasterRow, rows)
     upsert(session, ReplenishmentRow, (asdict(row) for row in network.replenishments))
+    replace_merchandise(session, network.merchandise)
     facts_changed(session)
 
 
@@ -174,28 +169,31 @@ def _envelopes(network: NetworkFolder) -> Iterator[Envelope]:
     name, as_of = network.digest[:16], network.as_of
     for (_, at), counted in _grouped(network.positions, "site_id", "as_of"):
         for part, rows in _parts(counted):
-            readings = tuple(StockReading(**_reading(row, "on_hand_units", "reserved_units")) for row in rows)
-            data = StockData(as_of=at, readings=readings)
-            yield _envelope(SignalKind.STOCK, f"{name}/stock/{part}/{at.isoformat()}", part, as_of, data)
+            readings = _readings(rows, "on_hand_units", "reserved_units")
+            stock = {"as_of": at.isoformat(), "readings": readings}
+            yield _envelope(SignalKind.STOCK, f"{name}/stock/{part}/{at.isoformat()}", part, as_of, stock)
     if network.sales_grain is not None:
         for part, rows in _parts(network.sales):
-            sold = tuple(SalesReading(**_reading(row, "on", "units", "in_stock")) for row in rows)
-            history = SalesData(grain=network.sales_grain.value, readings=sold)
+            history = {"grain": network.sales_grain.value, "readings": _readings(rows, "on", "units", "in_stock")}
             yield _envelope(SignalKind.SALES, f"{name}/sales/{part}", part, as_of, history)
     for part, rows in _parts(network.forecasts):
-        days = tuple(ForecastReading(**_reading(row, "on", "mean_e6", "variance_e6")) for row in rows)
-        yield _envelope(SignalKind.FORECAST, f"{name}/forecast/{part}", part, as_of, ForecastData(readings=days))
+        days = {"readings": _readings(rows, "on", "mean_e6", "variance_e6")}
+        yield _envelope(SignalKind.FORECAST, f"{name}/forecast/{part}", part, as_of, days)
     for part, rows in _parts(network.inbound):
-        coming = tuple(InboundReading(**_reading(row, "units", "expected_on", "kind", "reference")) for row in rows)
-        yield _envelope(SignalKind.INBOUND, f"{name}/inbound/{part}", part, as_of, InboundData(readings=coming))
+        coming = {"readings": _readings(rows, "units", "expected_on", "kind", "reference")}
+        yield _envelope(SignalKind.INBOUND, f"{name}/inbound/{part}", part, as_of, coming)
 
 
-def _envelope(kind: SignalKind, signal_id: str, subject: str, at: datetime, data: SignalData) -> Envelope:
-    return envelope(kind, SOURCE, signal_id, at, data).model_copy(update={"subject": subject})
+def _envelope(kind: SignalKind, signal_id: str, subject: str, at: datetime, data: dict[str, Any]) -> Envelope:
+    """An envelope around data that `ingest` puts under its schema: once is enough for millions of readings."""
+    return Envelope(
+        id=signal_id, source=SOURCE, type=kind, time=at, subject=subject, dataschema=f"urn:{kind}", data=data
+    )
 
 
-def _reading(row: Any, *names: str) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in ("site_id", "sku_id", *names)}
+def _readings(rows: Sequence[Any], *names: str) -> tuple[dict[str, Any], ...]:
+    fields_of, values = ("site_id", "sku_id", *names), attrgetter("site_id", "sku_id", *names)
+    return tuple(dict(zip(fields_of, values(row), strict=True)) for row in rows)
 
 
 def _grouped(rows: Iterable[Any], *names: str) -> Iterator[tuple[tuple[Any, ...], list[Any]]]:

@@ -21,7 +21,7 @@ from app.stock.tables import DataHoldRow, SignalRow, StockCountRow
 from tools.findings import Finding, QualityCheck, QualityContext, QualityVerdict
 from tools.inventory import SiteSku
 from tools.quality import Judgement, holds, judge
-from tools.signals import Envelope, SignalData, SignalKind, StockData, data_digest
+from tools.signals import Envelope, SignalData, SignalKind, StockData, document_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ def ingest(session: Session, envelope: Envelope, context: Callable[[], QualityCo
             "signal_data", f"the data of signal {envelope.id} does not fit {envelope.type}: {where}: {first['msg']}",
             "send what the schema asks for", signal=envelope.id, field=where,
         ) from wrong  # fmt: skip
-    digest = data_digest(data)
+    document = data.model_dump(mode="json")
+    digest = document_digest(document)
     known = session.get(SignalRow, (envelope.source, envelope.id))
     if known is not None:
         return _delivered_before(known, envelope, digest)
@@ -58,7 +59,7 @@ def ingest(session: Session, envelope: Envelope, context: Callable[[], QualityCo
     judgement = judge(data, judged_in)
     late = _counted_later(session, data)
     judgement = Judgement((*judgement.findings, *late))
-    _record(session, envelope, data, digest, judgement)
+    _record(session, envelope, document, digest, judgement)
     ignored = judgement.quarantined_readings | {index for finding in late for index in finding.readings}
     usable = _usable(data, ignored, judgement)
     if usable is not None:
@@ -77,7 +78,7 @@ def _delivered_before(known: SignalRow, envelope: Envelope, digest: str) -> Inge
     return Ingested(known.source, known.signal_id, QualityVerdict(known.verdict), (), new=False)
 
 
-def _record(session: Session, envelope: Envelope, data: SignalData, digest: str, judgement: Judgement) -> None:
+def _record(session: Session, envelope: Envelope, document: dict[str, Any], digest: str, judgement: Judgement) -> None:
     session.add(
         SignalRow(
             source=envelope.source,
@@ -89,7 +90,7 @@ def _record(session: Session, envelope: Envelope, data: SignalData, digest: str,
             digest=digest,
             verdict=judgement.verdict,
             findings=[_finding_document(finding) for finding in judgement.findings[:1000]],
-            data=packed(data.model_dump(mode="json")),
+            data=packed(document),
         )
     )
     session.flush()

@@ -162,6 +162,81 @@ class SupplierReliabilityRow(SQLModel, table=True):
     stated_at: datetime = Field(sa_column=instant())
 
 
+class SetMemberRow(SQLModel, table=True):
+    """A SKU that belongs to a set. This and the five tables below hold what the last import stated, as a whole."""
+
+    __tablename__ = "set_member"
+
+    set_id: str = Field(primary_key=True)
+    sku_id: str = Field(primary_key=True)
+
+
+class MinimumDisplayRow(SQLModel, table=True):
+    """Units that a site shows, and what each unit short of them costs where the display is a soft one."""
+
+    __tablename__ = "minimum_display"
+    __table_args__ = (
+        CheckConstraint("units between 1 and 1000000000", name="minimum_display_units"),
+        CheckConstraint("(kind = 'soft') = (shortfall_e4 > 0)", name="minimum_display_cost"),
+    )
+
+    site_id: str = Field(primary_key=True)
+    sku_id: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    units: int = Field(sa_column=big_integer())
+    shortfall_e4: int = Field(sa_column=big_integer())
+
+
+class LotRow(SQLModel, table=True):
+    """Units of a lot at a site when it was last counted, and the last day on which they may be sold."""
+
+    __tablename__ = "lot"
+    __table_args__ = (CheckConstraint("units between 1 and 1000000000", name="lot_units"),)
+
+    site_id: str = Field(primary_key=True)
+    sku_id: str = Field(primary_key=True)
+    lot_id: str = Field(primary_key=True)
+    units: int = Field(sa_column=big_integer())
+    expires_on: date
+
+
+class EndOfLifeRow(SQLModel, table=True):
+    """The date by which a SKU has to leave a site; an empty site stands for the end of the SKU everywhere."""
+
+    __tablename__ = "end_of_life"
+    __table_args__ = (CheckConstraint("write_off_e4 >= 0", name="end_of_life_write_off"),)
+
+    sku_id: str = Field(primary_key=True)
+    site_id: str = Field(primary_key=True)
+    leave_by: date
+    write_off_e4: int | None = Field(default=None, sa_column=big_integer(nullable=True))
+
+
+class MarkdownRow(SQLModel, table=True):
+    """What a unit brings at a site when it is marked down there."""
+
+    __tablename__ = "markdown"
+    __table_args__ = (CheckConstraint("proceeds_e4 >= 0", name="markdown_proceeds"),)
+
+    site_id: str = Field(primary_key=True)
+    sku_id: str = Field(primary_key=True)
+    proceeds_e4: int = Field(sa_column=big_integer())
+
+
+class SubstituteRow(SQLModel, table=True):
+    """The share of customers who take another SKU in place of one that they do not find."""
+
+    __tablename__ = "substitute"
+    __table_args__ = (
+        CheckConstraint("share_bp between 0 and 10000", name="substitute_share"),
+        CheckConstraint("sku_id <> substitute_id", name="substitute_other"),
+    )
+
+    sku_id: str = Field(primary_key=True)
+    substitute_id: str = Field(primary_key=True)
+    share_bp: int
+
+
 class DataHoldRow(SQLModel, table=True):
     """A site-SKU that is not planned on because a signal about it was quarantined."""
 

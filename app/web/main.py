@@ -18,7 +18,7 @@ from app.service import Service
 from app.web import problems
 from app.web.limits import BodyLimit
 from app.web.problems import HEADERS, MEDIA_TYPE, Problem
-from app.web.routes import execution, health, network, page, plans
+from app.web.routes import execution, health, network, page, plans, strategy
 
 FILES_MAX = 8
 """Files of the import format."""
@@ -39,7 +39,7 @@ def create_app(service: Service) -> FastAPI:
     app.openapi = partial(_described, app.openapi)  # type: ignore[method-assign]  # the way that FastAPI documents
     problems.install(app)
     v1 = APIRouter(prefix="/v1")
-    for part in (network, plans, execution):
+    for part in (network, plans, execution, strategy):
         v1.include_router(part.router)
     app.include_router(v1)
     app.include_router(health.router)

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from graphs.baseline.plan_answers import comparison_words, plan_words
 from graphs.baseline.results import (
+    BlockedExplained,
     Comparison,
     CoverageFound,
     CoverageRow,
@@ -126,6 +127,10 @@ def _explanation(found: LineExplained) -> str:
     )
 
 
+def _blocked(found: BlockedExplained) -> str:
+    return f"As of {instant(found.as_of)}: {found.words}"
+
+
 def _status(found: StatusFound, most: int) -> str:
     waiting = rows_of((_waiting(row) for row in found.waiting), most)
     orders = rows_of((_order(row) for row in found.orders), most)
@@ -198,6 +203,7 @@ _ANSWERS: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
     "find_imbalances": _rows(ImbalancesFound, _imbalances),
     "coverage": _rows(CoverageFound, _coverage),
     "explain_line": _of(LineExplained, _explanation),
+    "explain_blocked": _of(BlockedExplained, _blocked),
     "status": _rows(StatusFound, _status),
     "policy": _of(PolicyFound, _policy),
     "what_if": lambda content, arguments: comparison_words(Comparison.model_validate_json(content), arguments),

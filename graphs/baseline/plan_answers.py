@@ -16,9 +16,10 @@ _EVERYWHERE = "What you assume about demand, supply or service level holds at ev
 def plan_words(plan: PlanProposed | NoPlan, arguments: Mapping[str, Any]) -> str:
     """A proposed plan, or why there is none."""
     if isinstance(plan, NoPlan):
-        return f"There is no plan. {sentence(plan.note)}"
+        return f"There is no plan. {sentence(plan.note)} {_blocked(plan)} {_policy_costs(plan)}".strip()
     if not plan.lines:
-        return f"As of {instant(plan.as_of)} there is nothing worth moving. {sentence(plan.note)} {_policy_costs(plan)}"
+        nothing = f"As of {instant(plan.as_of)} there is nothing worth moving. {sentence(plan.note)}"
+        return f"{nothing} {_blocked(plan)} {_policy_costs(plan)}"
     parts = [
         f"As of {instant(plan.as_of)}, plan {plan.plan[:12]} has {_figures(plan)} It {_quality(plan)}",
         f"The most valuable lines: {rows_of(_line(line) for line in plan.top_lines)}",
@@ -76,8 +77,12 @@ def _line(line: LineRow) -> str:
     )
 
 
-def _policy_costs(plan: PlanProposed) -> str:
-    return f"What policy costs here: {' '.join(plan.concessions)}" if plan.concessions else ""
+def _policy_costs(plan: PlanProposed | NoPlan) -> str:
+    return f"What the limits cost here: {' '.join(plan.concessions)}" if plan.concessions else ""
+
+
+def _blocked(plan: PlanProposed | NoPlan) -> str:
+    return " ".join(plan.conflicts)
 
 
 def _what_next(plan: PlanProposed) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from graphs.baseline.fragments import CUT, OF, ORDINALS, number_in, words_of
+from graphs.baseline.fragments import CUT, OF, ORDINALS, days_in, number_in, words_of
 from graphs.baseline.names import Cut, cut_names
 from graphs.baseline.understood import Ask, Call, call, not_understood
 from graphs.baseline.utterance import Utterance
@@ -23,6 +23,22 @@ THE_PLAN = (
         r"(?:plan|line|transfer|proposal)"
     ),
 )
+
+_SERVED = r"(?:get|gets|getting|receive|receives|receiving|given|sent|served|supplied|helped)"
+_SOME = r"(?: any| enough| more| stock| units)*(?: of)?"
+NOT_SERVED = (
+    rf"(?:(?:can|could|will|would|may) )?not (?:be )?{_SERVED}{_SOME}",
+    rf"{_SERVED}(?: so| too)? (?:no|nothing|none|little|few|less){_SOME}",
+    rf"(?:(?:is|are|does) )?nothing (?:sent|go|goes|going|moved|coming|planned){_SOME}",
+    rf"(?:is |are )?there no (?:transfers?|lines?|stock|units|supply){_SOME}(?: for)?",
+)
+"""That a site does not get what it wants."""
+NOT_SERVED_ROUND = (
+    rf"(?:does|do|is|are|can|could|will|would|may) (?:not|no) (?P<what>[^|{{of}}]+?) (?:be )?{_SERVED}{_SOME}"
+)
+"""The same round a name: "does not S1 get"."""
+UNITS_WANTED = r"{number} (?:{units}(?: of)?|of)"
+DAYS_WANTED = r"(?:within|in) {span}"
 
 IMBALANCE_KINDS = {
     "shortage": (
@@ -106,11 +122,13 @@ POLICY_ASIDES = (
 )
 """Passed over: the answer is the whole policy, whatever part of it was asked about."""
 
+_WHO_IS_SHORT = Ask("Why is what short? Name a SKU, a site or both.")
 _OF_WHAT = Ask("Coverage of what? Name a SKU, a site or a category.")
 _NOT_ALL_EXCEPT = Ask("I can look at SKUs, sites and categories that you name, but not at all except some. Which ones?")
 _KIND_FORMS = [form for forms in IMBALANCE_KINDS.values() for form in forms]
 WORDS = words_of(
-    *EXPLAIN, *LINE, *THE_PLAN, *_KIND_FORMS, *IMBALANCES, *ROWS, *COVERAGE, *STATUS, *POLICY, *POLICY_ASIDES
+    *EXPLAIN, *LINE, *THE_PLAN, *NOT_SERVED, NOT_SERVED_ROUND, UNITS_WANTED, DAYS_WANTED, *_KIND_FORMS, *IMBALANCES,
+    *ROWS, *COVERAGE, *STATUS, *POLICY, *POLICY_ASIDES
 )  # fmt: skip
 
 
@@ -120,8 +138,10 @@ def is_explanation(utterance: Utterance) -> bool:
 
 
 def explanation(utterance: Utterance) -> Call | Ask:
-    """The line to explain; none means the most valuable one. Why something is short is answered by its coverage."""
+    """The line to explain; none means the most valuable one. Or why something is short, or in excess."""
     lines = utterance.take(*LINE)
+    if not lines and utterance.has(*NOT_SERVED, NOT_SERVED_ROUND, *IMBALANCE_KINDS["shortage"], RUNS_OUT):
+        return _not_served(utterance)
     if not lines and utterance.has(*_KIND_FORMS):
         utterance.take(*EXPLAIN, leave="")
         utterance.take(*_KIND_FORMS, leave=OF)
@@ -141,6 +161,29 @@ def explanation(utterance: Utterance) -> Call | Ask:
     match = lines[0].groupdict()
     ordinal = match.get("ordinal")
     return call("explain_line", {"line_no": ORDINALS[ordinal.lower()] if ordinal else number_in(match["number"])})
+
+
+def _not_served(utterance: Utterance) -> Call | Ask:
+    """What keeps a site from getting a SKU."""
+    utterance.take(*EXPLAIN, leave="")
+    units = utterance.take(UNITS_WANTED, leave=OF)
+    spans = utterance.take(DAYS_WANTED)
+    utterance.rewrite(NOT_SERVED_ROUND, lambda match: f"{OF} {match['what']} {OF}")
+    utterance.take(*NOT_SERVED, *IMBALANCE_KINDS["shortage"], RUNS_OUT, leave=OF)
+    utterance.rewrite(NAME_FIRST, lambda match: f"{OF} {match['what']} {OF}")
+    cut = cut_names(utterance, CHATTY, strict=False)
+    if cut.left:
+        return not_understood(cut.left)
+    if cut.names[Role.WITHOUT]:
+        return _NOT_ALL_EXCEPT
+    mentions = _named(cut)
+    if not mentions:
+        return _WHO_IS_SHORT
+    if len(units) > 1 or len(spans) > 1:
+        return Ask("One number of units and one number of days, please. Which?")
+    wanted = {"units_wanted": number_in(units[0]["number"])} if units else {}
+    within = {"within_days": days_in(spans[0]["span"])} if spans else {}
+    return call("explain_blocked", {"mentions": mentions, **wanted, **within})
 
 
 def is_policy_question(utterance: Utterance) -> bool:

@@ -105,13 +105,16 @@ class PlanProposed(PlanFigures):
     violations: tuple[str, ...]
     contested_pools: int
     concessions: tuple[str, ...]
+    conflicts: tuple[str, ...] = ()
 
 
 class NoPlan(Result):
-    """There is no plan, and why."""
+    """There is no plan, and why; what blocks it, and what would help."""
 
     plan: None = None
     note: str
+    concessions: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
 
 
 class Comparison(Result):
@@ -131,6 +134,13 @@ class LineExplained(Result):
     units: int
     origin: Annotated[str, Field(alias="from")]
     destination: Annotated[str, Field(alias="to")]
+    words: str
+
+
+class BlockedExplained(Result):
+    """Why a site does not get what it wants of a SKU."""
+
+    as_of: str
     words: str
 
 

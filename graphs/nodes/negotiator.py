@@ -12,16 +12,26 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from graphs.planning import draft
+from graphs.planning import draft, nothing_moved
+from graphs.shortfalls import worst_shortages
 from graphs.state import RebalanceState
 from graphs.world import Context
 from policies.limits import limits_of
 from policies.rules import Facts
 from tools.concessions import price_concessions
+from tools.lifts import Question
 from tools.negotiate import Settlement, caps_by_priority, find_contests, settle
-from tools.transfers import PlanRequest, TransferPlan
+from tools.planning import Limits
+from tools.planning.blocked import Blocked, find_conflict
+from tools.planning.obstacles import Wanted
+from tools.relaxations import price_relaxations
+from tools.shortfall import blocked_words, seen_from
+from tools.transfers import PlanRequest, SolveStatus, TransferPlan
 
 CONTESTS_KEPT = 50
+CONFLICTS_KEPT = 3
+RELAXATIONS_PRICED = 3
+"""So many relaxations are priced for a plan: each is a solve while somebody waits."""
 
 
 def negotiator(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -32,7 +42,8 @@ def negotiator(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, An
     record = dict(state.get("negotiation") or {"rounds": []})
     facts = world.facts()
     if digest is None:
-        record["concessions"] = _concessions(facts, request, None)
+        if state.get("note", "").startswith(SolveStatus.INFEASIBLE):
+            record |= _concessions(facts, request, None)
         return {"negotiation": record}
     plan = world.plan(digest)
     settlements = _settle(facts, request, plan) if plan.lines else ()
@@ -58,8 +69,8 @@ def negotiator(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, An
             "negotiation": record,
             "outcome": "revised",
         }
-    if outcome != "permitted" or _at_a_limit(facts, plan):
-        record["concessions"] = _concessions(facts, request, plan)
+    if outcome != "permitted" or _at_a_limit(facts, request, plan):
+        record |= _concessions(facts, request, plan)
     world.store_plan(plan, record)
     world.tell("negotiator", f"{len(settlements)} contested pools")
     return {"negotiation": record, "outcome": outcome}
@@ -93,26 +104,57 @@ def _revise(
     return request, ""
 
 
-def _at_a_limit(facts: Facts, plan: TransferPlan) -> bool:
-    """Whether a total of the policy holds the plan back, so that its price is worth knowing."""
-    size = facts.policy.size
-    return (
-        plan.units * 10 >= size.plan_units_max * 9
-        or len(plan.lines) * 10 >= size.plan_lines_max * 9
-        or plan.goods_value_minor * 10 >= size.plan_goods_value_max_minor * 9
+def _at_a_limit(facts: Facts, request: PlanRequest, plan: TransferPlan) -> bool:
+    """Whether a total of policy or request holds the plan back, so that its price is worth knowing."""
+    size, overlays = facts.policy.size, request.overlays
+    totals = (
+        (plan.units, size.plan_units_max),
+        (plan.units, overlays.max_units),
+        (len(plan.lines), size.plan_lines_max),
+        (len(plan.lines), overlays.max_lines),
+        (plan.goods_value_minor, size.plan_goods_value_max_minor),
+        (plan.transfer_cost_minor, overlays.transport_budget_minor),
     )
+    return any(most is not None and used * 10 >= most * 9 for used, most in totals)
 
 
-def _concessions(facts: Facts, request: PlanRequest, plan: TransferPlan | None) -> list[dict[str, Any]]:
-    """What each negotiable rule costs this request, priced by planning without it."""
+def _concessions(facts: Facts, request: PlanRequest, plan: TransferPlan | None) -> dict[str, Any]:
+    """What relaxing policy, facts or request would be worth, each by itself, and what blocks what is wanted most.
+
+    Nothing of it goes into a plan: it is for the people who could relax it.
+    """
+    limits = limits_of(facts.policy, facts.snapshot, request)
+    compared = plan or nothing_moved(facts, request)
+    conflicts = _conflicts(facts, request, limits, plan)
+    negotiable = facts.policy.negotiation.negotiable_rules
+    relaxed = price_relaxations(
+        Question(facts.snapshot, limits, request),
+        compared,
+        conflicts,
+        negotiable=negotiable,
+        solves_max=RELAXATIONS_PRICED,
+    )
+    covered = {concession.rule for concession in relaxed}
+    rules = [rule for rule in negotiable if rule not in covered]
+    lifted = price_concessions(compared, rules, lambda rule: draft(facts, request, frozenset((rule,))).plan)
+    found = sorted((*relaxed, *lifted), key=lambda concession: (-concession.extra_saving_minor, concession.code))
+    currency = facts.snapshot.currency
+    return {
+        "concessions": [concession.model_dump(mode="json") for concession in found],
+        "conflicts": [blocked_words(conflict, currency) for conflict in conflicts],
+    }
+
+
+def _conflicts(facts: Facts, request: PlanRequest, limits: Limits, plan: TransferPlan | None) -> list[Blocked]:
+    """What blocks the moves that have to be made, or the costliest shortage that a plan without lines leaves."""
     if plan is None:
-        return []
-    found = price_concessions(
-        plan,
-        facts.policy.negotiation.negotiable_rules,
-        lambda rule: draft(facts, request, frozenset((rule,))).plan,
-    )
-    return [concession.model_dump(mode="json") for concession in found]
+        wishes = [Wanted(key.site_id, key.sku_id, units, "out") for key, units in sorted(limits.must_leave.items())]
+    else:
+        wishes = [] if plan.lines else worst_shortages(facts, request, plan, 1)
+    within = request.scope.within_sites
+    snapshot = seen_from(facts.snapshot, frozenset(within)) if within else facts.snapshot
+    found = [find_conflict(snapshot, limits, request, wish) for wish in wishes[:CONFLICTS_KEPT]]
+    return [blocked for blocked in found if blocked.conflict]
 
 
 def _settlement_document(settlement: Settlement) -> dict[str, Any]:

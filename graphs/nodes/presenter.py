@@ -15,7 +15,7 @@ from graphs.world import Context
 
 
 def presenter(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any]:
-    """The plan with its violations and concessions, for the llm to put into words."""
+    """The plan with its violations, concessions and conflicts, for the llm to put into words."""
     world = runtime.context.world
     digest = state.get("plan_digest")
     desk = AtDesk(world, digest)
@@ -27,7 +27,8 @@ def presenter(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any
     record = state.get("negotiation") or {}
     answer["contested_pools"] = sum(item["contests"] for item in record.get("rounds", [])[-1:])
     answer["negotiation_rounds"] = len(record.get("rounds", []))
-    answer["concessions"] = [concession["words"] for concession in record.get("concessions", [])][:5]
+    answer["concessions"] = [desk.words(concession["words"]) for concession in record.get("concessions", [])][:5]
+    answer["conflicts"] = [desk.words(words) for words in record.get("conflicts", [])]
     text = json.dumps(answer, ensure_ascii=True, sort_keys=True)
     message = ToolMessage(text, tool_call_id=state.get("call_id") or "call", name="propose_plan")
     return {"messages": [message], "call_id": None}

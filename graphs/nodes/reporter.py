@@ -31,6 +31,7 @@ def _words(state: RebalanceState, world: World) -> str:
     name = f"Plan {digest[:12]}" if digest else "The plan"
     desk = AtDesk(world, digest)
     note = desk.words(state.get("note", ""))
+    blocked = desk.words(" ".join((state.get("negotiation") or {}).get("conflicts", [])))
     match state["outcome"]:
         case "released" if digest:
             plan = world.plan(digest)
@@ -49,9 +50,11 @@ def _words(state: RebalanceState, world: World) -> str:
             reasons = " ".join(desk.words(violation["words"]) for violation in state.get("violations", [])[:5])
             words = f"{name} breaks policy and goes no further. {reasons or note}"
         case "nothing_to_move":
-            words = f"There is nothing worth moving: {note or 'no transfer earns more than it costs'}."
+            words = (
+                f"There is nothing worth moving: {note or 'no transfer earns more than it costs'}. {blocked}".strip()
+            )
         case "no_plan":
-            words = f"There is no plan: {note}"
+            words = f"There is no plan: {note} {blocked}".strip()
         case other:
             words = f"{name} could not be carried out ({other}). Nothing more was moved. {note}".strip()
     return words

@@ -50,6 +50,10 @@ RESULTS: dict[str, dict[str, Any]] = {
         "as_of": "2026-03-02T06:00:00Z", "snapshot": "0123456789ab", "plan": "ab" * 32, "line_no": 7, "sku": "P1",
         "units": 31, "from": "S1", "to": "S2", "words": "S2 would run out with a probability of 87.4 %.",
     },
+    "explain_blocked": {
+        "as_of": "2026-03-02T06:00:00Z", "snapshot": "0123456789ab", "site": "S2", "sku": "P1", "wanted_units": 44,
+        "planned_units": 0, "possible_units": 12, "words": "44 units of P1 are wanted; the plan brings 0 to S2.",
+    },
     "status": {
         "waiting": [
             {

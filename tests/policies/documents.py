@@ -55,17 +55,25 @@ NUMBERS: dict[str, tuple[int, int]] = {
     "tiers.0.approvals": (1, 1),
     "tiers.0.expires_hours": (1, 720),
     "negotiation.rounds_max": (1, 3),
+    "merchandise.end_of_life_days": (0, 365),
+    "merchandise.least_life_days": (0, 365),
+    "merchandise.least_life_share_bp": (0, 10_000),
+    "merchandise.rescue_stock_out_bp": (1, 10_000),
+    "merchandise.emergency.keep_level_bp": (1, 9_999),
+    "merchandise.emergency.stock_out_bp": (1, 10_000),
 }
 """Every number that a document holds, by its place, with the least and the most it may be."""
 
 
 def a_document(**values: Any) -> dict[str, Any]:
-    """The first release as plain values, with one tier and with no number that holds another one back.
+    """The first release as plain values, with the third's section on merchandise, one tier, and no number that holds
+    another one back.
 
     Values are replaced by their place, with `__` between its parts.
     """
     document: dict[str, Any] = released("2026-01").model_dump(mode="json")
     document["tiers"] = document["tiers"][:1]
+    document["merchandise"] = released("2026-11").model_dump(mode="json")["merchandise"]
     document["service_levels"] |= {"a_share_bp": 0, "b_share_bp": 10_000}
     for place, value in values.items():
         put(document, place.replace("__", "."), value)

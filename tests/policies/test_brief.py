@@ -46,6 +46,14 @@ Approval tier large: up to 200,000.00 USD and 20,000 units, also between legal e
 """
 
 
+WHAT_THE_THIRD_ADDED = """\
+Policy standard 2026-11: As 2026-04, and facts about merchandise count: sets, priced displays, lots, ends of life, markdowns, substitutes, rescues.
+Sets are kept and delivered whole; a display that has a price counts; a planned markdown is weighed against a transfer; a shortage costs less where a substitute is left.
+Lots arrive with 3 days and 25 % of the shelf life left at least. An end of life counts from 28 days before its date on. A line to a site that runs out with 80 % or more is a rescue.
+In an emergency rescue donors keep their own demand at 30 %, and only sites that run out with 95 % or more are served.
+"""
+
+
 def words_with(place: str, value: Any) -> str:
     """The document with one value changed, in words."""
     return brief(policy_with(place, value), "USD")
@@ -65,6 +73,12 @@ def test_what_the_second_release_changed_shows_in_its_words() -> None:
     before = set(brief(released("2026-01"), "USD").splitlines())
     after = brief(released("2026-04"), "USD").splitlines()
     assert [line for line in after if line not in before] == WHAT_THE_SECOND_CHANGED.splitlines()
+
+
+def test_what_the_third_release_added_shows_in_its_words() -> None:
+    before = set(brief(released("2026-04"), "USD").splitlines())
+    after = brief(released("2026-11"), "USD").splitlines()
+    assert [line for line in after if line not in before] == WHAT_THE_THIRD_ADDED.splitlines()
 
 
 @pytest.mark.parametrize("place", sorted(set(NUMBERS) - {"tiers.0.approvals"}))
@@ -89,7 +103,7 @@ def test_the_next_number_makes_other_words(place: str) -> None:
 
 def test_a_tier_says_that_one_approval_is_enough() -> None:
     tiers = [line for policy in releases() for line in brief(policy, "USD").splitlines() if line.startswith("Approval")]
-    assert len(tiers) == 4
+    assert len(tiers) == 6
     assert all("; 1 approval; expires after" in line for line in tiers)
 
 
@@ -120,6 +134,12 @@ def test_a_tier_says_that_one_approval_is_enough() -> None:
         ("negotiation.mechanism", ["market", "priority"]),
         ("negotiation.priority_sites", [[], ["S1"], ["S1", "S2"], ["S2", "S1"]]),
         ("negotiation.negotiable_rules", [[], ["cool_down"], ["cool_down", "plan_units"]]),
+        ("merchandise.whole_sets", [True, False]),
+        ("merchandise.soft_displays", [True, False]),
+        ("merchandise.markdowns", [True, False]),
+        ("merchandise.substitution", [True, False]),
+        ("merchandise.emergency", [None, {"keep_level_bp": 1, "stock_out_bp": 1}]),
+        ("merchandise", [None, released("2026-11").model_dump(mode="json")["merchandise"]]),
     ],
 )
 def test_another_choice_makes_other_words(place: str, values: list[Any]) -> None:

@@ -23,10 +23,12 @@ from tests.builders import (
     a_recent_move,
     a_site,
     a_sku,
+    in_days,
 )
-from tests.policies.checking import facts_of, plan_on, planned, served, two_stores_in_need
+from tests.policies.checking import a_needy_pair, facts_of, plan_on, planned, served, two_stores_in_need
 from tools.inventory import Snapshot, Temperature
-from tools.transfers import TransferPlan
+from tools.merchandise.facts import DisplayKind, EndOfLife, Lot, Merchandise, MinimumDisplay, SetMember
+from tools.transfers import Overlays, PlanRequest, TransferPlan
 
 TIER = a_policy().tiers[0].model_dump(mode="json")
 WITH_OWN_DEMAND = a_needy_network(forecasts=(a_forecast("S1"), a_forecast("S2", daily_units=100)))
@@ -37,6 +39,11 @@ def checked(snapshot: Snapshot | None = None, policy: dict[str, Any] | None = No
     """The needy network with what is to be broken."""
     return facts_of(snapshot, a_policy(**policy or {}), **fields)
 
+
+SHOWN = Merchandise(displays=(MinimumDisplay("S1", "P1", DisplayKind.HARD, 96),))
+A_SET = Merchandise(set_members=(SetMember("SHIRT", "P1"), SetMember("SHIRT", "P2")))
+LEAVING = Merchandise(ends_of_life=(EndOfLife("P1", "S2", in_days(20)),))
+MERCHANDISE = released("2026-11").model_dump(mode="json")["merchandise"]
 
 BROKEN: dict[str, Facts] = {
     "kill_switch": checked(kill_switch=True),
@@ -52,6 +59,11 @@ BROKEN: dict[str, Facts] = {
     "line_benefit": checked(policy={"benefit": {"line_min_minor": 4_000}}),
     "lane_benefit": checked(policy={"benefit": {"lane_min_minor": 3_500}}),
     "size": checked(policy={"size": {"plan_units_max": 4}}),
+    "minimum_display": checked(a_needy_network(merchandise=SHOWN)),
+    "whole_set": checked(a_needy_pair(merchandise=A_SET), {"merchandise": MERCHANDISE}),
+    "lot_life": checked(a_needy_network(merchandise=Merchandise(lots=(Lot("S1", "P1", "L1", 100, in_days(1)),)))),
+    "end_of_life": checked(a_needy_network(merchandise=LEAVING), {"merchandise": MERCHANDISE}),
+    "emergency_rescue": checked(),
     "approval_tier": checked(policy={"tiers": [TIER | {"units_max": 4}]}),
     "recomputed": checked(a_needy_network(lanes=(a_lane(departure_weekdays=()),))),
 }
@@ -63,6 +75,10 @@ def plan_for(rule: str, facts: Facts) -> TransferPlan:
         return plan_on(facts_of())
     if rule == "source_protection":
         return planned(facts, a_move(92), lifted=frozenset(("source_protection",)))
+    if rule == "emergency_rescue":
+        return plan_on(facts, request=PlanRequest(overlays=Overlays(emergency_rescue=True)))
+    if rule == "whole_set":
+        return plan_on(facts, fill_rate=served(5, 1_400))
     return plan_on(facts)
 
 

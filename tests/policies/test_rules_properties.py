@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from policies.rules import Facts, check
 from tests.policies.random_policies import random_facts, solved
-from tools.transfers import TransferPlan
+from tools.transfers import LotPick, TransferPlan
 
 SEEDS = st.integers(0, 20_000)
 NEAR = st.integers(0, 80)
@@ -120,6 +120,7 @@ TAMPERS: dict[str, Tamper] = {
     **{f"line {name}": of_line(other(name, SITES)) for name in ("origin", "destination")},
     "line sku_id": of_line(other("sku_id", SKUS)),
     "line mode": of_line(other("mode", MODES)),
+    "line lots": of_line(lambda line, by: {"lots": (*line.lots, LotPick(lot_id="L1", units=abs(by)))}),
     **{f"load {name}": of_load(number(name)) for name in ("volume_microlitres", "fixed_cost_minor")},
     **{f"load {name}": of_load(day(name)) for name in ("depart_on", "arrive_on")},
     **{f"load {name}": of_load(other(name, SITES)) for name in ("origin", "destination")},

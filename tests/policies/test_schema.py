@@ -56,7 +56,7 @@ def test_a_number_is_a_whole_number_and_nothing_that_looks_like_one(place: str, 
 
 
 def test_a_tier_cannot_ask_for_more_approvals_than_the_one_that_the_service_records() -> None:
-    assert [tier.approvals for policy in releases() for tier in policy.tiers] == [1, 1, 1, 1]
+    assert [tier.approvals for policy in releases() for tier in policy.tiers] == [1] * 6
     for approvals in (2, 3, 5):
         where, why = refusal_of("tiers.0.approvals", approvals)
         assert (where, why) == ("tiers.0.approvals", "Input should be less than or equal to 1")
@@ -73,9 +73,24 @@ def test_no_number_has_a_default(place: str) -> None:
     assert refusal(without(a_document(), place)) == (place, "Field required")
 
 
-@pytest.mark.parametrize("section", list(Policy.model_fields))
+@pytest.mark.parametrize("section", sorted(set(Policy.model_fields) - {"merchandise"}))
 def test_no_section_has_a_default(section: str) -> None:
     assert refusal(without(a_document(), section)) == (section, "Field required")
+
+
+@pytest.mark.parametrize("section", ["merchandise", "merchandise.emergency"])
+def test_a_section_that_may_be_absent_is_absent_from_the_document_and_its_digest(section: str) -> None:
+    policy = policy_of(without(a_document(), section))
+    assert section not in str(policy.model_dump(mode="json"))
+    assert policy.model_dump(mode="json") == without(a_document(), section)
+    assert policy.digest != policy_of(a_document()).digest
+    put(document := a_document(), section, None)
+    assert policy_of(document).digest == policy.digest
+
+
+@pytest.mark.parametrize("choice", ["whole_sets", "soft_displays", "markdowns", "substitution"])
+def test_a_section_that_is_there_leaves_no_choice_to_a_default(choice: str) -> None:
+    assert refusal(without(a_document(), f"merchandise.{choice}")) == (f"merchandise.{choice}", "Field required")
 
 
 @pytest.mark.parametrize(
@@ -216,6 +231,10 @@ def test_another_number_makes_another_policy(place: str) -> None:
         ("negotiation.mechanism", "priority"),
         ("negotiation.priority_sites", ["S1"]),
         ("negotiation.negotiable_rules", []),
+        ("merchandise.whole_sets", False),
+        ("merchandise.soft_displays", False),
+        ("merchandise.markdowns", False),
+        ("merchandise.substitution", False),
     ],
 )
 def test_another_choice_or_name_makes_another_policy(place: str, value: Any) -> None:

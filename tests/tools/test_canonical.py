@@ -92,3 +92,14 @@ def test_two_keys_that_become_one_are_refused():
 def test_broken_text_is_refused_with_its_position():
     with pytest.raises(NotCanonicalError, match="surrogate at position 2"):
         canonical_json({"name": "ab\ud800"})
+
+
+class Word(str):
+    """Text that is not plain, and so is looked at closely."""
+
+    __slots__ = ()
+
+
+@given(document=DOCUMENTS, mark=TEXT)
+def test_a_closer_look_finds_the_same_bytes(document, mark):
+    assert canonical_json([document, mark]) == canonical_json([document, Word(mark)])

@@ -24,9 +24,12 @@ from tools.demand import (
     DemandView,
     WindowDemand,
     expected_sales,
+    expected_sales_of,
     forecast_window,
     quantile,
+    quantiles,
     survival,
+    survival_of,
 )
 from tools.inventory import SiteKind, SiteSku
 
@@ -235,3 +238,91 @@ def test_a_forecast_that_began_before_today_is_read_from_today_on():
     forecast = a_forecast(first_on=in_days(-1), mean_e6=(1_000_000, 2_000_000, 3_000_000), variance_e6=(0, 0, 0))
     view = DemandView(a_snapshot(forecasts=(forecast,)), 14)
     assert view.window(SiteSku("S1", "P1"), 0, 2).mean == 5
+
+
+WINDOWS = st.lists(
+    st.tuples(st.floats(0.0, 500), st.sampled_from([0.5, 1.0, 1.005, 1.0100001, 1.3, 5.0, 40.0]), st.integers(-5, 900)),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(windows=WINDOWS)
+def test_many_windows_at_once_have_the_survival_and_the_sales_of_each(windows):
+    mean = np.asarray([mean for mean, _, _ in windows])
+    variance = np.asarray([mean * ratio for mean, ratio, _ in windows])
+    stock = np.asarray([y for _, _, y in windows])
+    each = [WindowDemand(*of) for of in zip(mean.tolist(), variance.tolist(), strict=True)]
+    pairs = list(zip(each, stock[:, None], strict=True))
+    assert survival_of(mean, variance, stock).tolist() == [survival(d, y)[0] for d, y in pairs]
+    assert expected_sales_of(mean, variance, stock).tolist() == [expected_sales(d, y)[0] for d, y in pairs]
+
+
+def test_windows_and_stock_broadcast():
+    mean, variance = np.asarray([[2.0], [0.0], [40.0]]), np.asarray([[2.0], [0.0], [90.0]])
+    table = expected_sales_of(mean, variance, STOCK)
+    assert table.shape == (3, len(STOCK))
+    for row, of in zip(table, zip(mean[:, 0], variance[:, 0], strict=True), strict=True):
+        assert row.tolist() == expected_sales(WindowDemand(*map(float, of)), STOCK).tolist()
+
+
+@given(windows=WINDOWS, probability=st.floats(0.001, 0.9999))
+def test_many_quantiles_at_once_are_the_quantiles_of_each(windows, probability):
+    mean = np.asarray([mean for mean, _, _ in windows])
+    variance = np.asarray([mean * ratio for mean, ratio, _ in windows])
+    found = quantiles(mean, variance, probability)
+    for y, of in zip(found.tolist(), zip(mean.tolist(), variance.tolist(), strict=True), strict=True):
+        assert y == quantile(WindowDemand(*of), probability)
+        assert of[0] > 0 or y == 0
+
+
+def test_each_window_has_a_service_level_of_its_own():
+    assert quantiles(2.0, 2.0, np.asarray([0.94, 0.95])).tolist() == [4, 5]
+    with pytest.raises(ValueError, match=r"between 0 and 1, not 1\.5"):
+        quantiles(2.0, 2.0, np.asarray([0.5, 1.5]))
+
+
+def all_windows_agree(view, keys, first, end):
+    means, variances = view.windows(keys, np.asarray(first), np.asarray(end))
+    each = [view.window(*of) for of in zip(keys, first, end, strict=True)]
+    assert means.tolist() == [demand.mean for demand in each]
+    assert variances.tolist() == [demand.variance for demand in each]
+
+
+@given(
+    dailies=st.lists(
+        st.lists(st.integers(0, 5_000_000) | st.integers(10**15, 10**19), max_size=5).map(tuple), min_size=2, max_size=2
+    ),
+    cv2_e6=st.integers(0, 2_000_000),
+    began=st.integers(-8, 8),
+    spans=st.lists(st.tuples(st.integers(0, 12), st.integers(0, 40)), min_size=3, max_size=3),
+)
+def test_many_windows_of_a_network_at_once_are_the_windows_of_each(dailies, cv2_e6, began, spans):
+    forecasts = tuple(
+        a_forecast(site, first_on=in_days(began), mean_e6=daily, variance_e6=daily[:2], level_cv2_e6=cv2_e6)
+        for site, daily in zip(("S1", "S2"), dailies, strict=True)
+    )
+    view = DemandView(a_snapshot(forecasts=forecasts), 14)
+    keys = [SiteSku(site, "P1") for site in ("S2", "S1", "S9")]
+    all_windows_agree(view, keys, *zip(*spans, strict=True))
+
+
+@given(first=st.integers(0, 9), days=st.integers(-1, 20))
+def test_centres_among_many_windows_expect_what_their_stores_will_draw(first, days):
+    view = centre_with_two_stores()
+    keys = [SiteSku(site, sku) for site in ("S2", "DC1", "DC2", "S1", "DC1") for sku in ("P1", "P2")]
+    all_windows_agree(view, keys, [first] * len(keys), [first + days] * len(keys))
+
+
+def test_many_horizons_at_once_are_the_horizons_of_each():
+    rows = (a_replenishment("S1", days=-3), a_replenishment("S2", days=-3, review_period_days=None))
+    view = DemandView(a_snapshot(replenishments=rows), 14)
+    keys = [SiteSku("S2", "P1"), SiteSku("S1", "P1"), SiteSku("S9", "P1")]
+    assert view.horizons(keys).tolist() == [14, 4, 14] == [view.horizon_days(key) for key in keys]
+
+
+def test_a_network_without_forecasts_has_windows_without_demand():
+    view = DemandView(a_snapshot(forecasts=()), 14)
+    means, variances = view.windows([SiteSku("S1", "P1")], np.asarray([0]), np.asarray([5]))
+    assert means.tolist() == variances.tolist() == [0.0]
+    assert view.windows([], np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))[0].shape == (0,)

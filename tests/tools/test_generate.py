@@ -18,6 +18,7 @@ from tools.generate.lanes import draw_lanes
 from tools.generate.places import draw_places
 from tools.generate.stock import draw_stock
 from tools.inventory import Lane, Replenishment, SalesObservation, SiteKind, SiteSku, Temperature
+from tools.merchandise.facts import DisplayKind
 from tools.network_folder import NetworkFolder, SalesGrain, read_network, write_network
 
 AS_OF = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
@@ -319,3 +320,31 @@ def test_in_the_demo_network_a_lateral_transfer_clearly_pays_in_several_places()
                 paying.add(key)
     assert len({key.sku_id for key in paying}) >= 3
     assert len({key.site_id for key in paying}) >= 4
+
+
+@pytest.mark.parametrize(("sites", "skus", "seed"), [(2, 1, 0), (2, 40, 1), (16, 80, 7)])
+def test_merchandise_is_stated_on_top_of_the_same_network_and_read_back_without_a_fault(
+    sites: int, skus: int, seed: int
+):
+    plain, made = network(sites, skus, seed), generate_network(sites, skus, seed, AS_OF, merchandise=True)
+    assert not plain.merchandise
+    assert {name: made_of for name, made_of in write_network(made).items() if name in write_network(plain)} == (
+        write_network(plain)
+    )
+    assert read_network(write_network(made), AS_OF + timedelta(minutes=1), timedelta(days=1)) == made
+    assert generate_network(sites, skus, seed, AS_OF, merchandise=True) == made
+
+
+def test_a_network_with_merchandise_has_something_of_everything():
+    made = generate_network(16, 80, 7, AS_OF, merchandise=True)
+    stated, shelf_life = made.merchandise, {sku.sku_id: sku.shelf_life_days for sku in made.skus}
+    assert all(len(members) == 3 for members in stated.skus_by_set.values())
+    assert {row.kind for row in stated.displays} == set(DisplayKind)
+    assert {row.site_id == "" for row in stated.ends_of_life} == {True, False}
+    assert stated.markdowns
+    assert stated.substitutes
+    for lot in stated.lots:
+        assert AS_OF.date() < lot.expires_on <= AS_OF.date() + timedelta(days=shelf_life[lot.sku_id])
+    held = {row.key: row.on_hand_units for row in made.positions}
+    for key, lots in stated.lots_by_key.items():
+        assert sum(lot.units for lot in lots) == held[SiteSku(*key)]

@@ -132,3 +132,14 @@ def test_facts_are_frozen():
         a_site().name = "other"
     with pytest.raises(FrozenInstanceError):
         full_snapshot().currency = "EUR"
+
+
+def test_how_long_decisions_take_is_a_fact_only_where_it_is_known():
+    measured = a_snapshot(approval_latency_days=2)
+    assert Snapshot.from_document(measured.to_document()) == measured
+    assert len({a_snapshot().digest, measured.digest, a_snapshot(approval_latency_days=0).digest}) == 3
+    # What was stored before latencies were facts keeps its digest.
+    old = a_snapshot().to_document()
+    del old["approval_latency_days"]
+    assert Snapshot.from_document(old).digest == a_snapshot().digest
+    assert a_snapshot().digest == "238a7894cbc1b76eca99d34176e60b463f06330281efca4736b7dee8c533ed85"

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import numpy as np
+
 from tests.builders import a_position, a_snapshot, a_supply
 from tools.inventory import SiteSku, SupplyKind
-from tools.positions import available_units, projected_units
+from tools.positions import available_units, available_units_of, projected_units, projected_units_of
 
 HERE = SiteSku("S1", "P1")
 
@@ -34,3 +36,16 @@ def test_supply_counts_when_it_arrives_before_the_end_day():
     assert projected_units(snapshot, HERE, 2) == 9 + 2
     assert projected_units(snapshot, HERE, 3) == 9 + 2 + 20
     assert projected_units(snapshot, HERE, 4) == 9 + 2 + 20 + 200
+
+
+def test_many_positions_at_once_are_those_of_each():
+    snapshot = a_snapshot(
+        positions=(a_position("S1", on_hand_units=10), a_position("S2", on_hand_units=3, reserved_units=4)),
+        supply=(a_supply("S1", units=20, days=2), a_supply("S2", units=200, days=2), a_supply("S3", units=7, days=-1)),
+    )
+    keys = [SiteSku(site, "P1") for site in ("S2", "S1", "S3", "S9", "S1")]
+    ends = [3, 2, 0, 9, 3]
+    assert available_units_of(snapshot, keys).tolist() == [0, 10, 0, 0, 10]
+    found = projected_units_of(snapshot, keys, np.asarray(ends)).tolist()
+    assert found == [200, 10, 7, 0, 30]
+    assert found == [projected_units(snapshot, key, end) for key, end in zip(keys, ends, strict=True)]

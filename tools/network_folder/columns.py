@@ -17,6 +17,16 @@ from tools.inventory import (
     SupplyKind,
     Temperature,
 )
+from tools.merchandise.facts import (
+    EVERY_SITE,
+    DisplayKind,
+    EndOfLife,
+    Lot,
+    Markdown,
+    MinimumDisplay,
+    SetMember,
+    Substitute,
+)
 from tools.network_folder.cells import (
     ALL_WEEKDAYS,
     CURRENCY,
@@ -236,5 +246,76 @@ REPLENISHMENT = FileFormat(
     rows_required=False,
 )
 
-FILES: tuple[FileFormat, ...] = (SITES, SKUS, LANES, STOCK, INBOUND, SALES, FORECAST, REPLENISHMENT)
+SETS = FileFormat(
+    "sets.csv",
+    SetMember,
+    (_needed("set_id", IDENTIFIER), _sku()),
+    key=("set_id", "sku_id"),
+    required=False,
+    rows_required=False,
+)
+
+DISPLAYS = FileFormat(
+    "displays.csv",
+    MinimumDisplay,
+    (
+        _site(),
+        _sku(),
+        Column("kind", Choice(DisplayKind), default=DisplayKind.HARD),
+        _needed("units", units(1)),
+        Column("shortfall_cost", _MONEY, "shortfall_e4", default=0),
+    ),
+    key=("site_id", "sku_id", "kind"),
+    required=False,
+    rows_required=False,
+)
+
+LOTS = FileFormat(
+    "lots.csv",
+    Lot,
+    (_site(), _sku(), _needed("lot_id", IDENTIFIER), _needed("units", units(1)), _needed("expires_on", _DAY)),
+    key=("site_id", "sku_id", "lot_id"),
+    required=False,
+    rows_required=False,
+)
+
+END_OF_LIFE = FileFormat(
+    "end_of_life.csv",
+    EndOfLife,
+    (
+        _sku(),
+        Column("site_id", IDENTIFIER, default=EVERY_SITE, refers_to="sites.csv"),
+        _needed("leave_by", _DAY),
+        Column("write_off", _MONEY, "write_off_e4"),
+    ),
+    key=("sku_id", "site_id"),
+    required=False,
+    rows_required=False,
+)
+
+MARKDOWNS = FileFormat(
+    "markdowns.csv",
+    Markdown,
+    (_site(), _sku(), _needed("proceeds", _MONEY, "proceeds_e4")),
+    key=("site_id", "sku_id"),
+    required=False,
+    rows_required=False,
+)
+
+SUBSTITUTES = FileFormat(
+    "substitutes.csv",
+    Substitute,
+    (
+        _sku(),
+        Column("substitute_id", IDENTIFIER, required=True, refers_to="skus.csv"),
+        _needed("share", Number("of the customers", 4, 1), "share_bp"),
+    ),
+    key=("sku_id", "substitute_id"),
+    required=False,
+    rows_required=False,
+)
+
+MERCHANDISE: tuple[FileFormat, ...] = (SETS, DISPLAYS, LOTS, END_OF_LIFE, MARKDOWNS, SUBSTITUTES)
+
+FILES: tuple[FileFormat, ...] = (SITES, SKUS, LANES, STOCK, INBOUND, SALES, FORECAST, REPLENISHMENT, *MERCHANDISE)
 """In the order in which they are read: a file comes after those it refers to."""

@@ -73,6 +73,11 @@ class FaultCode(StrEnum):
     RESERVED_ABOVE_ON_HAND = "reserved_above_on_hand", "more is reserved than on hand"
     MIXED_CURRENCIES = "mixed_currencies", "the network has two currencies"
     AS_OF_IN_FUTURE = "as_of_in_future", "the stock was counted in the future"
+    SET_OF_ONE = "set_of_one", "the set has a single SKU"
+    DISPLAY_COST = "display_cost", "the cost does not fit the kind of display"
+    LOTS_DIFFER = "lots_differ", "the lots do not add up to the stock on hand"
+    OWN_SUBSTITUTE = "own_substitute", "the SKU is named as its own substitute"
+    SHARES_ABOVE_ONE = "shares_above_one", "the substitutes of the SKU take more than every customer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cached_property
 from operator import attrgetter
 from typing import Any
 
 from tools.inventory import InboundSupply, Lane, Replenishment, SalesObservation, Site, Sku, StockPosition
+from tools.merchandise.facts import EndOfLife, Lot, Markdown, Merchandise, MinimumDisplay, SetMember, Substitute
 from tools.network_folder.columns import (
+    DISPLAYS,
+    END_OF_LIFE,
     FILES,
     FORECAST,
     INBOUND,
     LANES,
+    LOTS,
+    MARKDOWNS,
     REPLENISHMENT,
     SALES,
+    SETS,
     SITES,
     SKUS,
     STOCK,
+    SUBSTITUTES,
     FileFormat,
 )
 from tools.network_folder.facts import ForecastRow, Notice, SalesGrain, grain_of
@@ -45,6 +52,12 @@ class NetworkFolder:
     sales: tuple[SalesObservation, ...] = ()
     forecasts: tuple[ForecastRow, ...] = ()
     replenishments: tuple[Replenishment, ...] = ()
+    set_members: tuple[SetMember, ...] = ()
+    displays: tuple[MinimumDisplay, ...] = ()
+    lots: tuple[Lot, ...] = ()
+    ends_of_life: tuple[EndOfLife, ...] = ()
+    markdowns: tuple[Markdown, ...] = ()
+    substitutes: tuple[Substitute, ...] = ()
     warnings: tuple[Notice, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
@@ -57,6 +70,11 @@ class NetworkFolder:
     def as_of(self) -> datetime:
         """The latest instant at which stock was counted. Raises ValueError where no stock was."""
         return max(position.as_of for position in self.positions)
+
+    @property
+    def merchandise(self) -> Merchandise:
+        """Everything that the folder states about its merchandise."""
+        return Merchandise(**{field.name: getattr(self, field.name) for field in fields(Merchandise)})
 
     @cached_property
     def sales_grain(self) -> SalesGrain | None:
@@ -88,6 +106,12 @@ _HOLDS: dict[FileFormat, str] = {
     SALES: "sales",
     FORECAST: "forecasts",
     REPLENISHMENT: "replenishments",
+    SETS: "set_members",
+    DISPLAYS: "displays",
+    LOTS: "lots",
+    END_OF_LIFE: "ends_of_life",
+    MARKDOWNS: "markdowns",
+    SUBSTITUTES: "substitutes",
 }
 
 

@@ -28,6 +28,7 @@ from tools.network_folder.columns import (
 from tools.network_folder.csv_text import SIZE_LIMIT_BYTES, content_fault
 from tools.network_folder.facts import ForecastRow, Notice, NoticeCode
 from tools.network_folder.faults import Fault, FaultCode, FaultList, ImportFaults, shown
+from tools.network_folder.merchandise import Tables, read_merchandise
 from tools.network_folder.network import NetworkFolder
 from tools.network_folder.rows import TableReader, Values
 
@@ -76,10 +77,14 @@ class _Reading:
         sites = self._sites()
         skus, currency = self._skus()
         lanes = self._lanes({sku.category for sku in skus})
+        faults_before = self.faults.counts.total()
         positions = self._positions()
+        sound = self.faults.counts.total() == faults_before
         inbound = [InboundSupply(**values) for _, values in self._table(INBOUND)]
         sales, forecasts = self._demand()
         replenishments = [Replenishment(**values) for _, values in self._table(REPLENISHMENT)]
+        tables = Tables(self._table, self.faults.counts.total, self._fault)
+        merchandise = read_merchandise(tables, positions if sound else None)
         return NetworkFolder(
             currency=currency,
             sites=tuple(sites),
@@ -90,6 +95,7 @@ class _Reading:
             sales=tuple(sales),
             forecasts=tuple(forecasts),
             replenishments=tuple(replenishments),
+            **merchandise,
             warnings=tuple(self.notices),
         )
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tools.planning.coupled import Coupled
-from tools.planning.flow import FloatArray, Flows, FlowResult, IntArray
+from tools.planning.flow import FloatArray, FlowResult, Flows, IntArray
 
 FIRST_STEP = 2.0
 LAST_STEP = 0.2
@@ -67,7 +67,9 @@ def strong_links(problem: Coupled, prices: Prices) -> IntArray:
 
 def limit_charge(problem: Coupled, prices: Prices) -> FloatArray:
     """What a pack on each arc pays for capacities and shared limits alone, without any share of a fixed cost."""
-    charge: FloatArray = prices.lane[problem.arrays.arc_lane] * problem.arc_volume + problem.limits.per_pack.T @ prices.limit
+    charge: FloatArray = (
+        prices.lane[problem.arrays.arc_lane] * problem.arc_volume + problem.limits.per_pack.T @ prices.limit
+    )
     return charge
 
 
@@ -78,7 +80,9 @@ def _departure_cost(problem: Coupled, prices: Prices) -> FloatArray:
 
 def _capacity_price(problem: Coupled, prices: Prices) -> FloatArray:
     """What a full departure would pay for its volume; 0 without a capacity."""
-    return np.where(prices.lane > 0, prices.lane * np.where(np.isfinite(problem.lane_capacity), problem.lane_capacity, 0.0), 0.0)
+    return np.where(
+        prices.lane > 0, prices.lane * np.where(np.isfinite(problem.lane_capacity), problem.lane_capacity, 0.0), 0.0
+    )
 
 
 def bound_at(problem: Coupled, prices: Prices, flows: FlowResult) -> float:
@@ -144,7 +148,9 @@ class _Subgradient:
     def mixed_with(self, newer: _Subgradient) -> _Subgradient:
         old, new = 1 - SMOOTHING, SMOOTHING
         return _Subgradient(
-            old * self.limit + new * newer.limit, old * self.lane + new * newer.lane, old * self.share + new * newer.share
+            old * self.limit + new * newer.limit,
+            old * self.lane + new * newer.lane,
+            old * self.share + new * newer.share,
         )
 
 
@@ -153,7 +159,9 @@ def _subgradient(problem: Coupled, prices: Prices, fraction: FloatArray, packs: 
     a, limits = problem.arrays, problem.limits
     left = _departure_cost(problem, prices) - _capacity_price(problem, prices)
     departs = np.where(left > 0, np.bincount(a.arc_lane, prices.share * fraction, a.lanes), 1.0)
-    used = limits.per_pack @ packs.astype(np.float64) + limits.per_line * fraction.sum() + limits.per_departure @ departs
+    used = (
+        limits.per_pack @ packs.astype(np.float64) + limits.per_line * fraction.sum() + limits.per_departure @ departs
+    )
     limit = used / np.maximum(limits.most, 1.0) - np.where(limits.most > 0, 1.0, 0.0)
     limit = np.where((prices.limit <= 0) & (limit < 0), 0.0, limit)
     lane = np.zeros(a.lanes)

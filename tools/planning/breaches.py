@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from tools.inventory import LaneKey, SiteSku, Snapshot
+from tools.merchandise.lots import fit_units
 from tools.money import e4_per_minor
 from tools.planning.calendar import Departure, next_departure
 from tools.planning.limits import Limits
@@ -26,7 +28,16 @@ class Breach:
     @property
     def words(self) -> str:
         """The breach as a sentence."""
-        return f"{self.where}: {self.code.replace('_', ' ')} allows {self.allowed:,}, the plan has {self.found:,}"
+        own = _WORDS.get(self.code, f"{self.code.replace('_', ' ')} allows {{allowed:,}}, the plan has {{found:,}}")
+        return f"{self.where}: {own.format(allowed=self.allowed, found=self.found)}"
+
+
+_WORDS = {
+    "whole_set": "a set is delivered whole or not at all; {allowed:,} of its SKUs are missing, the plan brings {found:,}",
+    "lot_life": "{allowed:,} units would arrive with life enough left, the plan sends {found:,}",
+    "end_of_life": "the SKU must leave this site, the plan brings {found:,}",
+    "not_an_emergency": "an emergency rescue serves only likely stock-outs, the plan brings {found:,}",
+}
 
 
 def find_breaches(
@@ -43,6 +54,8 @@ def find_breaches(
     found.extend(_of_days(snapshot, limits, moves))
     found.extend(_of_storage(snapshot, moves))
     found.extend(_of_totals(snapshot, limits, request, moves))
+    found.extend(_of_sets(limits, moves))
+    found.extend(_of_lots(snapshot, limits, moves))
     return tuple(found)
 
 
@@ -215,6 +228,43 @@ def _of_totals(snapshot: Snapshot, limits: Limits, request: PlanRequest, moves: 
         found_e4 = transport_cost_e4(snapshot, limits, moves)
         if found_e4 > allowed_e4:
             yield Breach("transport_budget_e4", "the plan", allowed_e4, found_e4)
+
+
+def _of_sets(limits: Limits, moves: Sequence[Move]) -> Iterator[Breach]:
+    """Where a site has nothing of a set, either nothing of it comes or everything that is missing."""
+    brought: dict[str, set[str]] = {}
+    for move in moves:
+        if move.packs > 0:
+            brought.setdefault(move.lane.destination, set()).add(move.sku_id)
+    for whole in limits.whole_sets:
+        there = brought.get(whole.site_id, set())
+        if there.isdisjoint(whole.sku_ids):
+            continue
+        found = sum(sku_id in there for sku_id in whole.missing)
+        if found < len(whole.missing):
+            yield Breach("whole_set", f"{', '.join(whole.sku_ids)} at {whole.site_id}", len(whole.missing), found)
+
+
+def _of_lots(snapshot: Snapshot, limits: Limits, moves: Sequence[Move]) -> Iterator[Breach]:
+    """Lots are found for every move exactly where no day has more to arrive from it on than lots that last until it.
+
+    Each lot that lasts until a day also lasts until every earlier one, so the sets of
+    lots are nested and Hall's condition (P. Hall, On representatives of subsets, 1935)
+    needs to be looked at for the days of arrival only.
+    """
+    arriving: dict[SiteSku, Counter[date]] = {}
+    for move in moves:
+        origin = SiteSku(move.lane.origin, move.sku_id)
+        departure = departure_of(snapshot, limits, move.lane)
+        if departure is not None and origin in snapshot.merchandise.lots_by_key:
+            units = move.packs * snapshot.sku_by_id[move.sku_id].pack_size
+            arriving.setdefault(origin, Counter())[departure.arrive_on] += units
+    for key, by_day in sorted(arriving.items()):
+        for day in sorted(by_day):
+            units = sum(count for on, count in by_day.items() if on >= day)
+            fit = fit_units(snapshot, key, day, limits.least_life_days.get(key.sku_id, 0))
+            if units > fit:
+                yield Breach("lot_life", f"{key.sku_id} from {key.site_id} arriving on {day} or later", fit, units)
 
 
 def transport_cost_e4(snapshot: Snapshot, limits: Limits, moves: Sequence[Move]) -> int:

@@ -46,7 +46,15 @@ class Curves:
 
     def at(self, packs: IntArray) -> FloatArray:
         """The money of so many packs, by SKU and site."""
-        return self.total[self.first + packs]
+        money: FloatArray = self.total[self.first + packs]
+        return money
+
+    def of_skus(self, skus: IntArray) -> Curves:
+        """The curves of these SKUs, numbered anew."""
+        starts, ends = self.first[skus, 0], self.first[skus, -1] + self.packs[skus, -1] + 1
+        moved = starts - np.concatenate(([0], np.cumsum(ends - starts)[:-1]))
+        total = np.concatenate([self.total[start:end] for start, end in zip(starts, ends, strict=True)])
+        return Curves(self.first[skus] - moved[:, None], self.packs[skus], total)
 
     def packs_at(self, sku: int, sites: IntArray) -> tuple[IntArray, FloatArray]:
         """Site and money of every single pack of a SKU at these sites."""
@@ -75,6 +83,23 @@ class SharedLimits:
     def none(cls, arcs: int, lanes: int) -> SharedLimits:
         """No limit at all."""
         return cls(sparse.csr_array((0, arcs)), np.zeros(0), sparse.csr_array((0, lanes)), np.zeros(0))
+
+
+@dataclass(frozen=True)
+class Load:
+    """Volume and lines by lane, and what is used of every shared limit by packs alone."""
+
+    volume: FloatArray
+    lines: IntArray
+    used: FloatArray
+
+    def minus(self, other: Load) -> Load:
+        """This load without that one."""
+        return Load(self.volume - other.volume, self.lines - other.lines, self.used - other.used)
+
+    def plus(self, other: Load) -> Load:
+        """Both loads together."""
+        return Load(self.volume + other.volume, self.lines + other.lines, self.used + other.used)
 
 
 @dataclass(frozen=True)
@@ -118,6 +143,46 @@ class Coupled:
         """Whether any two SKUs share anything."""
         return bool(self.lane_cost.any() or np.isfinite(self.lane_capacity).any() or len(self.limits.most))
 
+    def load(self, packs: IntArray) -> Load:
+        """What packs use of everything shared."""
+        a = self.arrays
+        lines = np.bincount(a.arc_lane[packs > 0], minlength=a.lanes)
+        return Load(self.volume(packs), lines, self.limits.per_pack @ packs.astype(np.float64))
+
+    def load_of(self, sku: int, packs: IntArray) -> Load:
+        """What one SKU's packs, on its own arcs, use of everything shared."""
+        a, rows = self.arrays, self.rows_of(sku)
+        lanes = a.arc_lane[rows]
+        volume = np.bincount(lanes, packs * self.arc_volume[rows], a.lanes)
+        used: FloatArray = self.weights_of(sku) @ packs.astype(np.float64)
+        return Load(volume, np.bincount(lanes[packs > 0], minlength=a.lanes), used)
+
+    def part(self, skus: IntArray, others: Load) -> Coupled:
+        """The problem of these SKUs (sorted, numbered anew) beside the load of all others.
+
+        What the others use of capacities and limits is gone, and departures that they use are paid for.
+        """
+        rows = np.concatenate([np.arange(self.rows_of(sku).start, self.rows_of(sku).stop) for sku in skus.tolist()])
+        limits, used = self.limits, others.lines > 0
+        usage = others.used + limits.per_line * others.lines.sum() + limits.per_departure @ used.astype(np.float64)
+        per_lane = limits.per_departure.multiply(~used[None, :]) if limits.per_departure.nnz else limits.per_departure
+        return Coupled(
+            arrays=self.arrays.of_skus(skus, rows),
+            gains=self.gains.of_skus(skus),
+            losses=self.losses.of_skus(skus),
+            lane_cost=np.where(used, 0.0, self.lane_cost),
+            lane_capacity=np.maximum(self.lane_capacity - others.volume, 0.0),
+            arc_volume=self.arc_volume[rows],
+            arc_least=self.arc_least[rows],
+            line_cost=self.line_cost,
+            limits=SharedLimits(
+                sparse.csr_array(self._by_arc[:, rows]),
+                limits.per_line,
+                sparse.csr_array(per_lane),
+                np.maximum(limits.most - usage, 0.0),
+            ),
+        )
+
     @cached_property
     def _first_row(self) -> IntArray:
         return np.searchsorted(self.arrays.arc_sku, np.arange(self.arrays.skus + 1)).astype(np.int64)
@@ -159,14 +224,17 @@ class Coupled:
         got, gone = self.received(packs)[sku, j], self.sent(packs)[sku, i]
         into, out = self.gains.first[sku, j] + got, self.losses.first[sku, i] + gone
         gain = self.gains.total[into] - self.gains.total[into - count]
-        return gain - (self.losses.total[out] - self.losses.total[out - count]) - count * a.arc_cost[arcs]
+        loss = self.losses.total[out] - self.losses.total[out - count]
+        worth: FloatArray = gain - loss - count * a.arc_cost[arcs]
+        return worth
 
     def sku_cost(self, packs: IntArray) -> FloatArray:
-        """c x - gains + losses + line charges, by SKU."""
+        """Freight less gains plus losses and line charges, c x - g r + l d + e w, by SKU."""
         a = self.arrays
         money = packs * a.arc_cost + self.line_cost * (packs > 0)
         ends = self.losses.at(self.sent(packs)) - self.gains.at(self.received(packs))
-        return np.bincount(a.arc_sku, money, a.skus) + ends.sum(axis=1)
+        cost: FloatArray = np.bincount(a.arc_sku, money, a.skus) + ends.sum(axis=1)
+        return cost
 
     def cost_of(self, sku: int, packs: IntArray) -> float:
         """The same for one SKU, from the packs on its own arcs."""
@@ -188,7 +256,8 @@ class Coupled:
 
     def volume(self, packs: IntArray) -> FloatArray:
         """Volume by lane."""
-        return np.bincount(self.arrays.arc_lane, packs * self.arc_volume, self.arrays.lanes)
+        loads: FloatArray = packs * self.arc_volume
+        return np.bincount(self.arrays.arc_lane, loads, self.arrays.lanes).astype(np.float64)
 
     def usage(self, packs: IntArray) -> FloatArray:
         """What the packs use of every shared limit."""
@@ -204,7 +273,8 @@ class Coupled:
         """Whether every capacity and shared limit holds."""
         full = self.lane_capacity * (1 + SLACK)
         return bool(
-            (self.volume(packs) <= full).all() and (self.usage(packs) <= self.limits.most + SLACK * np.abs(self.limits.most)).all()
+            (self.volume(packs) <= full).all()
+            and (self.usage(packs) <= self.limits.most + SLACK * np.abs(self.limits.most)).all()
         )
 
 

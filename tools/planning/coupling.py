@@ -8,7 +8,7 @@ which adds in integers, will say so too.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,8 +17,9 @@ from scipy import sparse
 
 from tools.demand import FloatArray
 from tools.demand_table import IntArray
-from tools.inventory import MICROLITRES_PER_LITRE, Snapshot
+from tools.inventory import MICROLITRES_PER_LITRE, Lane, LaneKey, Snapshot
 from tools.money import e4_per_minor
+from tools.planning.breaches import departure_of, transport_cost_e4
 from tools.planning.coupled import Coupled, Curves, SharedLimits
 from tools.planning.flow import BoolArray, FlowArrays
 from tools.planning.limits import Limits
@@ -43,8 +44,15 @@ class Row:
     per_lane: FloatArray | None = None
 
 
-def coupled_of(table: Table, snapshot: Snapshot, limits: Limits, request: PlanRequest) -> Coupled:
-    """The problem of the table under what facts, policy and request limit together."""
+def coupled_of(
+    table: Table, snapshot: Snapshot, limits: Limits, request: PlanRequest, standing: Sequence[Move] = ()
+) -> Coupled:
+    """The problem of the table under what facts, policy and request limit together.
+
+    `standing` are moves of other SKUs that stay as they are: what they use of a limit is
+    gone, and a departure that they use is paid for.
+    """
+    taken = _Taken.by(standing, snapshot, limits)
     number = {site: n for n, site in enumerate(table.sites)}
     origin = np.asarray([number[lane.origin] for lane in table.lanes], dtype=np.int64)
     destination = np.asarray([number[lane.destination] for lane in table.lanes], dtype=np.int64)
@@ -67,12 +75,14 @@ def coupled_of(table: Table, snapshot: Snapshot, limits: Limits, request: PlanRe
         arrays=arrays,
         gains=gains,
         losses=losses,
-        lane_cost=np.asarray([fixed_cost(lane, snapshot.currency) + hurdle for lane in table.lanes], dtype=np.float64),
-        lane_capacity=np.asarray([_room(lane.capacity_microlitres_per_departure) for lane in table.lanes]),
+        lane_cost=np.asarray(
+            [_departure_cost(lane, snapshot, hurdle, taken) for lane in table.lanes], dtype=np.float64
+        ),
+        lane_capacity=np.asarray([_room(lane, taken) for lane in table.lanes], dtype=np.float64),
         arc_volume=volume[table.arc_sku],
         arc_least=table.arc_least,
         line_cost=float(limits.line_charge_minor + limits.line_hurdle_minor),
-        limits=_shared(table, list(_rows(table, snapshot, limits, request, volume))),
+        limits=_shared(table, list(_rows(table, snapshot, limits, request, (volume, taken)))),
     )
 
 
@@ -87,8 +97,46 @@ def moves_of_packs(table: Table, packs: IntArray) -> tuple[Move, ...]:
     )
 
 
-def _room(most: int | None) -> float:
-    return np.inf if most is None else most + HALF
+@dataclass(frozen=True)
+class _Taken:
+    """What standing moves use: volume by lane, units by site and day, volume by receiving site, and totals."""
+
+    lanes: dict[LaneKey, int]
+    arriving: dict[tuple[str, date], int]
+    leaving: dict[tuple[str, date], int]
+    stored: dict[str, int]
+    units: int
+    lines: int
+    value_e4: int
+    transport_e4: int
+
+    @classmethod
+    def by(cls, moves: Sequence[Move], snapshot: Snapshot, limits: Limits) -> _Taken:
+        lanes: dict[LaneKey, int] = defaultdict(int)
+        arriving: dict[tuple[str, date], int] = defaultdict(int)
+        leaving: dict[tuple[str, date], int] = defaultdict(int)
+        stored: dict[str, int] = defaultdict(int)
+        total = value_e4 = 0
+        for move in moves:
+            sku, departure = snapshot.sku_by_id[move.sku_id], departure_of(snapshot, limits, move.lane)
+            units = move.packs * sku.pack_size
+            lanes[move.lane] += units * sku.unit_volume_microlitres
+            stored[move.lane.destination] += units * sku.unit_volume_microlitres
+            if departure is not None:
+                arriving[move.lane.destination, departure.arrive_on] += units
+                leaving[move.lane.origin, departure.depart_on] += units
+            total, value_e4 = total + units, value_e4 + units * sku.unit_cost_e4
+        transport_e4 = transport_cost_e4(snapshot, limits, moves)
+        return cls(lanes, arriving, leaving, stored, total, len(moves), value_e4, transport_e4)
+
+
+def _departure_cost(lane: Lane, snapshot: Snapshot, hurdle: int, taken: _Taken) -> float:
+    return 0.0 if lane.key in taken.lanes else fixed_cost(lane, snapshot.currency) + hurdle
+
+
+def _room(lane: Lane, taken: _Taken) -> float:
+    most = lane.capacity_microlitres_per_departure
+    return np.inf if most is None else max(most - taken.lanes.get(lane.key, 0), 0) + HALF
 
 
 def _blocks(sku: IntArray, site: IntArray, cost: FloatArray) -> tuple[IntArray, IntArray]:
@@ -104,36 +152,43 @@ def _blocks(sku: IntArray, site: IntArray, cost: FloatArray) -> tuple[IntArray, 
     spread = np.repeat(cost[starts + length - 1] - cost[starts], length)
     rise = cost - np.repeat(cost[starts], length)
     long = np.repeat(length, length) > BLOCKS_PER_CURVE
-    step = np.where(long & (spread > 0), np.floor(rise / np.maximum(spread, 1e-300) * BLOCKS_PER_CURVE), np.arange(len(cost)))
+    step = np.where(
+        long & (spread > 0), np.floor(rise / np.maximum(spread, 1e-300) * BLOCKS_PER_CURVE), np.arange(len(cost))
+    )
     first = np.flatnonzero(new_place | np.append(True, np.diff(step) != 0))
     return first, np.diff(np.append(first, len(cost)))
 
 
-def _rows(table: Table, snapshot: Snapshot, limits: Limits, request: PlanRequest, volume: FloatArray) -> Iterator[Row]:
+def _rows(
+    table: Table, snapshot: Snapshot, limits: Limits, request: PlanRequest, beside: tuple[FloatArray, _Taken]
+) -> Iterator[Row]:
+    volume, taken = beside
     size = np.asarray([sku.pack_size for sku in table.skus], dtype=np.float64)[table.arc_sku]
     arcs = np.arange(len(table.arc_sku))
-    yield from _handling(table, snapshot, size)
-    yield from _storage(table, snapshot, volume)
+    yield from _handling(table, snapshot, size, taken)
+    yield from _storage(table, snapshot, volume, taken)
     overlays = request.overlays
     for units in (limits.units_max, overlays.max_units):
         if units is not None:
-            yield Row(arcs, size, units + HALF)
+            yield Row(arcs, size, max(units - taken.units, 0) + HALF)
     for lines in (limits.lines_max, overlays.max_lines):
         if lines is not None:
-            yield Row(arcs[:0], size[:0], lines + HALF, per_line=1.0)
+            yield Row(arcs[:0], size[:0], max(lines - taken.lines, 0) + HALF, per_line=1.0)
     per_minor = e4_per_minor(snapshot.currency)
     if limits.goods_value_max_minor is not None:
         value = np.asarray([sku.pack_size * sku.unit_cost_e4 for sku in table.skus], dtype=np.float64)
-        yield Row(arcs, value[table.arc_sku], limits.goods_value_max_minor * per_minor + HALF)
+        left_e4 = max(limits.goods_value_max_minor * per_minor - taken.value_e4, 0)
+        yield Row(arcs, value[table.arc_sku], left_e4 + HALF)
     if overlays.transport_budget_minor is not None:
-        yield _budget(table, limits, overlays.transport_budget_minor * per_minor, per_minor)
+        left_e4 = max(overlays.transport_budget_minor * per_minor - taken.transport_e4, 0)
+        yield _budget(table, limits, left_e4, per_minor, taken)
 
 
-def _handling(table: Table, snapshot: Snapshot, size: FloatArray) -> Iterator[Row]:
+def _handling(table: Table, snapshot: Snapshot, size: FloatArray, taken: _Taken) -> Iterator[Row]:
     """Units in and out of a site on one day, less what other supply already takes up on that day."""
-    taken: dict[tuple[str, date], int] = defaultdict(int)
+    coming: dict[tuple[str, date], int] = defaultdict(int, taken.arriving)
     for row in snapshot.supply:
-        taken[row.site_id, row.expected_on] += row.units
+        coming[row.site_id, row.expected_on] += row.units
     arriving: dict[tuple[str, date], list[int]] = defaultdict(list)
     leaving: dict[tuple[str, date], list[int]] = defaultdict(list)
     for number, (lane, departure) in enumerate(zip(table.lanes, table.departures, strict=True)):
@@ -143,18 +198,18 @@ def _handling(table: Table, snapshot: Snapshot, size: FloatArray) -> Iterator[Ro
         limit = snapshot.site_by_id[site_id].inbound_units_per_day
         if limit is not None:
             arcs = np.flatnonzero(np.isin(table.arc_lane, lanes))
-            yield Row(arcs, size[arcs], max(limit - taken[site_id, day], 0) + HALF)
-    for (site_id, _), lanes in leaving.items():
+            yield Row(arcs, size[arcs], max(limit - coming[site_id, day], 0) + HALF)
+    for (site_id, day), lanes in leaving.items():
         limit = snapshot.site_by_id[site_id].outbound_units_per_day
         if limit is not None:
             arcs = np.flatnonzero(np.isin(table.arc_lane, lanes))
-            yield Row(arcs, size[arcs], limit + HALF)
+            yield Row(arcs, size[arcs], max(limit - taken.leaving.get((site_id, day), 0), 0) + HALF)
 
 
-def _storage(table: Table, snapshot: Snapshot, volume: FloatArray) -> Iterator[Row]:
+def _storage(table: Table, snapshot: Snapshot, volume: FloatArray, taken: _Taken) -> Iterator[Row]:
     """What arrives must fit beside what is there and what is on its way; room that donors free is not counted."""
     room = {
-        site.site_id: site.storage_capacity_microlitres
+        site.site_id: site.storage_capacity_microlitres - taken.stored.get(site.site_id, 0)
         for site in snapshot.sites
         if site.storage_capacity_microlitres is not None
     }
@@ -170,7 +225,7 @@ def _storage(table: Table, snapshot: Snapshot, volume: FloatArray) -> Iterator[R
             yield Row(arcs, volume[table.arc_sku[arcs]], max(room[site_id], 0) + HALF)
 
 
-def _budget(table: Table, limits: Limits, most_e4: int, per_minor: int) -> Row:
+def _budget(table: Table, limits: Limits, most_e4: int, per_minor: int, taken: _Taken) -> Row:
     """Freight, lines and departures in ten-thousandths, each rounded up, so that their sum is never too small."""
     per_unit = np.asarray([lane.cost_per_unit_e4 for lane in table.lanes], dtype=np.float64)[table.arc_lane]
     per_litre = np.asarray([lane.cost_per_litre_e4 for lane in table.lanes], dtype=np.float64)[table.arc_lane]
@@ -180,7 +235,9 @@ def _budget(table: Table, limits: Limits, most_e4: int, per_minor: int) -> Row:
     return Row(
         np.arange(len(table.arc_sku)), freight, most_e4 + HALF,
         per_line=float(limits.line_charge_minor * per_minor),
-        per_lane=np.asarray([lane.cost_fixed_e4 for lane in table.lanes], dtype=np.float64),
+        per_lane=np.asarray(
+            [0 if lane.key in taken.lanes else lane.cost_fixed_e4 for lane in table.lanes], dtype=np.float64
+        ),
     )  # fmt: skip
 
 

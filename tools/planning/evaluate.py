@@ -86,14 +86,20 @@ class _Books:
         self._snapshot = snapshot
         self._limits = limits
         self._request = request
-        self._view = DemandView(snapshot, limits.default_horizon_days)
+        self._view = DemandView.of(snapshot, limits.default_horizon_days)
         self._per_minor = e4_per_minor(snapshot.currency)
         self._sent: dict[SiteSku, int] = {}
         self._received: dict[SiteSku, int] = {}
         self._soonest: dict[SiteSku, int | None] = {}
-        self._lanes_to: dict[str, list[LaneKey]] = {}
+        self._lost: dict[tuple[SiteSku, int, int], LostSales] = {}
+        self._projected: dict[tuple[SiteSku, int], int] = {}
+        self._lanes_to: dict[str, list[tuple[int, LaneKey]]] = {}
         for lane in snapshot.lanes:
-            self._lanes_to.setdefault(lane.destination, []).append(lane.key)
+            departure = departure_of(snapshot, limits, lane.key)
+            if departure is not None:
+                self._lanes_to.setdefault(lane.destination, []).append((departure.days_until_arrival, lane.key))
+        for lanes in self._lanes_to.values():
+            lanes.sort()
 
     def enter(self, move: Move) -> MoveValue:
         """Book the move and say what it earned, given the moves before it."""
@@ -124,27 +130,45 @@ class _Books:
         return self._gain_until(key, sku, day, n, end)
 
     def _gain_until(self, key: SiteSku, sku: Sku, day: int, n: int, end: int) -> float:
-        position = projected_units(self._snapshot, key, end)
+        position = self._position(key, end)
         before, after = position + (n - 1) * sku.pack_size, position + n * sku.pack_size
-        whole = self._view.window(key, 0, end)
-        saved = self._cost(whole, sku, before) - self._cost(whole, sku, after)
+        whole = self._lost_in(key, 0, end)
+        saved = self._cost(whole, key, before) - self._cost(whole, key, after)
         if day > 0:
-            rest = self._view.window(key, day, end)
-            saved = min(saved, self._cost(rest, sku, before - position) - self._cost(rest, sku, after - position))
-        return saved
+            rest = self._lost_in(key, day, end)
+            saved = min(saved, self._cost(rest, key, before - position) - self._cost(rest, key, after - position))
+        return saved + self._shown(key, (n - 1) * sku.pack_size, n * sku.pack_size)
 
     def _loss(self, key: SiteSku, sku: Sku, n: int) -> float:
-        """What the n-th pack sent costs; never less than what the site itself would gain from a first pack."""
+        """What the n-th pack sent costs; never less than what the site itself would gain from a first pack.
+
+        What a unit earns by leaving in time comes off after that.
+        """
         soonest = self._soonest_arrival(key)
         own = self._gain(key, sku, soonest, 1) if soonest is not None else -math.inf
-        return max(self._plain_loss(key, sku, n), own)
+        return max(self._plain_loss(key, sku, n), own) - self._left(key, sku)
 
     def _plain_loss(self, key: SiteSku, sku: Sku, n: int) -> float:
         end = self._view.horizon_days(key)
-        position = projected_units(self._snapshot, key, end)
-        demand = self._view.window(key, 0, end)
+        position = self._position(key, end)
+        demand = self._lost_in(key, 0, end)
         after, before = position - n * sku.pack_size, position - (n - 1) * sku.pack_size
-        return self._cost(demand, sku, after) - self._cost(demand, sku, before)
+        missed = self._cost(demand, key, after) - self._cost(demand, key, before)
+        return missed + self._shown(key, -n * sku.pack_size, -(n - 1) * sku.pack_size)
+
+    def _shown(self, key: SiteSku, before: int, after: int) -> float:
+        """What a soft minimum display saves when the change of the available units goes from `before` to `after`."""
+        display = self._limits.displays.get(key)
+        if display is None:
+            return 0.0
+        position = self._snapshot.position_by_key.get(key)
+        there = max(position.on_hand_units - position.reserved_units, 0) if position else 0
+        short = [max(display.units - there - change, 0) for change in (before, after)]
+        return (short[0] - short[1]) * display.shortfall_e4 / self._per_minor
+
+    def _left(self, key: SiteSku, sku: Sku) -> float:
+        """What a pack earns by not being there any more when the SKU ends at the site."""
+        return self._limits.leave_e4.get(key, 0) * sku.pack_size / self._per_minor
 
     def _whole_horizon(
         self, origin: SiteSku, destination: SiteSku, sku: Sku, booked: tuple[int, int, int], day: int
@@ -152,29 +176,47 @@ class _Books:
         gone, had, packs = booked
         end = self._view.horizon_days(destination)
         gain = sum(self._gain_until(destination, sku, day, had + n, end) for n in range(1, packs + 1))
-        return gain - sum(self._plain_loss(origin, sku, gone + n) for n in range(1, packs + 1))
+        loss = sum(self._plain_loss(origin, sku, gone + n) for n in range(1, packs + 1))
+        return gain - loss + packs * self._left(origin, sku)
 
-    def _cost(self, demand: WindowDemand, sku: Sku, y: int) -> float:
-        """C(y) = p E[max(D - y, 0)] + h E[max(y - D, 0)]."""
-        lost = lost_sales(demand).at(y)
+    def _position(self, key: SiteSku, end: int) -> int:
+        """Projected units, looked up once for each day: every pack asks again."""
+        found = self._projected.get((key, end))
+        if found is None:
+            found = self._projected[key, end] = projected_units(self._snapshot, key, end)
+        return found
+
+    def _lost_in(self, key: SiteSku, first: int, end: int) -> LostSales:
+        """What is lost of the demand on days first..end-1, worked out once for each window."""
+        found = self._lost.get((key, first, end))
+        if found is None:
+            found = self._lost[key, first, end] = lost_sales(self._view.window(key, first, end))
+        return found
+
+    def _cost(self, demand: LostSales, key: SiteSku, y: int) -> float:
+        """C(y) = p E[max(D - y, 0)] + h E[max(y - D, 0)], with the p and h of the site."""
+        lost = demand.at(y)
         left = y - demand.mean + lost
-        lost_e4, left_e4 = self._limits.lost_unit_e4[sku.sku_id], self._limits.leftover_unit_e4[sku.sku_id]
+        lost_e4 = self._limits.lost_at_e4.get(key, self._limits.lost_unit_e4[key.sku_id])
+        left_e4 = self._limits.leftover_at_e4.get(key, self._limits.leftover_unit_e4[key.sku_id])
         return (lost_e4 * lost + left_e4 * left) / self._per_minor
 
     def _soonest_arrival(self, key: SiteSku) -> int | None:
         """The first day on which any permitted lane could bring the SKU, if that is before the regular supply."""
         if key not in self._soonest:
-            sku = self._snapshot.sku_by_id[key.sku_id]
-            least = -(-sku.min_transfer_units // sku.pack_size)
-            days = []
-            for lane in self._lanes_to.get(key.site_id, ()):
-                move = Move(lane, sku.sku_id, least)
-                found = move_breaches(self._snapshot, self._limits, self._request, move)
-                arrival = departure_of(self._snapshot, self._limits, lane)
-                if arrival is not None and all(breach.code == "units_per_line" for breach in found):
-                    days.append(arrival.days_until_arrival)
-            self._soonest[key] = min((d for d in days if d < self._view.horizon_days(key)), default=None)
+            horizon = self._view.horizon_days(key)
+            self._soonest[key] = next(
+                (days for days, lane in self._lanes_to.get(key.site_id, ()) if days < horizon and self._may(lane, key)),
+                None,
+            )
         return self._soonest[key]
+
+    def _may(self, lane: LaneKey, key: SiteSku) -> bool:
+        """Whether the lane may bring the SKU, in some number of packs."""
+        sku = self._snapshot.sku_by_id[key.sku_id]
+        move = Move(lane, sku.sku_id, -(-sku.min_transfer_units // sku.pack_size))
+        found = move_breaches(self._snapshot, self._limits, self._request, move)
+        return all(breach.code == "units_per_line" for breach in found)
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,7 @@ class _Search:
         bound = lower_bound(
             problem, self._flows, first_prices(problem, start), self._objective, self._effort.iterations, watch
         )
-        if self._limited:
+        if self._limited and self._effort.iterations:
             charge, line_price = limit_charge(problem, bound.prices), problem.line_price(bound.prices.limit)
             steered = self._flows.solve(extra=charge + line_price / problem.worth_moving).packs
             self._offer(self._lanes_chosen(steered, charge, line_price), charge, line_price)

@@ -24,7 +24,7 @@ from importlib.metadata import version
 
 import numpy as np
 from numpy.typing import NDArray
-from ortools.graph.python.min_cost_flow import SimpleMinCostFlow
+from ortools.graph.python.min_cost_flow import SimpleMinCostFlow  # type: ignore[import-untyped]
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -75,11 +75,19 @@ class FlowArrays:
                 columns[name] = np.asarray(columns[name])[order]
         return cls(**columns)  # type: ignore[arg-type]  # the columns are named by the caller
 
-    def only(self, arcs: BoolArray) -> FlowArrays:
-        """The same blocks with the chosen arcs alone."""
-        chosen = {f.name: getattr(self, f.name)[arcs] for f in fields(self) if f.name.startswith("arc_")}
-        rest = {f.name: getattr(self, f.name) for f in fields(self) if not f.name.startswith("arc_")}
-        return FlowArrays(**chosen, **rest)
+    def of_skus(self, skus: IntArray, arcs: IntArray) -> FlowArrays:
+        """These SKUs alone (sorted), numbered anew; `arcs` are the rows of their arcs."""
+        rows = {"arc": arcs}
+        for group, sku in (("send", self.send_sku), ("receive", self.receive_sku)):
+            first, last = np.searchsorted(sku, skus), np.searchsorted(sku, skus + 1)
+            rows[group] = _ranges(first, last - first)
+        columns: dict[str, IntArray | FloatArray] = {}
+        for column in fields(self):
+            group, _, name = column.name.partition("_")
+            if group in rows:
+                values = getattr(self, column.name)[rows[group]]
+                columns[column.name] = np.searchsorted(skus, values) if name == "sku" else values
+        return FlowArrays(skus=len(skus), sites=self.sites, lanes=self.lanes, **columns)  # type: ignore[arg-type]
 
     @cached_property
     def first_loss(self) -> FloatArray:
@@ -135,7 +143,8 @@ class Flows:
             (arrays.receive_sku, arrays.receive_gain),
         ):
             np.maximum.at(largest, sku, np.abs(cost))
-        return np.exp2(COST_BITS - np.ceil(np.log2(largest)))
+        scales: FloatArray = np.exp2(COST_BITS - np.ceil(np.log2(largest)))
+        return scales
 
     def solve(
         self,
@@ -242,7 +251,9 @@ class _Layout:
         (active, of_arc), (sends, receives) = skus, blocks
         self.of_send = np.searchsorted(active, arrays.send_sku[sends])
         self.of_receive = np.searchsorted(active, arrays.receive_sku[receives])
-        n_arc, n_send, n_receive = (np.bincount(of, minlength=len(active)) for of in (of_arc, self.of_send, self.of_receive))
+        n_arc, n_send, n_receive = (
+            np.bincount(of, minlength=len(active)) for of in (of_arc, self.of_send, self.of_receive)
+        )
         rows = n_send + n_arc + n_receive + 1
         first = np.concatenate(([0], np.cumsum(rows)))
         self.total = int(first[-1])
@@ -298,4 +309,5 @@ def _ranges(starts: IntArray, lengths: IntArray) -> IntArray:
     """All numbers of the ranges, one range after the other."""
     total = int(lengths.sum())
     ends = np.cumsum(lengths)
-    return np.arange(total, dtype=np.int64) + np.repeat(starts - (ends - lengths), lengths)
+    found: IntArray = np.arange(total, dtype=np.int64) + np.repeat(starts - (ends - lengths), lengths)
+    return found

@@ -9,6 +9,7 @@ a row: a count, so that the plan does not depend on the machine's speed.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -39,7 +40,7 @@ class OpenLanes:
         found = flows.solve(extra=extra, usable=opened[a.arc_lane])
         order = np.argsort(a.arc_lane, kind="stable")
         bounds = np.searchsorted(a.arc_lane[order], np.arange(a.lanes + 1))
-        touching = [np.unique(a.arc_sku[order[s:e]]) for s, e in zip(bounds[:-1], bounds[1:], strict=True)]
+        touching = [np.unique(a.arc_sku[order[s:e]]) for s, e in pairwise(bounds.tolist())]
         value = found.value + np.bincount(a.arc_sku, extra * found.packs, a.skus)
         return cls(problem, flows, extra, opened, found.packs, value, touching=touching)
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from math import fsum
+from typing import NamedTuple
 
 import numpy as np
 
-from tools.demand import DemandView, expected_sales
+from tools.demand import DemandView, FloatArray, expected_sales_of
+from tools.demand_table import IntArray
 from tools.inventory import LaneKey, SiteSku, Snapshot
+from tools.merchandise.lots import Travel, picks
 from tools.money import e4_per_minor, minor_from_e4, rounded_to_total
 from tools.planning.breaches import Breach, departure_of
 from tools.planning.evaluate import Evaluation, evaluate
 from tools.planning.limits import Limits
 from tools.planning.solution import Move, Solution
-from tools.positions import projected_units
-from tools.transfers import FillRate, LaneLoad, PlanRequest, SolverRecord, TransferLine, TransferPlan
+from tools.positions import projected_units_of
+from tools.transfers import FillRate, LaneLoad, LotPick, PlanRequest, SolverRecord, TransferLine, TransferPlan
 from tools.whatif import assumed
 
 AGREEMENT = 1e-6
@@ -61,11 +64,11 @@ def _assemble(
     fixed = {key: round(cost) for key, cost in evaluation.fixed_costs.items()}
     savings = [value.saving for value in evaluation.moves]
     line_savings = rounded_to_total(savings, round(fsum(savings)))
-    goods_values = _goods_values_minor(facts, solution.moves)
+    goods_values, lots = _goods_values_minor(facts, solution.moves), lots_of(facts, limits, solution.moves)
     lines = tuple(
-        _line(facts, limits, number, move, (saving, value.move_cost, goods_value))
-        for number, (move, saving, value, goods_value) in enumerate(
-            zip(solution.moves, line_savings, evaluation.moves, goods_values, strict=True), start=1
+        _line(facts, limits, number, move, (saving, value.move_cost, goods_value)).model_copy(update={"lots": taken})
+        for number, (move, saving, value, goods_value, taken) in enumerate(
+            zip(solution.moves, line_savings, evaluation.moves, goods_values, lots, strict=True), start=1
         )
     )
     move_cost = sum(line.move_cost_minor for line in lines)
@@ -85,7 +88,7 @@ def _assemble(
         goods_value_minor=sum(line.goods_value_minor for line in lines),
         fill_rate=fill_rate(facts, limits, solution.moves),
         solver=SolverRecord(
-            path="exact",
+            path="exact" if solution.path == "exact" else "fast" if solution.path == "fast" else "none",
             status=solution.status,
             objective_minor=round(evaluation.objective),
             bound_minor=None if solution.bound is None else round(solution.bound),
@@ -93,6 +96,17 @@ def _assemble(
             versions=solution.versions,
         ),
     )
+
+
+def lots_of(facts: Snapshot, limits: Limits, moves: tuple[Move, ...]) -> list[tuple[LotPick, ...]]:
+    """The lots that each move takes, first expired first; none where its origin keeps no lots. The moves can be made."""
+    travels = []
+    for move in moves:
+        departure = departure_of(facts, limits, move.lane)
+        arrive_on = facts.as_of.date() if departure is None else departure.arrive_on
+        travels.append(Travel(move.lane, move.sku_id, move.packs * facts.sku_by_id[move.sku_id].pack_size, arrive_on))
+    found = picks(facts, travels, limits.least_life_days)
+    return [tuple(LotPick(lot_id=lot_id, units=units) for lot_id, units in taken) for taken in found]
 
 
 def _goods_values_minor(facts: Snapshot, moves: tuple[Move, ...]) -> list[int]:
@@ -147,21 +161,38 @@ def fill_rate(facts: Snapshot, limits: Limits, moves: tuple[Move, ...]) -> FillR
         origin, destination = SiteSku(move.lane.origin, move.sku_id), SiteSku(move.lane.destination, move.sku_id)
         change[origin] = change.get(origin, 0) - units
         change[destination] = change.get(destination, 0) + units
-    view = DemandView(facts, limits.default_horizon_days)
-    wanted, served, served_after = [], [], []
-    for forecast in facts.forecasts:
-        days = view.horizon_days(forecast.key)
-        demand = view.window(forecast.key, 0, days)
-        position = projected_units(facts, forecast.key, days)
-        stock = np.asarray([position, position + change.get(forecast.key, 0)], dtype=np.int64)
-        before, after = np.maximum(expected_sales(demand, stock), 0.0)
-        wanted.append(demand.mean)
-        served.append(float(before))
-        served_after.append(float(after))
-    total = fsum(wanted)
-    if total <= 0:
+    without = _without_moves(facts, limits.default_horizon_days)
+    wanted = fsum(without.mean.tolist())
+    if wanted <= 0:
         return FillRate(before_ppm=1_000_000, after_ppm=1_000_000)
-    return FillRate(before_ppm=_ppm(fsum(served) / total), after_ppm=_ppm(fsum(served_after) / total))
+    moved = [row for row, key in enumerate(facts.forecast_by_key) if key in change]
+    position = without.position[moved] + np.asarray([change[facts.forecasts[row].key] for row in moved], dtype=np.int64)
+    served = without.served.copy()
+    served[moved] = np.maximum(expected_sales_of(without.mean[moved], without.variance[moved], position), 0.0)
+    before, after = fsum(without.served.tolist()), fsum(served.tolist())
+    return FillRate(before_ppm=_ppm(before / wanted), after_ppm=_ppm(after / wanted))
+
+
+class _WithoutMoves(NamedTuple):
+    """Demand until the regular supply, projected units and expected sales of every forecast, while nothing moves."""
+
+    mean: FloatArray
+    variance: FloatArray
+    position: IntArray
+    served: FloatArray
+
+
+def _without_moves(facts: Snapshot, default_horizon_days: int) -> _WithoutMoves:
+    """Worked out once for the same facts: each plan and each check of one asks for it."""
+    found: _WithoutMoves | None = facts.worked_out.get((_WithoutMoves, default_horizon_days))
+    if found is None:
+        view, keys = DemandView.of(facts, default_horizon_days), list(facts.forecast_by_key)
+        days = view.horizons(keys)
+        mean, variance = view.windows(keys, np.asarray(0), days)
+        position = projected_units_of(facts, keys, days)
+        found = _WithoutMoves(mean, variance, position, np.maximum(expected_sales_of(mean, variance, position), 0.0))
+        facts.worked_out[_WithoutMoves, default_horizon_days] = found
+    return found
 
 
 def _ppm(share: float) -> int:

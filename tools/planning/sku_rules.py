@@ -102,7 +102,7 @@ def best_of_sku(sku: SkuProblem, nodes_max: int = NODES_MAX) -> tuple[IntArray, 
 
 
 def true_cost(sku: SkuProblem, packs: IntArray) -> float:
-    """c x - gains + losses + line charges."""
+    """Freight less gains plus losses and line charges: c x - g r + l d + e w."""
     a = sku.arrays
     lines = sku.line_cost * float(np.count_nonzero(packs))
     sent = np.bincount(a.arc_origin, packs, a.sites).astype(np.int64)
@@ -132,7 +132,9 @@ def _solved(sku: SkuProblem, node: _Node) -> tuple[IntArray, float] | None:
     a = sku.arrays
     sent = np.bincount(a.arc_origin, node.forced, a.sites).astype(np.int64)
     received = np.bincount(a.arc_destination, node.forced, a.sites).astype(np.int64)
-    send_left = np.clip(a.send_packs - np.clip(sent[a.send_site] - _before(a.send_site, a.send_packs), 0, None), 0, None)
+    send_left = np.clip(
+        a.send_packs - np.clip(sent[a.send_site] - _before(a.send_site, a.send_packs), 0, None), 0, None
+    )
     receive_left = np.clip(
         a.receive_packs - np.clip(received[a.receive_site] - _before(a.receive_site, a.receive_packs), 0, None), 0, None
     )

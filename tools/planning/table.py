@@ -88,10 +88,9 @@ def tabulate(snapshot: Snapshot, limits: Limits, request: PlanRequest) -> Table:
     ]
     columns = (np.concatenate(column) for column in zip(*(part.columns for part in parts), strict=True))
     empty = (np.zeros(0, dtype=np.int64) for _ in range(12))
-    return Table(
-        reach.skus, sites, lanes, tuple(reach.departures.values()), *(columns if parts else empty),
-        arcs_considered=sum(part.considered for part in parts),
-    )  # fmt: skip
+    considered = sum(part.considered for part in parts)
+    departures = tuple(reach.departures.values())
+    return Table(reach.skus, sites, lanes, departures, *(columns if parts else empty), considered)  # type: ignore[call-arg]  # see _Part
 
 
 class _Frame(NamedTuple):
@@ -157,14 +156,16 @@ def _allowed(frame: _Frame, skus: tuple[Sku, ...]) -> np.ndarray:
             can_receive[row, column] = (held or key in snapshot.forecast_by_key) and key not in limits.no_receive
         terms = (sku.category, sku.temperature, sku.hazmat)
         if terms not in carriage:
-            carriage[terms] = np.asarray([limits.carriage_refused(sku, lane) is None for lane in frame.lanes], dtype=np.bool_)
+            carriage[terms] = np.asarray(
+                [limits.carriage_refused(sku, lane) is None for lane in frame.lanes], dtype=np.bool_
+            )
         allowed[row] = carriage[terms]
     allowed &= can_send[:, frame.origin] & can_receive[:, frame.destination]
     row_of = {sku.sku_id: row for row, sku in enumerate(skus)}
     column_of = {lane.key: column for column, lane in enumerate(frame.lanes)}
-    for key, sku_id in limits.closed_lines:
-        if sku_id in row_of and key in column_of:
-            allowed[row_of[sku_id], column_of[key]] = False
+    for lane_key, sku_id in limits.closed_lines:
+        if sku_id in row_of and lane_key in column_of:
+            allowed[row_of[sku_id], column_of[lane_key]] = False
     for ref in reach.request.overlays.excluded_lines:
         for column, lane in enumerate(frame.lanes):
             if ref.sku_id in row_of and (lane.origin, lane.destination) == (ref.origin, ref.destination):

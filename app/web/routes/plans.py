@@ -13,6 +13,7 @@ from app.approvals.decisions import OutrunError, decide
 from app.approvals.requests import queue, withdraw
 from app.approvals.tables import ApprovalStatus
 from app.auth.roles import Act
+from app.explanations import ExplanationView, explanation_view
 from app.threads.runs import get_run, open_thread, own_thread, say, start_scan, threads_of
 from app.threads.tables import ACTIVE, Door
 from app.views import ApprovalView, PlanView, RunView, approval_view, plan_view, run_view, visible_request
@@ -174,6 +175,18 @@ def read_plan(session: InSession, caller: Caller, digest: Annotated[str, Path(pa
     """A plan by the digest of its content."""
     caller.require(Act.READ)
     return plan_view(session, caller, digest)
+
+
+@router.get("/explanations/{digest}")
+def explain_a_line(
+    session: InSession,
+    caller: Caller,
+    digest: Annotated[str, Path(pattern=_DIGEST)],
+    line: Annotated[int, Query(ge=1, le=100_000)] = 1,
+) -> ExplanationView:
+    """Why a line is in a plan: what happens without it, what binds it, which source came next, what would change it."""
+    caller.require(Act.READ)
+    return explanation_view(session, caller, digest, line)
 
 
 @router.get("/approvals")

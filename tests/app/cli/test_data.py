@@ -48,6 +48,15 @@ def test_what_was_written_is_told(shell: Shell, tmp_path: Path) -> None:
     assert {"sites.csv", "skus.csv", "stock.csv", "lanes.csv", "sales.csv"} <= set(written)
 
 
+def test_merchandise_is_written_only_where_it_is_asked_for(shell: Shell, tmp_path: Path) -> None:
+    size = ("--sites", 3, "--skus", 16)
+    assert shell("generate", tmp_path / "plain", *size).status == 0
+    assert shell("generate", tmp_path / "full", *size, "--merchandise").status == 0
+    plain, full = files_of(tmp_path / "plain"), files_of(tmp_path / "full")
+    assert full.items() >= plain.items()
+    assert {"sets.csv", "lots.csv", "end_of_life.csv"} <= full.keys() - plain.keys()
+
+
 def test_a_folder_that_is_not_empty_is_left_as_it_was(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     refused = shell("generate", tmp_path, "--sites", 3, "--skus", 5, "--json")

@@ -83,3 +83,20 @@ def test_a_request_and_an_order_are_shown_by_their_ids(shared_dock: Office) -> N
 def test_an_id_that_there_is_none_of_is_refused(shared_office: Office, name: str) -> None:
     refused = shared_office("show", "--json", "--", name)
     assert (refused.status, refused.document["error"]) == (1, "unknown_id")
+
+
+def test_a_line_of_a_plan_is_explained(office: Office) -> None:
+    shown = office("show", office.plan, "--line", "1", by="paula")
+    assert shown.status == 0, shown.err
+    assert shown.out.startswith("Line 1: ")
+    assert "The plan without it would save" in shown.out
+    document = office("show", office.plan, "--line", "1", "--json", by="paula").document
+    assert (document["line_no"], document["words"]) == (1, shown.out.strip().removeprefix("Line 1: "))
+
+
+def test_only_a_line_that_a_plan_has_can_be_explained(office: Office) -> None:
+    refused = office("show", office.plan, "--line", "999", "--json", by="paula")
+    assert (refused.status, refused.document["error"]) == (1, "unknown_line")
+    request = office("queue", "--json").document[0]["approval_id"]
+    other = office("show", request, "--line", "1", "--json", by="paula")
+    assert (other.status, other.document["error"]) == (1, "not_a_plan")

@@ -155,6 +155,7 @@ EVERYBODY = "viewer planner approver operator admin"
 ROUTES = (
     Route("GET", "/v1/network", EVERYBODY),
     Route("GET", "/v1/imbalances", EVERYBODY),
+    Route("GET", "/v1/strategy", EVERYBODY),
     Route("POST", "/v1/imports", "operator admin"),
     Route("POST", "/v1/signals", "operator", []),
     Route("GET", "/v1/signals", "operator"),
@@ -166,6 +167,7 @@ ROUTES = (
     Route("GET", "/v1/runs/{run_id}/events", EVERYBODY),
     Route("POST", "/v1/scans", "planner operator", {}),
     Route("GET", "/v1/plans/{digest}", EVERYBODY),
+    Route("GET", "/v1/explanations/{digest}", EVERYBODY),
     Route("GET", "/v1/approvals", EVERYBODY),
     Route("GET", "/v1/approvals/{approval_id}", EVERYBODY),
     Route("POST", "/v1/approvals/{approval_id}/decision", "approver", {"verdict": "approve", "plan_digest": "0" * 64}),

@@ -72,6 +72,58 @@ def test_a_plan_is_proposed_explained_and_submitted_in_one_conversation(door: Do
     assert door.get(f"/v1/approvals/{approval_id}", "ada").json()["plan_digest"] == digest
 
 
+def test_a_line_is_explained_to_whoever_sees_both_of_its_ends(door: Door) -> None:
+    digest = door.pending.plan_digest
+    plan = door.get(f"/v1/plans/{digest}", "paula").json()
+    line = plan["lines"][0]
+    answer = door.get(f"/v1/explanations/{digest}?line=1", "vera")
+    assert answer.status_code == 200
+    found = answer.json()
+    assert (found["line_no"], found["units"], found["saving_minor"]) == (1, line["units"], line["saving_minor"])
+    assert (found["origin"], found["destination"], found["sku_id"]) == ("S1", "S2", line["sku_id"])
+    assert found["receiver_stock_out_with_ppm"] < found["receiver_stock_out_without_ppm"]
+    other = found["barred"]
+    assert (found["runner_up"], other["site_id"], other["barred_by"]) == (None, "S3", ["source_protection"])
+    parts = ("fewer", "freight", "departure", "later", "loss")
+    assert other["less_minor"] == sum(other[f"{part}_minor"] for part in parts)
+    for part in ("without this line it would run out", "No other source is permitted", "stops paying when demand"):
+        assert part in found["words"]
+    unknown = door.get(f"/v1/explanations/{digest}?line=9999", "vera")
+    problem_of(unknown, 404, "unknown_line")
+    assert door.get(f"/v1/explanations/{digest}?line=0", "vera").status_code == 422
+    problem_of(door.get(f"/v1/explanations/{digest}?line=1", "fern"), 404, "unknown_line")
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("why does S2 not get 500 of P1", "500 units of P1 are wanted; the plan brings"),
+        ("why can S2 not get 20 of P1 within 0 days", "are allowed"),
+        ("why is P1 short at S2", "units of P1 are wanted"),
+        ("why does S1 get no P1", "P1 at S3 may send 0 beyond what it must keep"),
+    ],
+)
+def test_what_keeps_a_site_from_getting_a_sku_is_answered_in_a_conversation(
+    door: Door, question: str, said: str
+) -> None:
+    answer = door.converse(question, "paula")
+    assert answer["status"] == "done", answer
+    assert said in answer["words"]
+
+
+def test_a_request_that_leaves_nothing_to_move_is_told_what_blocks_it_and_what_would_help(door: Door) -> None:
+    words = door.converse("rebalance P1 within 0 days", "paula")["words"]
+    assert "nothing worth moving" in words
+    assert "units of P1 to S2 at most 0 can be moved, because" in words
+    assert "are allowed" in words
+    assert "Allow more days until arrival by" in words
+
+
+def test_a_plan_at_a_limit_of_its_request_is_told_what_the_limit_costs(door: Door) -> None:
+    words = door.converse("rebalance P1 with at most 5 units", "paula")["words"]
+    assert "What the limits cost here: Raise the most units of the request by" in words
+
+
 def test_one_run_at_a_time_in_a_conversation(door: Door) -> None:
     thread_id = a_thread(door)
     assert door.post(f"/v1/threads/{thread_id}/runs", "paula", {"text": "status"}).status_code == 202
@@ -220,6 +272,8 @@ def test_a_plan_is_shown_with_its_lines_money_and_lineage(house: Door) -> None:
     assert (plan["currency"], plan["planned_on"]) == ("USD", "2026-03-02")
     assert "2026-01" in plan["policy"]
     assert all(UUID(line["transfer_id"]).version == 5 for line in plan["lines"])
+    assert {(line["urgency"], tuple(line["lots"])) for line in plan["lines"]} == {("balance", ())}
+    assert all(line["urgency_words"].startswith("Balance: S2 runs out of P") for line in plan["lines"])
 
 
 def test_a_plan_that_touches_none_of_the_callers_sites_is_not_there(house: Door) -> None:

@@ -1,0 +1,243 @@
+"""What a set of moves uses of every limit of facts, policy and request, and what it leaves. Counted from the moves alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+from tools.inventory import Lane, LaneKey, SiteSku, Sku, Snapshot
+from tools.merchandise.lots import by_lot, fit_units
+from tools.money import e4_per_minor
+from tools.planning.breaches import departure_of, transport_cost_e4
+from tools.planning.calendar import next_departure
+from tools.planning.limits import Limits
+from tools.planning.solution import Move
+from tools.positions import available_units
+from tools.transfers import PlanRequest, UnitCap
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """A limit on a line: what it allows in all, what the plan uses of it, what is left, and what more packs need.
+
+    `unit` is one of units, microlitres, lines and minor (money in minor units). Left is
+    limit - used, except for `least_quantity`, a limit from below, where it is used -
+    limit, and for `pack_size`, where it is what no longer makes a pack.
+    """
+
+    code: str
+    where: str
+    unit: str
+    limit: int
+    used: int
+    left: int
+    needs: int
+
+    @property
+    def binding(self) -> bool:
+        """Whether what is left is not enough: the line cannot change by as much as it was asked about."""
+        return self.left < self.needs
+
+
+class Room:
+    """What moves use of every limit. `facts` are those that the request assumes."""
+
+    def __init__(self, facts: Snapshot, limits: Limits, request: PlanRequest, moves: Sequence[Move]) -> None:
+        self._facts = facts
+        self._limits = limits
+        self._request = request
+        self._moves = tuple(moves)
+        self._per_minor = e4_per_minor(facts.currency)
+        self._lines: Counter[tuple[LaneKey, str]] = Counter()
+        self._volume: Counter[LaneKey] = Counter()
+        self._stored: Counter[str] = Counter()
+        self._arriving: Counter[tuple[str, date]] = Counter()
+        self._leaving: Counter[tuple[str, date]] = Counter()
+        self.sent: Counter[SiteSku] = Counter()
+        self.received: Counter[SiteSku] = Counter()
+        self._from: Counter[tuple[SiteSku, date]] = Counter()
+        self._units = self.value_e4 = 0
+        for move in self._moves:
+            self._add(move)
+
+    def _add(self, move: Move) -> None:
+        sku = self._facts.sku_by_id[move.sku_id]
+        units = move.packs * sku.pack_size
+        volume = units * sku.unit_volume_microlitres
+        origin, destination, _ = move.lane
+        self._lines[move.lane, move.sku_id] += units
+        self._volume[move.lane] += volume
+        self._stored[destination] += volume
+        self.sent[SiteSku(origin, move.sku_id)] += units
+        self.received[SiteSku(destination, move.sku_id)] += units
+        self._units += units
+        self.value_e4 += units * sku.unit_cost_e4
+        departure = departure_of(self._facts, self._limits, move.lane)
+        if departure is not None:
+            self._arriving[destination, departure.arrive_on] += units
+            self._leaving[origin, departure.depart_on] += units
+            self._from[SiteSku(origin, move.sku_id), departure.arrive_on] += units
+
+    def uses(self, lane: LaneKey) -> bool:
+        """Whether anything travels on the lane."""
+        return lane in self._volume
+
+    def volume_microlitres(self, lane: LaneKey) -> int:
+        """What travels on the lane."""
+        return self._volume[lane]
+
+    def of_line(self, lane: Lane, sku: Sku, packs: int = 1) -> tuple[Constraint, ...]:
+        """Every limit that `packs` more packs of the SKU on the lane would draw on; the lane must depart at all."""
+        return (*self.but_for_budget(lane, sku, packs), *self._of_budget(lane, sku, packs))
+
+    def but_for_budget(self, lane: Lane, sku: Sku, packs: int = 1) -> tuple[Constraint, ...]:
+        """The same without the transport budget; for a lane that does not exist as well."""
+        units = packs * sku.pack_size
+        return (
+            *self._of_donor(SiteSku(lane.origin, sku.sku_id), sku, units),
+            *self._of_quantity(lane, sku, units),
+            *self._of_lane(lane, units * sku.unit_volume_microlitres),
+            *self._of_days(lane, units),
+            *self._of_lots(lane, sku, units),
+            *self._of_receiver(SiteSku(lane.destination, sku.sku_id), sku, units),
+            *self._of_totals(lane, sku, units),
+        )
+
+    def _of_donor(self, key: SiteSku, sku: Sku, units: int) -> Iterator[Constraint]:
+        available, kept, sent = (
+            available_units(self._facts, key),
+            self._limits.protected_units.get(key, 0),
+            self.sent[key],
+        )
+        where = f"{key.sku_id} at {key.site_id}"
+        free = max(available - kept, 0)
+        yield _upper("available_stock", where, "units", available, sent, units)
+        if kept > 0:
+            yield _upper("source_protection", where, "units", free, sent, units)
+        if 0 < free - sent < sku.pack_size:
+            yield Constraint("pack_size", where, "units", sku.pack_size, sent, free - sent, sku.pack_size)
+        for cap in _caps(self._request.overlays.send_caps, key):
+            yield _upper("send_cap", where, "units", cap.units, sent, units)
+
+    def _of_quantity(self, lane: Lane, sku: Sku, units: int) -> Iterator[Constraint]:
+        on_line = self._lines[lane.key, sku.sku_id]
+        where = f"{sku.sku_id} {lane.key.label}"
+        if self._limits.line_units_max is not None:
+            yield _upper("units_per_line", where, "units", self._limits.line_units_max, on_line, units)
+        if sku.min_transfer_units > sku.pack_size and on_line:
+            spare = on_line - sku.min_transfer_units
+            yield Constraint("least_quantity", where, "units", sku.min_transfer_units, on_line, spare, units)
+
+    def _of_lane(self, lane: Lane, volume: int) -> Iterator[Constraint]:
+        capacity = lane.capacity_microlitres_per_departure
+        if capacity is not None:
+            code = "lane_capacity_microlitres"
+            yield _upper(code, lane.key.label, "microlitres", capacity, self._volume[lane.key], volume)
+
+    def _of_days(self, lane: Lane, units: int) -> Iterator[Constraint]:
+        departure = next_departure(lane, self._facts.as_of.date(), self._limits.approval_latency_days)
+        if departure is None:
+            return
+        inbound = self._facts.site_by_id[lane.destination].inbound_units_per_day
+        if inbound is not None:
+            day = departure.arrive_on
+            limit = max(inbound - self._taken[lane.destination, day], 0)
+            used = self._arriving[lane.destination, day]
+            yield _upper("inbound_units_per_day", f"{lane.destination} on {day}", "units", limit, used, units)
+        outbound = self._facts.site_by_id[lane.origin].outbound_units_per_day
+        if outbound is not None:
+            day = departure.depart_on
+            used = self._leaving[lane.origin, day]
+            yield _upper("outbound_units_per_day", f"{lane.origin} on {day}", "units", outbound, used, units)
+
+    def _of_lots(self, lane: Lane, sku: Sku, units: int) -> Iterator[Constraint]:
+        """Lots that last until a day serve whatever arrives on it or later; every day up to the line's own counts."""
+        key = SiteSku(lane.origin, sku.sku_id)
+        if not by_lot(self._facts, key):
+            return
+        out = (each for each in self._facts.lanes if each.origin == lane.origin)
+        days = {self._arrival(each) for each in (*out, lane)}
+        own = self._arrival(lane)
+        for day in sorted(day for day in days if day is not None and own is not None and day <= own):
+            fit = fit_units(self._facts, key, day, self._limits.least_life_days.get(sku.sku_id, 0))
+            used = sum(count for (site_sku, on), count in self._from.items() if site_sku == key and on >= day)
+            where = f"{key.sku_id} from {key.site_id} arriving on {day} or later"
+            yield _upper("lot_life", where, "units", fit, used, units)
+
+    def _arrival(self, lane: Lane) -> date | None:
+        departure = next_departure(lane, self._facts.as_of.date(), self._limits.approval_latency_days)
+        return None if departure is None else departure.arrive_on
+
+    def _of_receiver(self, key: SiteSku, sku: Sku, units: int) -> Iterator[Constraint]:
+        capacity = self._facts.site_by_id[key.site_id].storage_capacity_microlitres
+        if capacity is not None:
+            room = max(capacity - self._held[key.site_id], 0)
+            need = units * sku.unit_volume_microlitres
+            yield _upper("storage_microlitres", key.site_id, "microlitres", room, self._stored[key.site_id], need)
+        for cap in _caps(self._request.overlays.receive_caps, key):
+            where = f"{key.sku_id} at {key.site_id}"
+            yield _upper("receive_cap", where, "units", cap.units, self.received[key], units)
+
+    def _of_totals(self, lane: Lane, sku: Sku, units: int) -> Iterator[Constraint]:
+        limits, overlays = self._limits, self._request.overlays
+        another = 0 if self._lines[lane.key, sku.sku_id] else 1
+        for code, unit, most, used, needs in (
+            ("plan_units", "units", limits.units_max, self._units, units),
+            ("request_units", "units", overlays.max_units, self._units, units),
+            ("plan_lines", "lines", limits.lines_max, len(self._lines), another),
+            ("request_lines", "lines", overlays.max_lines, len(self._lines), another),
+        ):
+            if most is not None:
+                yield _upper(code, "the plan", unit, most, used, needs)
+        worth = limits.goods_value_max_minor
+        if worth is not None:
+            used = self._rounded_up(self.value_e4)
+            more = self._rounded_up(self.value_e4 + units * sku.unit_cost_e4)
+            yield _upper("plan_goods_value", "the plan", "minor", worth, used, more - used)
+
+    def _of_budget(self, lane: Lane, sku: Sku, packs: int) -> Iterator[Constraint]:
+        budget = self._request.overlays.transport_budget_minor
+        if budget is not None:
+            used = self._rounded_up(transport_cost_e4(self._facts, self._limits, self._moves))
+            larger = self._with(lane.key, sku.sku_id, packs)
+            more = self._rounded_up(transport_cost_e4(self._facts, self._limits, larger))
+            yield _upper("transport_budget", "the plan", "minor", budget, used, more - used)
+
+    def _with(self, lane: LaneKey, sku_id: str, packs: int) -> list[Move]:
+        """The moves with so many packs more on a line."""
+        others = [move for move in self._moves if (move.lane, move.sku_id) != (lane, sku_id)]
+        there = sum(move.packs for move in self._moves if (move.lane, move.sku_id) == (lane, sku_id))
+        return [*others, Move(lane, sku_id, there + packs)]
+
+    def _rounded_up(self, amount_e4: int) -> int:
+        return -(-amount_e4 // self._per_minor)
+
+    @cached_property
+    def _taken(self) -> Counter[tuple[str, date]]:
+        """What other supply takes up of the handling limits, by site and day."""
+        taken: Counter[tuple[str, date]] = Counter()
+        for row in self._facts.supply:
+            taken[row.site_id, row.expected_on] += row.units
+        return taken
+
+    @cached_property
+    def _held(self) -> Counter[str]:
+        """Volume that is at a site or on its way there already."""
+        held: Counter[str] = Counter()
+        skus = self._facts.sku_by_id
+        for position in self._facts.positions:
+            held[position.site_id] += position.on_hand_units * skus[position.sku_id].unit_volume_microlitres
+        for row in self._facts.supply:
+            held[row.site_id] += row.units * skus[row.sku_id].unit_volume_microlitres
+        return held
+
+
+def _upper(code: str, where: str, unit: str, limit: int, used: int, needs: int) -> Constraint:
+    return Constraint(code, where, unit, limit, used, limit - used, needs)
+
+
+def _caps(caps: Sequence[UnitCap], key: SiteSku) -> list[UnitCap]:
+    return [cap for cap in caps if (cap.site_id, cap.sku_id) == key]
