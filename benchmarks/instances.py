@@ -7,12 +7,13 @@ ordered pair of sites. Money is in currency units, volume in litres.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy import stats
 
-from tools.planning.flow import FlowArrays, FloatArray, IntArray
+from tools.planning.flow import FloatArray, FlowArrays, IntArray
 
 PACKS_MAX = 10
 SITES = 20
@@ -125,3 +126,24 @@ def _paying_arcs(found: Curves) -> tuple[IntArray, IntArray, IntArray]:
         parts.append((sku + first, origin, destination))
     sku, origin, destination = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     return sku, origin, destination
+
+
+def in_chunks(skus: int, chunk: int = 10_000) -> Iterator[Curves]:
+    """Instances that together have so many SKUs, with a seed each, so that memory stays within bounds."""
+    for number, first in enumerate(range(0, skus, chunk)):
+        yield curves(min(chunk, skus - first), seed=SEED + number)
+
+
+def joined(parts: Sequence[FlowArrays]) -> FlowArrays:
+    """The SKUs of all parts in one."""
+    if len(parts) == 1:
+        return parts[0]
+    before = np.cumsum([0, *(part.skus for part in parts)])
+    columns: dict[str, IntArray | FloatArray] = {}
+    for column in fields(FlowArrays):
+        if "_" in column.name:
+            shift = before if column.name.endswith("_sku") else np.zeros(len(parts), dtype=np.int64)
+            columns[column.name] = np.concatenate(
+                [getattr(part, column.name) + shift[n] for n, part in enumerate(parts)]
+            )
+    return FlowArrays(skus=int(before[-1]), sites=parts[0].sites, lanes=parts[0].lanes, **columns)  # type: ignore[arg-type]

@@ -52,7 +52,7 @@ class Bound:
 def price_per_pack(problem: Coupled, prices: Prices, strong: IntArray) -> FloatArray:
     """What a pack on each arc is charged beyond its own cost; `strong` is M of the strong links at these prices."""
     a, limits = problem.arrays, problem.limits
-    left = np.maximum(_departure_cost(problem, prices) - _capacity_price(problem, prices), 0.0)
+    left = departure_cost_left(problem, prices)
     line = problem.line_cost + float(limits.per_line @ prices.limit)
     linked = (prices.share * left[a.arc_lane] + line) / strong
     return linked + limit_charge(problem, prices)
@@ -71,6 +71,11 @@ def limit_charge(problem: Coupled, prices: Prices) -> FloatArray:
         prices.lane[problem.arrays.arc_lane] * problem.arc_volume + problem.limits.per_pack.T @ prices.limit
     )
     return charge
+
+
+def departure_cost_left(problem: Coupled, prices: Prices) -> FloatArray:
+    """What a full departure's capacity price leaves of its cost, never below 0."""
+    return np.maximum(_departure_cost(problem, prices) - _capacity_price(problem, prices), 0.0)
 
 
 def _departure_cost(problem: Coupled, prices: Prices) -> FloatArray:

@@ -153,7 +153,7 @@ class Coupled:
         """What one SKU's packs, on its own arcs, use of everything shared."""
         a, rows = self.arrays, self.rows_of(sku)
         lanes = a.arc_lane[rows]
-        volume = np.bincount(lanes, packs * self.arc_volume[rows], a.lanes)
+        volume = np.bincount(lanes, packs * self.arc_volume[rows], a.lanes).astype(np.float64)
         used: FloatArray = self.weights_of(sku) @ packs.astype(np.float64)
         return Load(volume, np.bincount(lanes[packs > 0], minlength=a.lanes), used)
 

@@ -15,15 +15,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tools.planning.bound import Prices, bound_at, first_prices, limit_charge, lower_bound
+from tools.planning.bound import Prices, departure_cost_left, first_prices, limit_charge, lower_bound
 from tools.planning.coupled import Coupled
 from tools.planning.flow import BoolArray, FloatArray, FlowResult, Flows, IntArray
 from tools.planning.lanes import OpenLanes, improve_lanes
-from tools.planning.repair import line_charge, polished, repaired
+from tools.planning.repair import line_charge, polished, repaired, with_new_departures
 from tools.planning.sku_rules import SkuProblem, best_of_sku, rule_breakers
 from tools.planning.slope import slope_scaled
 
 EXACT = 1e-9
+ROUNDS = 6
+"""How often what breaks a SKU's own rules is closed before the SKU is left out."""
 
 
 @dataclass(frozen=True)
@@ -105,108 +107,141 @@ class _Search:
         self._limited = bool(np.isfinite(problem.lane_capacity).any() or len(problem.limits.most))
         self._packs = np.zeros_like(first.packs)
         self._objective = 0.0
-        self._free = np.zeros(len(first.packs))
 
     def plan(self) -> FastPlan:
         """The whole search."""
         problem = self._problem
-        start = self._lanes_chosen(self._first.packs, self._free, problem.line_cost)
-        self._offer(start, self._free, problem.line_cost)
+        none = first_prices(problem, self._first.packs)
+        start = self._lanes_chosen(self._first.packs, none)
+        self._offer(start, none)
         spacing = max(self._effort.iterations // max(self._effort.repairs, 1), 1)
 
         def watch(iteration: int, prices: Prices, found: FlowResult, _: float) -> float:
             if self._limited and iteration % spacing == spacing - 1:
-                charge, line_price = limit_charge(problem, prices), problem.line_price(prices.limit)
-                self._offer(self._on_lanes(found.packs, charge, line_price), charge, line_price)
+                self._offer(self._on_lanes(found.packs, prices), prices)
             return self._objective
 
         bound = lower_bound(
             problem, self._flows, first_prices(problem, start), self._objective, self._effort.iterations, watch
         )
         if self._limited and self._effort.iterations:
-            charge, line_price = limit_charge(problem, bound.prices), problem.line_price(bound.prices.limit)
-            steered = self._flows.solve(extra=charge + line_price / problem.worth_moving).packs
-            self._offer(self._lanes_chosen(steered, charge, line_price), charge, line_price)
-        self._finish()
+            line_price = problem.line_price(bound.prices.limit)
+            charge = limit_charge(problem, bound.prices) + line_price / problem.worth_moving
+            self._offer(self._lanes_chosen(self._flows.solve(extra=charge).packs, bound.prices), bound.prices)
+        self._finish(bound.prices)
         return FastPlan(self._packs, self._objective, min(bound.value, self._objective), bound.prices)
 
-    def _lanes_chosen(self, packs: IntArray, charge: FloatArray, line_price: float) -> IntArray:
-        """Packs whose departures and lines pay: slope scaling, then local search over lanes."""
+    def _lanes_chosen(self, packs: IntArray, prices: Prices) -> IntArray:
+        """Packs whose departures and lines pay at these prices: slope scaling, then local search over lanes.
+
+        A full departure earns its capacity's price, so only what that leaves of its cost is still to be recovered.
+        """
         problem = self._problem
-        if not problem.lane_cost.any() and not line_price:
+        charge, line_price = limit_charge(problem, prices), problem.line_price(prices.limit)
+        left = departure_cost_left(problem, prices)
+        if not left.any() and not line_price:
             return packs
-        best = slope_scaled(problem, self._flows, packs, charge, line_price)
-        if not problem.lane_cost.any():
+        steered = replace(problem, lane_cost=left)
+        best = slope_scaled(steered, self._flows, packs, charge, line_price)
+        if not left.any():
             return best.packs
-        state = OpenLanes.at(problem, self._flows, best.packs, charge + line_charge(problem, best.packs, line_price))
+        state = OpenLanes.at(steered, self._flows, best.packs, charge + line_charge(problem, best.packs, line_price))
         improve_lanes(state, self._effort.trials, self._effort.failures)
         lines = (line_price - problem.line_cost) * np.count_nonzero(state.packs)
-        searched = problem.objective(state.packs) + float(charge @ state.packs) + lines
+        searched = steered.objective(state.packs) + float(charge @ state.packs) + lines
         return state.packs if searched < best.objective else best.packs
 
-    def _on_lanes(self, packs: IntArray, charge: FloatArray, line_price: float) -> IntArray:
-        """The flows of an iterate again without the share of fixed costs, on the lanes of the best plan so far."""
+    def _on_lanes(self, packs: IntArray, prices: Prices) -> IntArray:
+        """The flows of an iterate again without the share of fixed costs, on lanes that are in use or earn their cost."""
         problem = self._problem
         if not problem.lane_cost.any():
             return packs
-        lanes = problem.used(self._packs) if self._packs.any() else problem.used(packs)
-        charge = charge + line_charge(problem, self._packs, line_price)
+        lanes = problem.used(self._packs if self._packs.any() else packs) | (departure_cost_left(problem, prices) <= 0)
+        charge = limit_charge(problem, prices)
+        charge += line_charge(problem, self._packs, problem.line_price(prices.limit))
         return self._flows.solve(extra=charge, usable=lanes[problem.arrays.arc_lane]).packs
 
-    def _offer(self, packs: IntArray, charge: FloatArray, line_price: float) -> None:
+    def _offer(self, packs: IntArray, prices: Prices) -> None:
         """Make the packs keep every rule and limit, and keep them if they are the best."""
         problem = self._problem
-        packs = ruled(problem, packs, charge, line_price)
+        charge, line_price = limit_charge(problem, prices), problem.line_price(prices.limit)
+        packs = ruled(problem, self._flows, packs, charge + line_charge(problem, packs, line_price))
         if self._limited:
             packs = repaired(problem, packs, charge, line_price)
-        packs = without_losers(problem, packs)
-        objective = problem.objective(packs)
-        if objective < self._objective:
-            self._packs, self._objective = packs, objective
+            if not problem.fits(packs):
+                raise ArithmeticError("a repaired plan exceeds what SKUs share")
+        self._keep(without_losers(problem, packs))
 
-    def _finish(self) -> None:
-        """Each SKU once more in the room that is left, those with most at stake first."""
+    def _keep(self, packs: IntArray) -> bool:
+        """Keep the packs if they are the best so far."""
+        objective = self._problem.objective(packs)
+        if objective >= self._objective - EXACT:
+            return False
+        self._packs, self._objective = packs, objective
+        return True
+
+    def _finish(self, prices: Prices) -> None:
+        """New departures where what is left over fills one, and each SKU once more in the room that is left."""
         problem = self._problem
         if not (self._limited or problem.line_cost or (problem.arc_least > 1).any()):
             return
+        if self._limited and problem.lane_cost.any():
+            price = limit_charge(problem, prices), problem.line_price(prices.limit)
+            self._keep(with_new_departures(problem, self._packs, price, self._effort.trials // 4))
         stake = -problem.sku_cost(self._packs) + 1e-9 * (self._first.value < 0)
         skus = np.argsort(-stake, kind="stable")[: self._effort.polished]
-        packs = without_losers(problem, polished(problem, self._packs, skus[stake[skus] > 0]))
-        objective = problem.objective(packs)
-        if objective < self._objective:
-            self._packs, self._objective = packs, objective
+        self._keep(without_losers(problem, polished(problem, self._packs, skus[stake[skus] > 0])))
 
 
-def ruled(problem: Coupled, packs: IntArray, charge: FloatArray, line_price: float) -> IntArray:
-    """The packs with every SKU that breaks a rule of its own solved again, on the lanes that are in use."""
+def ruled(problem: Coupled, flows: Flows, packs: IntArray, charge: FloatArray) -> IntArray:
+    """The packs with every SKU that breaks a rule of its own solved again without what broke it.
+
+    All such SKUs go through the same few rounds at once: the smallest line that is too
+    small is closed, and where a site does both, its lesser side. Polishing tries the
+    other ways out, SKU by SKU.
+    """
     a = problem.arrays
     lanes = problem.used(packs) | (problem.lane_cost <= 0)
-    charge = charge + line_charge(problem, packs, line_price)
-    packs = packs.copy()
-    for sku in rule_breakers(problem, packs).tolist():
-        rows = problem.rows_of(sku)
-        part = SkuProblem.of(problem, sku, a.arc_most[rows], lanes[a.arc_lane[rows]], charge[rows])
-        packs[rows] = 0
-        packs[part.rows] = best_of_sku(part.without_line_cost)[0]
+    usable, packs = lanes[a.arc_lane], packs.copy()
+    for _ in range(ROUNDS):
+        skus = rule_breakers(problem, packs)
+        if not len(skus):
+            return packs
+        usable &= ~_offending(problem, packs)
+        of_those = np.isin(a.arc_sku, skus)
+        packs[of_those] = flows.solve(extra=charge, usable=usable, skus=skus).packs[of_those]
+    packs[np.isin(a.arc_sku, rule_breakers(problem, packs))] = 0
     return packs
+
+
+def _offending(problem: Coupled, packs: IntArray) -> BoolArray:
+    """For every SKU its smallest line below the least quantity; for every site that does both the side with fewer packs."""
+    a = problem.arrays
+    small = np.flatnonzero((packs > 0) & (packs < problem.arc_least))
+    smallest = np.full(a.skus, np.iinfo(np.int64).max)
+    np.minimum.at(smallest, a.arc_sku[small], packs[small])
+    refused = np.zeros(len(packs), dtype=np.bool_)
+    refused[small] = packs[small] == smallest[a.arc_sku[small]]
+    sent, received = problem.sent(packs), problem.received(packs)
+    both = (sent > 0) & (received > 0)
+    less_sent = both & (sent < received)
+    refused |= less_sent[a.arc_sku, a.arc_origin] | (both & ~less_sent)[a.arc_sku, a.arc_destination]
+    return refused
 
 
 def without_losers(problem: Coupled, packs: IntArray) -> IntArray:
     """The packs without departures that cost more than all they carry is worth; each is tried once, the worst first."""
     a = problem.arrays
-    used = np.flatnonzero(problem.used(packs) & (problem.lane_cost > 0))
-    if not len(used):
+    used = np.flatnonzero(packs)
+    worth = problem.taken_worth(packs, used, packs[used]) - problem.line_cost
+    by_lane = np.bincount(a.arc_lane[used], worth, a.lanes)
+    suspects = np.flatnonzero(problem.used(packs) & (by_lane < problem.lane_cost - 1e-9))
+    if not len(suspects):
         return packs
-    volume = problem.volume(packs)
-    best = problem.objective(packs)
-    for lane in used[np.argsort(volume[used] / problem.lane_cost[used], kind="stable")].tolist():
-        on_lane = (a.arc_lane == lane) & (packs > 0)
-        skus = np.unique(a.arc_sku[on_lane])
-        rest = np.where(on_lane, 0, packs)
-        change = sum(
-            problem.cost_of(sku, rest[problem.rows_of(sku)]) - problem.cost_of(sku, packs[problem.rows_of(sku)])
-            for sku in skus.tolist()
-        )
-        if change < problem.lane_cost[lane] - 1e-9:
-            packs, best = rest, best + change - problem.lane_cost[lane]
+    packs = packs.copy()
+    for lane in suspects[np.argsort((by_lane - problem.lane_cost)[suspects], kind="stable")].tolist():
+        on_lane = used[(a.arc_lane[used] == lane) & (packs[used] > 0)]
+        missed = problem.taken_worth(packs, on_lane, packs[on_lane]) - problem.line_cost
+        if float(missed.sum()) < problem.lane_cost[lane] - 1e-9:
+            packs[on_lane] = 0
     return packs

@@ -17,7 +17,7 @@ This is the only module that knows OR-Tools.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from importlib.metadata import version
@@ -35,6 +35,8 @@ COST_BITS = 24
 """Every SKU's largest cost is scaled to this many bits: a relative error of 4e-9, far from overflow."""
 BATCH_ARCS = 600
 """SKUs are handed over together until they have so many arcs: fewer calls, and the networks stay small."""
+ARCS_AT_ONCE = 200_000
+"""Rows are laid out for so many arcs at a time: memory stays flat however many SKUs there are."""
 PAYS = 1e-9
 """What a pack must earn, in money, to be worth a thought."""
 
@@ -172,9 +174,9 @@ class Flows:
         chosen = np.flatnonzero(arcs) if isinstance(rows, slice) else rows[arcs]
         packs = np.zeros(len(arrays.arc_sku), dtype=np.int64)
         value, priced = np.zeros(arrays.skus), np.zeros(arrays.skus)
-        if len(chosen):
-            cost = arrays.arc_cost[chosen] if extra is None else arrays.arc_cost[chosen] + extra[chosen]
-            self._solve_chosen(chosen, cost, limit, packs, (value, priced))
+        for part in _parts(chosen, arrays.arc_sku):
+            cost = arrays.arc_cost[part] if extra is None else arrays.arc_cost[part] + extra[part]
+            self._solve_chosen(part, cost, limit, packs, (value, priced))
         return FlowResult(packs, value, priced)
 
     def _solve_chosen(
@@ -277,6 +279,17 @@ class _Layout:
         found[self.send_rows], found[self.arc_rows] = send, arc
         found[self.receive_rows], found[self._back_rows] = receive, back
         return found
+
+
+def _parts(chosen: IntArray, arc_sku: IntArray) -> Iterator[IntArray]:
+    """The chosen arcs in parts of whole SKUs, so that the rows laid out at once stay within bounds."""
+    start = 0
+    while start < len(chosen):
+        end = min(start + ARCS_AT_ONCE, len(chosen))
+        if end < len(chosen):
+            end = int(np.searchsorted(arc_sku[chosen], arc_sku[chosen[end - 1]], side="right"))
+        yield chosen[start:end]
+        start = end
 
 
 def _batches(first: IntArray, nodes: int) -> tuple[list[tuple[int, int]], IntArray]:

@@ -161,7 +161,7 @@ def fill_rate(facts: Snapshot, limits: Limits, moves: tuple[Move, ...]) -> FillR
         origin, destination = SiteSku(move.lane.origin, move.sku_id), SiteSku(move.lane.destination, move.sku_id)
         change[origin] = change.get(origin, 0) - units
         change[destination] = change.get(destination, 0) + units
-    without = _without_moves(facts, limits.default_horizon_days)
+    without = without_moves(facts, limits.default_horizon_days)
     wanted = fsum(without.mean.tolist())
     if wanted <= 0:
         return FillRate(before_ppm=1_000_000, after_ppm=1_000_000)
@@ -173,7 +173,7 @@ def fill_rate(facts: Snapshot, limits: Limits, moves: tuple[Move, ...]) -> FillR
     return FillRate(before_ppm=_ppm(before / wanted), after_ppm=_ppm(after / wanted))
 
 
-class _WithoutMoves(NamedTuple):
+class WithoutMoves(NamedTuple):
     """Demand until the regular supply, projected units and expected sales of every forecast, while nothing moves."""
 
     mean: FloatArray
@@ -182,16 +182,16 @@ class _WithoutMoves(NamedTuple):
     served: FloatArray
 
 
-def _without_moves(facts: Snapshot, default_horizon_days: int) -> _WithoutMoves:
+def without_moves(facts: Snapshot, default_horizon_days: int) -> WithoutMoves:
     """Worked out once for the same facts: each plan and each check of one asks for it."""
-    found: _WithoutMoves | None = facts.worked_out.get((_WithoutMoves, default_horizon_days))
+    found: WithoutMoves | None = facts.worked_out.get((WithoutMoves, default_horizon_days))
     if found is None:
         view, keys = DemandView.of(facts, default_horizon_days), list(facts.forecast_by_key)
         days = view.horizons(keys)
         mean, variance = view.windows(keys, np.asarray(0), days)
         position = projected_units_of(facts, keys, days)
-        found = _WithoutMoves(mean, variance, position, np.maximum(expected_sales_of(mean, variance, position), 0.0))
-        facts.worked_out[_WithoutMoves, default_horizon_days] = found
+        found = WithoutMoves(mean, variance, position, np.maximum(expected_sales_of(mean, variance, position), 0.0))
+        facts.worked_out[WithoutMoves, default_horizon_days] = found
     return found
 
 

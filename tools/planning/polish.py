@@ -68,7 +68,9 @@ class Pruner:
     def _sets_whole(self, packs: Packs) -> bool:
         """Whether no set comes in part to a site that must get it whole."""
         for whole in self._sets:
-            brought = {sku_id for lane, sku_id in packs if lane.destination == whole.site_id and sku_id in whole.sku_ids}
+            brought = {
+                sku_id for lane, sku_id in packs if lane.destination == whole.site_id and sku_id in whole.sku_ids
+            }
             if brought and not brought.issuperset(whole.missing):
                 return False
         return True

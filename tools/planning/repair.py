@@ -16,6 +16,8 @@ from tools.planning.coupled import SLACK, Coupled, Curves
 from tools.planning.flow import BoolArray, FloatArray, IntArray
 from tools.planning.sku_rules import SkuProblem, best_of_sku
 
+NODES = 8
+"""Nodes of branch and bound for a SKU that is solved again in the room left."""
 SHARE_DROPPED = 8
 """Of a line on an overloaded lane an eighth is taken at a time, at least one pack."""
 
@@ -70,32 +72,63 @@ def _drop_from_lanes(problem: Coupled, packs: IntArray) -> bool:
 
 
 def _drop_from_limit(problem: Coupled, packs: IntArray, row: int) -> bool:
-    """One pass over one shared limit."""
-    limits = problem.limits
+    """One pass over one shared limit: packs, lines and departures that use it, those worth least for it first."""
+    a, limits = problem.arrays, problem.limits
     excess = float(problem.usage(packs)[row] - limits.most[row])
     if excess <= SLACK * abs(limits.most[row]):
         return False
+    weight = np.zeros(len(packs))
     start, end = limits.per_pack.indptr[row : row + 2]
-    columns, weights = limits.per_pack.indices[start:end], limits.per_pack.data[start:end]
-    used = columns[packs[columns] > 0].astype(np.int64)
-    weight = weights[packs[columns] > 0]
-    if limits.per_line[row] > 0 and not weight.any():
-        used, weight = np.flatnonzero(packs), np.zeros(np.count_nonzero(packs))
-    bite = packs[used] if limits.per_line[row] > 0 and not weight.any() else _bites(problem, packs, used)
-    freed = bite * weight + limits.per_line[row] * (bite == packs[used])
+    weight[limits.per_pack.indices[start:end]] = limits.per_pack.data[start:end]
+    departure = limits.per_departure[[row], :].toarray()[0] if limits.per_departure.nnz else np.zeros(a.lanes)
+    lines_on = np.bincount(a.arc_lane[packs > 0], minlength=a.lanes)
+    whole = limits.per_line[row] + departure[a.arc_lane] / np.maximum(lines_on, 1)[a.arc_lane]
+    used = np.flatnonzero((packs > 0) & ((weight > 0) | (whole > 0)))
+    bite = np.where(weight[used] > 0, _bites(problem, packs, used), packs[used])
+    freed = bite * weight[used] + whole[used] * (bite == packs[used])
     density = problem.taken_worth(packs, used, bite) / np.maximum(freed, 1e-12)
     order = np.lexsort((used, density))
     before = np.cumsum(freed[order]) - freed[order]
     taken = order[before < excess]
-    if not len(taken):
-        return False
     packs[used[taken]] -= bite[taken]
-    return True
+    return len(taken) > 0
 
 
 def inserted(problem: Coupled, packs: IntArray, price: tuple[FloatArray, float], lanes: BoolArray) -> IntArray:
     """The packs and every further one that pays and fits, those first that earn most for the room they take."""
     return _Filling(problem, packs, price, lanes).filled()
+
+
+def with_new_departures(
+    problem: Coupled, packs: IntArray, price: tuple[FloatArray, float], trials_max: int
+) -> IntArray:
+    """The packs and every further departure that pays once it is filled, the most promising first."""
+    best, objective = packs, problem.objective(packs)
+    a = problem.arrays
+    for lane in _promising(problem, packs)[:trials_max].tolist():
+        only = np.zeros(a.lanes, dtype=np.bool_)
+        only[lane] = True
+        filled = _Filling(problem, best, price, only, opening=True).filled()
+        worth = problem.objective(filled)
+        if worth < objective - 1e-9 and problem.fits(filled):
+            best, objective = filled, worth
+    return best
+
+
+def _promising(problem: Coupled, packs: IntArray) -> IntArray:
+    """Closed lanes on which the first packs alone would earn a good part of the departure, the best first."""
+    a = problem.arrays
+    sent, received = problem.sent(packs), problem.received(packs)
+    rows = np.flatnonzero(~problem.used(packs)[a.arc_lane])
+    sku, i, j = a.arc_sku[rows], a.arc_origin[rows], a.arc_destination[rows]
+    gain = problem.gains.step(sku, j, received[sku, j] + 1)
+    loss = problem.losses.step(sku, i, sent[sku, i] + 1)
+    earned = np.nan_to_num(gain - loss - a.arc_cost[rows], nan=0.0)
+    free = (sent[sku, j] == 0) & (received[sku, i] == 0)
+    # Two packs a line is a fair guess of what would follow the first.
+    worth = 2 * np.bincount(a.arc_lane[rows], np.where(free, np.maximum(earned, 0.0), 0.0), a.lanes) - problem.lane_cost
+    lanes = np.flatnonzero(worth > 0)
+    return lanes[np.argsort(-worth[lanes], kind="stable")]
 
 
 class _Filling:
@@ -104,10 +137,18 @@ class _Filling:
     Everything is in plain lists: single elements of them are read several times faster than those of arrays.
     """
 
-    def __init__(self, problem: Coupled, packs: IntArray, prices: tuple[FloatArray, float], lanes: BoolArray) -> None:
+    def __init__(
+        self,
+        problem: Coupled,
+        packs: IntArray,
+        prices: tuple[FloatArray, float],
+        lanes: BoolArray,
+        *,
+        opening: bool = False,
+    ) -> None:
         a, limits = problem.arrays, problem.limits
         price, self._line_price = prices
-        open_lanes = lanes & problem.used(packs) if limits.per_departure.nnz else lanes
+        open_lanes = lanes if opening or not limits.per_departure.nnz else lanes & problem.used(packs)
         sent, received = problem.sent(packs), problem.received(packs)
         rows = np.flatnonzero(open_lanes[a.arc_lane] & (packs < a.arc_most))
         sku, i, j = a.arc_sku[rows], a.arc_origin[rows], a.arc_destination[rows]
@@ -166,7 +207,8 @@ class _Filling:
         earned = gain - loss - count * self._cost[arc] - (0.0 if packs else self._line_cost)
         if earned <= 1e-9:
             return None
-        return earned - count * self._price[arc] - (0.0 if packs else self._line_price - self._line_cost)
+        rank: float = earned - count * self._price[arc] - (0.0 if packs else self._line_price - self._line_cost)
+        return rank
 
     def _fits(self, arc: int, count: int) -> bool:
         if count * self._volume[arc] > self._room[self._lane[arc]]:
@@ -224,7 +266,7 @@ def polished(problem: Coupled, packs: IntArray, skus: IntArray) -> IntArray:
         most = _most_within(a.arc_most[rows], own_room[lane], volume, own_left, weights)
         part = SkuProblem.of(problem, sku, most, lanes[lane], charge[rows])
         found = np.zeros_like(mine)
-        found[part.rows - rows.start] = best_of_sku(part.without_line_cost)[0]
+        found[part.rows - rows.start] = best_of_sku(part.without_line_cost, NODES)[0]
         room_after = own_room - np.bincount(lane, found * volume, a.lanes)
         left_after = own_left - weights @ found - problem.limits.per_line * np.count_nonzero(found)
         fits = (room_after >= 0).all() and (left_after >= 0).all()
@@ -235,7 +277,8 @@ def polished(problem: Coupled, packs: IntArray, skus: IntArray) -> IntArray:
 
 def line_charge(problem: Coupled, packs: IntArray, line_cost: float) -> FloatArray:
     """A line's cost per pack: over the packs it carries, or over those that an unused one would carry if it paid fully."""
-    return line_cost / np.where(packs > 0, packs, problem.worth_moving)
+    charge: FloatArray = line_cost / np.where(packs > 0, packs, problem.worth_moving)
+    return charge
 
 
 def _most_within(
@@ -246,4 +289,5 @@ def _most_within(
         fitting = np.where(volume > 0, np.floor(room / volume), np.inf)
         entries = weights.tocoo()
         np.minimum.at(fitting, entries.col, np.floor(np.maximum(left[entries.row], 0.0) / entries.data))
-    return np.minimum(most, np.clip(fitting, 0, 2**31)).astype(np.int64)
+    fits: IntArray = np.minimum(most, np.clip(fitting, 0, 2**31)).astype(np.int64)
+    return fits

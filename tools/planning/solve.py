@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from tools.inventory import Snapshot
+from tools.planning.coupled import Coupled
 from tools.planning.coupling import coupled_of, delivered_in_part, moves_of_packs
 from tools.planning.exact import VARIABLES_MAX, formulation_size, solve_exactly
-from tools.planning.coupled import Coupled
 from tools.planning.fast import FastPlan, plan_fast
 from tools.planning.flow import VERSIONS
 from tools.planning.instance import instance_of
@@ -52,7 +52,9 @@ def solve_fast(table: Table, facts: Snapshot, limits: Limits, request: PlanReque
     found = plan_fast(problem)
     refused = delivered_in_part(table, limits, found.packs)
     while refused.any():
-        problem = replace(problem, arrays=replace(problem.arrays, arc_most=np.where(refused, 0, problem.arrays.arc_most)))
+        problem = replace(
+            problem, arrays=replace(problem.arrays, arc_most=np.where(refused, 0, problem.arrays.arc_most))
+        )
         again = plan_fast(problem)
         found = replace(again, bound=min(found.bound, again.objective))
         refused = delivered_in_part(table, limits, found.packs)
