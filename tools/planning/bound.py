@@ -122,9 +122,11 @@ def lower_bound(
     prices = best_prices = start
     best = -np.inf
     smoothed: _Subgradient | None = None
+    least = bool((problem.arc_least > 1).any())
     for iteration in range(iterations):
         strong = strong_links(problem, prices)
-        found = flows.solve(extra=price_per_pack(problem, prices, strong))
+        charge = price_per_pack(problem, prices, strong)
+        found = flows.solve(extra=charge, usable=~problem.useless_at(charge) if least else None)
         value = bound_at(problem, prices, found)
         if watch is not None:
             best_known = min(best_known, watch(iteration, prices, found, value))

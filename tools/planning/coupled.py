@@ -37,7 +37,7 @@ class Curves:
         place = sku * sites + site
         order = np.argsort(place, kind="stable")
         packs = np.bincount(place, minlength=skus * sites)
-        first = np.concatenate(([0], np.cumsum(packs + 1)[:-1]))
+        first = np.concatenate(([0], np.cumsum(packs + 1)))[:-1]
         running = np.concatenate(([0.0], np.cumsum(money[order])))
         ends = np.cumsum(packs)
         within = np.arange(len(order) + skus * sites) - np.repeat(first, packs + 1)
@@ -128,15 +128,41 @@ class Coupled:
         least the n-th loss of its donor, whatever else moves; both only get worse with n.
         So this is a valid M of the strong links x <= M w for the problem under the charge.
         """
+        every = np.arange(len(charge))
+        return np.maximum(np.maximum(self._paying(every, charge), self.arc_least), 1)
+
+    def _paying(self, arcs: IntArray, charge: FloatArray) -> IntArray:
+        """How many packs of each arc would pay if nothing else moved: found by halving, as margins fall with every pack."""
         a = self.arrays
-        kept = np.minimum(self.losses.packs[a.arc_sku, a.arc_origin], self.gains.packs[a.arc_sku, a.arc_destination])
-        low, high = np.zeros(len(kept), dtype=np.int64), np.minimum(kept, a.arc_most)
+        sku, i, j = a.arc_sku[arcs], a.arc_origin[arcs], a.arc_destination[arcs]
+        cost = a.arc_cost[arcs] + charge
+        low = np.zeros(len(arcs), dtype=np.int64)
+        high = np.minimum(np.minimum(self.losses.packs[sku, i], self.gains.packs[sku, j]), a.arc_most[arcs])
         while (low < high).any():
             n = (low + high + 1) // 2
-            gain, loss = self.gains.step(a.arc_sku, a.arc_destination, n), self.losses.step(a.arc_sku, a.arc_origin, n)
-            pays = (gain - loss > a.arc_cost + charge) & (low < high)
+            pays = (self.gains.step(sku, j, n) - self.losses.step(sku, i, n) > cost) & (low < high)
             low, high = np.where(pays, n, low), np.where(pays | (low >= high), high, n - 1)
-        return np.maximum(np.maximum(low, self.arc_least), 1)
+        return low
+
+    def useless_at(self, charge: FloatArray) -> BoolArray:
+        """Arcs whose least quantity cannot pay at this charge, even if nothing else moved.
+
+        The worth of a line alone falls beyond the packs that pay, so it is greatest there,
+        or at the least quantity. Beside other lines it is worth less still, so that leaving
+        such an arc out loses nothing.
+        """
+        found = np.zeros(len(charge), dtype=np.bool_)
+        arcs = np.flatnonzero(self.arc_least > 1)
+        if len(arcs):
+            a = self.arrays
+            sku, i, j = a.arc_sku[arcs], a.arc_origin[arcs], a.arc_destination[arcs]
+            n = np.maximum(self._paying(arcs, charge[arcs]), self.arc_least[arcs])
+            there = (n <= self.losses.packs[sku, i]) & (n <= self.gains.packs[sku, j])
+            n = np.where(there, n, 0)
+            gain = self.gains.total[self.gains.first[sku, j] + n]
+            worth = gain - self.losses.total[self.losses.first[sku, i] + n] - n * (a.arc_cost[arcs] + charge[arcs])
+            found[arcs] = ~there | (worth <= 0)
+        return found
 
     @cached_property
     def couples(self) -> bool:

@@ -152,9 +152,7 @@ def _blocks(sku: IntArray, site: IntArray, cost: FloatArray) -> tuple[IntArray, 
     spread = np.repeat(cost[starts + length - 1] - cost[starts], length)
     rise = cost - np.repeat(cost[starts], length)
     long = np.repeat(length, length) > BLOCKS_PER_CURVE
-    step = np.where(
-        long & (spread > 0), np.floor(rise / np.maximum(spread, 1e-300) * BLOCKS_PER_CURVE), np.arange(len(cost))
-    )
+    step = np.where(long, np.floor(rise / np.maximum(spread, 1e-300) * BLOCKS_PER_CURVE), np.arange(len(cost)))
     first = np.flatnonzero(new_place | np.append(True, np.diff(step) != 0))
     return first, np.diff(np.append(first, len(cost)))
 

@@ -24,8 +24,8 @@ from tools.planning.sku_rules import SkuProblem, best_of_sku, rule_breakers
 from tools.planning.slope import slope_scaled
 
 EXACT = 1e-9
-ROUNDS = 6
-"""How often what breaks a SKU's own rules is closed before the SKU is left out."""
+ROUNDS = 8
+"""How often what breaks a SKU's own rules is closed; in the later rounds everything that does, at once."""
 
 
 @dataclass(frozen=True)
@@ -194,39 +194,64 @@ class _Search:
 
 
 def ruled(problem: Coupled, flows: Flows, packs: IntArray, charge: FloatArray) -> IntArray:
-    """The packs with every SKU that breaks a rule of its own solved again without what broke it.
+    """The packs with every SKU that breaks a rule of its own put right.
 
-    All such SKUs go through the same few rounds at once: the smallest line that is too
-    small is closed, and where a site does both, its lesser side. Polishing tries the
-    other ways out, SKU by SKU.
+    All such SKUs go through the same few rounds at once. A line that is too small is
+    raised to its least quantity where it still pays then, else closed, and where a site
+    does both its lesser side is closed; SKUs with something closed are solved again.
+    Polishing tries the other ways out, SKU by SKU.
     """
     a = problem.arrays
     lanes = problem.used(packs) | (problem.lane_cost <= 0)
     usable, packs = lanes[a.arc_lane], packs.copy()
-    for _ in range(ROUNDS):
-        skus = rule_breakers(problem, packs)
+    for turn in range(ROUNDS):
+        refused = _lesser_sides(problem, packs)
+        if not refused.any():
+            packs, refused = _raised(problem, packs, charge, every=turn >= ROUNDS // 2)
+        skus = np.unique(a.arc_sku[refused & (packs > 0)])
         if not len(skus):
             return packs
-        usable &= ~_offending(problem, packs)
+        usable &= ~refused
         of_those = np.isin(a.arc_sku, skus)
         packs[of_those] = flows.solve(extra=charge, usable=usable, skus=skus).packs[of_those]
-    packs[np.isin(a.arc_sku, rule_breakers(problem, packs))] = 0
+    packs[packs < problem.arc_least] = 0
+    packs[((problem.sent(packs) > 0) & (problem.received(packs) > 0))[a.arc_sku, a.arc_origin]] = 0
     return packs
 
 
-def _offending(problem: Coupled, packs: IntArray) -> BoolArray:
-    """For every SKU its smallest line below the least quantity; for every site that does both the side with fewer packs."""
+def _lesser_sides(problem: Coupled, packs: IntArray) -> BoolArray:
+    """Arcs into or out of every site that sends and receives a SKU, whichever side moves fewer packs."""
     a = problem.arrays
-    small = np.flatnonzero((packs > 0) & (packs < problem.arc_least))
-    smallest = np.full(a.skus, np.iinfo(np.int64).max)
-    np.minimum.at(smallest, a.arc_sku[small], packs[small])
-    refused = np.zeros(len(packs), dtype=np.bool_)
-    refused[small] = packs[small] == smallest[a.arc_sku[small]]
     sent, received = problem.sent(packs), problem.received(packs)
     both = (sent > 0) & (received > 0)
     less_sent = both & (sent < received)
-    refused |= less_sent[a.arc_sku, a.arc_origin] | (both & ~less_sent)[a.arc_sku, a.arc_destination]
-    return refused
+    return less_sent[a.arc_sku, a.arc_origin] | (both & ~less_sent)[a.arc_sku, a.arc_destination]
+
+
+def _raised(
+    problem: Coupled, packs: IntArray, charge: FloatArray, *, every: bool
+) -> tuple[IntArray, BoolArray]:
+    """The packs with lines that are too small raised where that pays, and the arcs to be closed where it does not.
+
+    Of each SKU only the worst such line is closed, or with `every` all of them.
+    """
+    a = problem.arrays
+    small = np.flatnonzero((packs > 0) & (packs < problem.arc_least))
+    refused = np.zeros(len(packs), dtype=np.bool_)
+    if not len(small):
+        return packs, refused
+    raised = packs.copy()
+    raised[small] = problem.arc_least[small]
+    too_many = (problem.sent(raised) > problem.losses.packs) | (problem.received(raised) > problem.gains.packs)
+    stuck = too_many.any(axis=1)[a.arc_sku]
+    raised = np.where(stuck, packs, raised)
+    worth = problem.taken_worth(raised, small, raised[small]) - charge[small] * raised[small]
+    fails = stuck[small] | (worth <= 0)
+    worst = np.full(a.skus, np.inf)
+    np.minimum.at(worst, a.arc_sku[small[fails]], worth[fails])
+    refused[small] = fails & (every | (worth <= worst[a.arc_sku[small]]))
+    failing = np.isin(a.arc_sku, a.arc_sku[small[fails]])
+    return np.where(failing, packs, raised), refused
 
 
 def without_losers(problem: Coupled, packs: IntArray) -> IntArray:

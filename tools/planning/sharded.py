@@ -31,6 +31,8 @@ TRIED_FIRST = 8
 TRIED_MOST = 32
 """Lanes tried in one round: few after one that paid, twice as many after each round without any."""
 
+ARCS_PER_SHARD = 50_000
+SHARDS_LEAST, SHARDS_MOST = 2, 16
 POLISHED_HERE = 200
 """SKUs with most at stake that are solved once more in all the room at once, where no allotment is in their way."""
 
@@ -53,6 +55,11 @@ def here(parts: Sequence[Coupled]) -> Ask:
         return [shard_round(*of) for of in zip(parts, flows, orders, strict=True)]
 
     return ask
+
+
+def shards_of(problem: Coupled) -> int:
+    """Into how many shards a problem is dealt, by its size alone: a plan does not depend on how many workers there are."""
+    return int(np.clip(-(-len(problem.arc_volume) // ARCS_PER_SHARD), SHARDS_LEAST, SHARDS_MOST))
 
 
 def plan_by_shards(problem: Coupled, shards: int, crew: Crew = here, effort: Effort | None = None) -> FastPlan:
@@ -215,4 +222,5 @@ class _LaneSearch:
         state.packs = desk.together(answers)
         for shard, answer in zip(desk.shards, answers, strict=True):
             state.value[shard.skus] = answer.value
-        return np.sum([answer.changes for answer in answers], axis=0)
+        changes: FloatArray = np.sum([answer.changes for answer in answers], axis=0)
+        return changes
