@@ -92,7 +92,10 @@ def main_job(sample: Sample, say: Callable[[str], None]) -> dict[str, Any]:
             kinds = [imbalance.kind for imbalance in imbalances_of(facts)]
         say(f"{kinds.count(ImbalanceKind.SHORTAGE)} shortages, {kinds.count(ImbalanceKind.SURPLUS)} surpluses")
         with running(service):
+            started = time.monotonic()
             request, plan = _scan(service, imported.digest, say)
+            planning_seconds = round(time.monotonic() - started, 1)
+            say(f"planned in {planning_seconds} seconds")
             posted = received = 0
             if request is not None:
                 _approve(service, request, say)
@@ -107,6 +110,7 @@ def main_job(sample: Sample, say: Callable[[str], None]) -> dict[str, Any]:
             "skus": imported.counts["skus"],
             "imbalances": {kind.value: kinds.count(kind) for kind in ImbalanceKind},
             "plan": None if plan is None else _plan_document(plan),
+            "planning_seconds": planning_seconds,
             "decision": None if request is None else {"approver": "ada", "digest": request.plan_digest},
             "orders": {"posted": posted, "received": received},
             "ledger": {"events": ledger.events, "verified": ledger.verified},

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from graphs.names import Names
-from graphs.planning import draft_narrowed, imbalances_of
+from graphs.planning import draft, draft_beside, imbalances_of
 from graphs.shortfalls import NothingToExplainError, shortfall_of, wish_of
 from graphs.summaries import plan_summary
 from graphs.world import World
@@ -132,7 +132,8 @@ class AtDesk:
             service_level_bp=None if level is None else level * 100,
             transport_budget_minor=self._minor(arguments.transport_budget),
         )
-        now, then = draft_narrowed(self._facts, base), draft_narrowed(self._facts, self._request(base.scope, overlays))
+        now, supposed = draft(self._facts, base), self._request(base.scope, overlays)
+        then = draft(self._facts, supposed) if now.plan is None else draft_beside(self._facts, supposed, now.plan)
         return self._dated(
             {"as_things_are": self._side(now.plan, now.note), "what_if": self._side(then.plan, then.note)}
         )

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from policies.limits import imbalance_rules, limits_of, targets_of, view_of
 from policies.rules import Facts
 from tools.imbalance import Imbalance, find_imbalances
-from tools.planning import Solution, make_plan, solve
+from tools.planning import Solution, make_plan, moves_of, solve
+from tools.planning.replan import only_forbids, replan, touched_by
 from tools.transfers import PlanRequest, SolveStatus, TransferPlan
 
 
@@ -29,24 +30,22 @@ def draft(facts: Facts, request: PlanRequest, relaxed: frozenset[str] = frozense
     return Draft(make_plan(facts.snapshot, limits, request, solution), solution.status, solution.note)
 
 
-def draft_narrowed(facts: Facts, request: PlanRequest) -> Draft:
-    """As `draft`, but a request too large for the solver is narrowed to the SKUs where most money is at stake.
+def draft_beside(facts: Facts, request: PlanRequest, base: TransferPlan) -> Draft:
+    """As `draft`, but only the SKUs that the request touches are solved again; all others keep the base plan's lines.
 
-    The number of SKUs halves until the solver takes it, so the result is the same every time.
+    Everything is solved when the base plan was made on other facts or under another
+    policy, or when what has changed may concern any SKU.
     """
-    made = draft(facts, request)
-    if made.status is not SolveStatus.TOO_LARGE:
-        return made
-    ranked = skus_by_severity(facts, request)
-    keep = len(ranked) // 2
-    while keep >= 1 and made.status is SolveStatus.TOO_LARGE:
-        scope = request.scope.model_copy(update={"skus": tuple(sorted(ranked[:keep]))})
-        made = draft(facts, request.model_copy(update={"scope": scope}))
-        kept, keep = keep, keep // 2
-    words = (
-        f"The request was too large for one plan; this one covers the {kept} of {len(ranked)} SKUs with most at stake."
-    )
-    return Draft(made.plan, made.status, f"{words} {made.note}".strip())
+    touched = touched_by(base, request.overlays, facts.snapshot)
+    same = base.snapshot_digest == facts.snapshot.digest and base.policy_digest == facts.policy.digest
+    if not same or touched is None or base.request.scope != request.scope or base.solver.path != "fast":
+        return draft(facts, request)
+    limits = limits_of(facts.policy, facts.snapshot, request)
+    forbids = only_forbids(base.request.overlays, request.overlays) and base.solver.bound_minor is not None
+    bound = float(base.solver.bound_minor or 0) if forbids else None
+    solution = replan(facts.snapshot, limits, request, moves_of(base), touched, bound)
+    note = f"Only {len(touched)} SKUs were planned again; all other lines stand as they were."
+    return Draft(make_plan(facts.snapshot, limits, request, solution), solution.status, note)
 
 
 def nothing_moved(facts: Facts, request: PlanRequest) -> TransferPlan:
@@ -60,17 +59,3 @@ def imbalances_of(facts: Facts, request: PlanRequest | None = None) -> tuple[Imb
     view = view_of(facts.policy, facts.snapshot)
     targets = targets_of(facts.policy, facts.snapshot, request)
     return find_imbalances(facts.snapshot, view, targets, imbalance_rules(facts.policy))
-
-
-def skus_by_severity(facts: Facts, request: PlanRequest) -> list[str]:
-    """The request's SKUs that have an imbalance, most money first, ties by id."""
-    scope = request.scope
-    at_stake: dict[str, int] = {}
-    for imbalance in imbalances_of(facts):
-        sku = facts.snapshot.sku_by_id[imbalance.sku_id]
-        wanted = (not scope.skus or sku.sku_id in scope.skus) and (
-            not scope.categories or sku.category in scope.categories
-        )
-        if wanted:
-            at_stake[sku.sku_id] = at_stake.get(sku.sku_id, 0) + imbalance.severity_minor
-    return sorted(at_stake, key=lambda sku_id: (-at_stake[sku_id], sku_id))

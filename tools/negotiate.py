@@ -15,11 +15,15 @@ by bid. Both are deterministic; ties go to the earlier site id.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby
+from typing import NamedTuple
 
+import numpy as np
+
+from tools.demand import FloatArray
+from tools.demand_table import IntArray
 from tools.inventory import SiteSku, Snapshot
-from tools.planning.instance import build_instance
 from tools.planning.limits import Limits
+from tools.planning.table import Table, tabulate
 from tools.transfers import PlanRequest, TransferPlan, UnitCap
 from tools.whatif import assumed
 
@@ -72,27 +76,91 @@ class Settlement:
 
 
 def find_contests(snapshot: Snapshot, limits: Limits, request: PlanRequest) -> tuple[Contest, ...]:
-    """The pools that at least two receivers claim more from than there is."""
-    instance = build_instance(assumed(snapshot, request.overlays), limits, request)
-    contests: list[Contest] = []
-    for pool, of_pool in groupby(sorted(instance.arcs, key=lambda arc: (arc.origin, arc.lane.key)), lambda a: a.origin):
-        arcs = list(of_pool)
-        losses = instance.nodes[pool].losses
-        cheapest: dict[str, float] = {}
-        carried: dict[str, int] = {}
-        for arc in arcs:
-            site_id, cost = arc.lane.destination, arc.move_cost + arc.late
-            cheapest[site_id] = min(cost, cheapest.get(site_id, cost))
-            carried[site_id] = carried.get(site_id, 0) + arc.packs_max
+    """The pools that at least two receivers claim more from than there is, by site and SKU of the pool."""
+    return contests_of(tabulate(assumed(snapshot, request.overlays), limits, request))
+
+
+def contests_of(table: Table) -> tuple[Contest, ...]:
+    """The contested pools of a table. Only these become objects: most pools of a large table are not contested."""
+    if not len(table.arc_sku):
+        return ()
+    claims = _Claims.of(table)
+    contested = np.flatnonzero((claims.claimants > 1) & (claims.claimed > claims.loss.packs))
+    order = contested[np.lexsort((claims.pool_sku[contested], claims.pool_site[contested]))]
+    return tuple(claims.contest(table, pool) for pool in order.tolist())
+
+
+class _Falling(NamedTuple):
+    """Where the packs of some places stand in a curve of a table, and how many there are."""
+
+    start: IntArray
+    packs: IntArray
+
+    @classmethod
+    def of(cls, table: Table, curve: tuple[IntArray, IntArray], asked: tuple[IntArray, IntArray]) -> _Falling:
+        """For the asked SKUs and sites, in a curve that is sorted by SKU and site."""
+        places, wanted = (sku * len(table.sites) + site for sku, site in (curve, asked))
+        start = np.searchsorted(places, wanted, side="left")
+        return cls(start, np.searchsorted(places, wanted, side="right") - start)
+
+
+class _Claims(NamedTuple):
+    """Pools, and the claims on them one pool after the other: claim `c` of pool `p` is between first[p] and first[p + 1]."""
+
+    pool_sku: IntArray
+    pool_site: IntArray
+    loss: _Falling
+    first: IntArray
+    site: IntArray
+    cost: FloatArray
+    gain: _Falling
+    bids: IntArray
+    claimants: IntArray
+    claimed: IntArray
+
+    @classmethod
+    def of(cls, table: Table) -> _Claims:
+        """Every claim is made at the cost of its cheapest lane, for no more packs than its lanes carry."""
+        number = {site: n for n, site in enumerate(table.sites)}
+        origin = np.asarray([number[lane.origin] for lane in table.lanes], dtype=np.int64)[table.arc_lane]
+        destination = np.asarray([number[lane.destination] for lane in table.lanes], dtype=np.int64)[table.arc_lane]
+        sites = len(table.sites)
+        keys, of_arc = np.unique((table.arc_sku * sites + origin) * sites + destination, return_inverse=True)
+        cost, carried = np.full(len(keys), np.inf), np.zeros(len(keys), dtype=np.int64)
+        np.minimum.at(cost, of_arc, table.arc_move + table.arc_late)
+        np.add.at(carried, of_arc, table.arc_most)
+        pools, of_claim = np.unique(keys // sites, return_inverse=True)
+        sku, site = pools // sites, keys % sites
+        loss = _Falling.of(table, (table.loss_sku, table.loss_site), (sku, pools % sites))
+        gain = _Falling.of(table, (table.gain_sku, table.gain_site), (sku[of_claim], site))
+        gain = _Falling(gain.start, np.minimum(gain.packs, carried))
+        bids = _bids(table, gain, cost, table.loss[loss.start[of_claim]] + WORTH_CLAIMING)
+        claimants = np.bincount(of_claim, weights=bids > 0, minlength=len(pools)).astype(np.int64)
+        claimed = np.bincount(of_claim, weights=bids, minlength=len(pools)).astype(np.int64)
+        first = np.searchsorted(of_claim, np.arange(len(pools) + 1))
+        return cls(sku, pools % sites, loss, first, site, cost, gain, bids, claimants, claimed)
+
+    def contest(self, table: Table, pool: int) -> Contest:
+        """The contest of one pool."""
+        sku = table.skus[self.pool_sku[pool]]
         claims = []
-        for site_id, cost in sorted(cheapest.items()):
-            gains = instance.nodes[SiteSku(site_id, pool.sku_id)].gains[: carried[site_id]]
-            bids = tuple(gain - cost for gain in gains if gain - cost >= losses[0] + WORTH_CLAIMING)
-            if bids:
-                claims.append(Claim(site_id, bids))
-        if len(claims) > 1 and sum(len(claim.bids) for claim in claims) > len(losses):
-            contests.append(Contest(pool, arcs[0].sku.pack_size, losses, tuple(claims)))
-    return tuple(contests)
+        for claim in range(int(self.first[pool]), int(self.first[pool + 1])):
+            start = int(self.gain.start[claim])
+            bids = table.gain[start : start + int(self.bids[claim])] - self.cost[claim]
+            if len(bids):
+                claims.append(Claim(table.sites[self.site[claim]], tuple(bids.tolist())))
+        start, count = int(self.loss.start[pool]), int(self.loss.packs[pool])
+        reserve = tuple(table.loss[start : start + count].tolist())
+        return Contest(SiteSku(table.sites[self.pool_site[pool]], sku.sku_id), sku.pack_size, reserve, tuple(claims))
+
+
+def _bids(table: Table, gain: _Falling, cost: FloatArray, least: FloatArray) -> IntArray:
+    """How many packs each claimant bids at least so much for. Gains fall, so these are its first packs."""
+    ends = np.cumsum(gain.packs)
+    claim = np.repeat(np.arange(len(cost)), gain.packs)
+    row = np.arange(len(claim)) - np.repeat(ends - gain.packs, gain.packs) + gain.start[claim]
+    worth = table.gain[row] - cost[claim] >= least[claim]
+    return np.bincount(claim, weights=worth, minlength=len(cost)).astype(np.int64)
 
 
 def settle(contest: Contest, mechanism: str, ranked_sites: tuple[str, ...], plan: TransferPlan) -> Settlement:

@@ -4,12 +4,17 @@ A limit is taken away altogether; how far the new plan goes beyond it is the lea
 raise that is of full use. The limits come from what binds the lines of a plan and
 from conflicts, the most promising first. Nothing is written, and a relaxation never
 goes into a plan by itself.
+
+A large request is not solved whole for every limit. Some of its SKUs are planned again
+beside the lines of all others; such a plan is one of those that the relaxation admits,
+so what it saves is said as "at least".
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tools.concessions import Concession
 from tools.inventory import MICROLITRES_PER_LITRE, LaneKey
@@ -19,6 +24,7 @@ from tools.planning import Move, evaluate, moves_of, solve
 from tools.planning.blocked import Blocked, Feasibility, other_moves
 from tools.planning.breaches import departure_of
 from tools.planning.obstacles import Obstacle, Setting, setting_of
+from tools.planning.replan import replan
 from tools.planning.room import Room
 from tools.transfers import TransferPlan
 from tools.whatif import assumed
@@ -52,27 +58,35 @@ class _Promise:
     conflict: tuple[Blocked, Obstacle] | None = None
 
 
+class _Worth(NamedTuple):
+    """What a relaxation adds to a plan; more than that may be possible where not everything was planned again."""
+
+    saving_minor: int
+    units: int
+    at_least: bool = False
+
+
 def price_relaxations(
     question: Question,
     plan: TransferPlan,
     conflicts: Sequence[Blocked] = (),
     *,
-    without: Collection[str] = (),
     negotiable: Collection[str] = (),
     binding: bool = True,
     solves_max: int = SOLVES_MAX,
+    touched: frozenset[str] | None = None,
 ) -> tuple[Concession, ...]:
     """Relaxations of the limits that bind a plan or block a wish, the most valuable first.
 
-    `without` are codes of limits that are not to be priced; `binding` False prices those of conflicts only. Limits whose lifting lets the
-    solver save nothing more are left out, unless they are part of a conflict: then what
-    meeting the wish would cost is said.
+    `binding` False prices those of conflicts only. `touched` are the SKUs that are planned
+    again, together with the one that a limit is about, while all others keep their lines;
+    None solves the whole request again. Limits whose lifting lets the solver save nothing more are left out,
+    unless they are part of a conflict: then what meeting the wish would cost is said.
     """
     promises = _of_conflicts(question, plan, conflicts)
     if binding:
         promises += _of_lines(question, plan, [promise.lift for promise in promises])
-    promises = [promise for promise in promises if promise.lift.code not in without][:solves_max]
-    found = [_priced(question, plan, promise, frozenset(negotiable)) for promise in promises]
+    found = [_priced(question, plan, promise, frozenset(negotiable), touched) for promise in promises[:solves_max]]
     priced = [each for each in found if each is not None]
     return tuple(sorted(priced, key=lambda each: (-each.extra_saving_minor, each.code, each.words)))
 
@@ -116,16 +130,27 @@ def _setting(question: Question, conflict: Blocked, moves: Sequence[Move]) -> Se
     return setting_of(facts, question.limits, question.request, conflict.wanted, others)
 
 
-def _priced(question: Question, plan: TransferPlan, promise: _Promise, negotiable: frozenset[str]) -> Concession | None:
+def _priced(
+    question: Question,
+    plan: TransferPlan,
+    promise: _Promise,
+    negotiable: frozenset[str],
+    touched: frozenset[str] | None,
+) -> Concession | None:
     """The relaxation by what the solver makes of it, or by what meeting the wish costs where the solver would not."""
     lifted = promise.lift.applied(question)
-    solution = solve(lifted.snapshot, lifted.limits, lifted.request)
+    if touched is None:
+        solution = solve(lifted.snapshot, lifted.limits, lifted.request)
+    else:
+        again = touched | {promise.lift.sku_id}
+        solution = replan(lifted.snapshot, lifted.limits, lifted.request, moves_of(plan), again)
     if solution.status.has_plan:
         extra = _saving(lifted, solution.moves) - plan.saving_minor
         excess = _excess(question, promise.lift, solution.moves)
         if extra > 0 and (excess or promise.lift.code in _ALL_OR_NOTHING):
             units = _units(question, solution.moves) - plan.units
-            return _concession(question, promise, excess, (extra, units), negotiable)
+            worth = _Worth(extra, units, at_least=touched is not None)
+            return _concession(question, promise, excess, worth, negotiable)
     return _forced(question, lifted, plan, promise, negotiable) if promise.conflict is not None else None
 
 
@@ -150,7 +175,7 @@ def _forced(
     moves = sorted([*others, *wish])
     if any(not move.lane.mode for move in wish):
         return None
-    worth = _saving(lifted, moves) - plan.saving_minor, _units(question, moves) - plan.units
+    worth = _Worth(_saving(lifted, moves) - plan.saving_minor, _units(question, moves) - plan.units)
     amount = _in_unit(question, same, raised[0])
     amounts = ((same.where, same.unit, amount),) if amount else ()
     return _concession(question, promise, amounts, worth, negotiable, conflict)
@@ -206,17 +231,17 @@ def _concession(
     question: Question,
     promise: _Promise,
     amounts: tuple[tuple[str, str, int], ...],
-    worth: tuple[int, int],
+    worth: _Worth,
     negotiable: frozenset[str],
     conflict: Blocked | None = None,
 ) -> Concession:
-    extra, units = worth
+    extra = worth.saving_minor
     currency = question.snapshot.currency
     said = [(where, _amount(amount, unit, currency)) for where, unit, amount in amounts]
     by_place = len(said) > 1 or "per_day" in promise.lift.code
     amount = " and ".join(f"{text} for {where}" if by_place else text for where, text in said)
     what = promise.lift.words(amount)
-    verb = "saves" if extra >= 0 else "costs"
+    verb = "costs" if extra < 0 else "saves at least" if worth.at_least else "saves"
     ending = f"{verb} {money_text(abs(extra), currency)} {'more' if extra >= 0 else 'in all'}"
     if conflict is not None:
         wanted = conflict.wanted
@@ -227,7 +252,7 @@ def _concession(
         rule=promise.rule,
         words=f"{what[0].upper()}{what[1:]}: {ending}.",
         extra_saving_minor=extra,
-        extra_units=units,
+        extra_units=worth.units,
         negotiable=promise.lift.code in negotiable,
         changes=tuple(f"{where}: +{text}" for where, text in said),
     )

@@ -1,8 +1,7 @@
 """The decisions: plan request, transfer plan, rejection, transfer order.
 
-All of these are frozen pydantic models with strict fields, because they cross
-borders: from a person or the llm to the solver, from the solver to people, and
-into storage. The id of a transfer plan is the digest of its content.
+Frozen pydantic models with strict fields, because they cross borders: from people or
+the llm to the solver, and into storage. The id of a plan is the digest of its content.
 """
 
 from __future__ import annotations
@@ -114,11 +113,12 @@ class Overlays(Value):
 
 
 class PlanRequest(Value):
-    """What to solve. `within_days` asks that everything arrives within so many days."""
+    """What to solve. `within_days`: everything arrives within so many days; `based_on`: only what differs is solved."""
 
     scope: Scope = Scope()
     within_days: Annotated[int, Field(ge=0, le=365)] | None = None
     overlays: Overlays = Overlays()
+    based_on: Annotated[Digest | None, Field(exclude_if=operator.not_)] = None
 
     def cut_to(self, sites: frozenset[str] | None) -> PlanRequest:
         """The same request within a caller's own sites; None means every site."""
@@ -337,8 +337,7 @@ class RejectionCode(StrEnum):
 class Rejection(Value):
     """A coded reason with what it applies to, and words for people.
 
-    `line_nos` name lines of the rejected plan; `limit` is the new ceiling for the
-    three TOO_ codes (units, lines, or minor units of transport cost).
+    `line_nos` name lines of the rejected plan; `limit` is the ceiling for TOO_ codes (units, lines, transport cost).
     """
 
     code: RejectionCode
@@ -376,7 +375,8 @@ def request_after_rejection(plan: TransferPlan, rejection: Rejection) -> PlanReq
         raise ValueError(f"the plan has {len(plan.lines)} lines; there is no line {unknown[0]}")
     if rejection.code is RejectionCode.OTHER:
         return None
-    return plan.request.with_overlays(**_overlays_of(plan, rejection))
+    request = plan.request.with_overlays(**_overlays_of(plan, rejection))
+    return request.model_copy(update={"based_on": plan.digest}) if plan.solver.path == "fast" else request
 
 
 def _overlays_of(plan: TransferPlan, rejection: Rejection) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from graphs.planning import draft_narrowed
+from graphs.planning import draft, draft_beside
 from graphs.state import RebalanceState
 from graphs.world import Context
 from tools.transfers import PlanRequest
@@ -19,7 +19,8 @@ def drafter(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any]:
     world.tell("drafter", "solving")
     request = PlanRequest.model_validate_json(json.dumps(state.get("request") or {}))
     request = request.cut_to(world.caller.sites)  # as they are now: a request may have waited for a decision
-    made = draft_narrowed(world.facts(), request)
+    base = world.plan(request.based_on) if request.based_on else None
+    made = draft(world.facts(), request) if base is None else draft_beside(world.facts(), request, base)
     if made.plan is None:
         return {"plan_digest": None, "outcome": "no_plan", "note": f"{made.status}: {made.note}"}
     world.store_plan(made.plan, state.get("negotiation", {}))

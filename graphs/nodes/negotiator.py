@@ -20,18 +20,23 @@ from policies.limits import limits_of
 from policies.rules import Facts
 from tools.concessions import price_concessions
 from tools.lifts import Question
-from tools.negotiate import Settlement, caps_by_priority, find_contests, settle
+from tools.negotiate import Contest, Settlement, caps_by_priority, find_contests, settle
 from tools.planning import Limits
 from tools.planning.blocked import Blocked, find_conflict
 from tools.planning.obstacles import Wanted
 from tools.relaxations import price_relaxations
 from tools.shortfall import blocked_words, seen_from
+from tools.stakes import skus_at_stake
 from tools.transfers import PlanRequest, SolveStatus, TransferPlan
 
 CONTESTS_KEPT = 50
 CONFLICTS_KEPT = 3
 RELAXATIONS_PRICED = 3
 """So many relaxations are priced for a plan: each is a solve while somebody waits."""
+RELAXATIONS_PRICED_LARGE = 2
+"""The same for a plan that the fast path made."""
+SITE_SKUS_TOUCHED = 1_000
+"""There a relaxation is priced by planning SKUs of so many sites again, those with most at stake, beside all others."""
 
 
 def negotiator(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -46,7 +51,8 @@ def negotiator(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, An
             record |= _concessions(facts, request, None)
         return {"negotiation": record}
     plan = world.plan(digest)
-    settlements = _settle(facts, request, plan) if plan.lines else ()
+    contests = _contests(facts, request, plan) if plan.lines else ()
+    settlements = _settle(facts, contests, plan)
     revised, why = request, ""
     if round_ < facts.policy.negotiation.rounds_max:
         revised, why = _revise(facts, request, plan, state["violations"], settlements)
@@ -57,7 +63,7 @@ def negotiator(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, An
             "plan": digest,
             "violations": [violation["words"] for violation in state["violations"]],
             "settlements": [_settlement_document(settlement) for settlement in settlements[:CONTESTS_KEPT]],
-            "contests": len(settlements),
+            "contests": len(contests),
             "change": why,
         },
     ]
@@ -72,14 +78,22 @@ def negotiator(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, An
     if outcome != "permitted" or _at_a_limit(facts, request, plan):
         record |= _concessions(facts, request, plan)
     world.store_plan(plan, record)
-    world.tell("negotiator", f"{len(settlements)} contested pools")
+    world.tell("negotiator", f"{len(contests)} contested pools")
     return {"negotiation": record, "outcome": outcome}
 
 
-def _settle(facts: Facts, request: PlanRequest, plan: TransferPlan) -> tuple[Settlement, ...]:
+def _contests(facts: Facts, request: PlanRequest, plan: TransferPlan) -> tuple[Contest, ...]:
+    """What is contested of the SKUs that the plan moves: a claim on any other lost to none of its lines."""
+    scope = request.scope.model_copy(update={"skus": tuple(sorted({line.sku_id for line in plan.lines}))})
+    narrowed = request.model_copy(update={"scope": scope})
+    return find_contests(facts.snapshot, limits_of(facts.policy, facts.snapshot, request), narrowed)
+
+
+def _settle(facts: Facts, contests: tuple[Contest, ...], plan: TransferPlan) -> tuple[Settlement, ...]:
+    """The contests as policy settles them: all where the outcome leads to a new request, else those that are kept."""
     rules = facts.policy.negotiation
-    contests = find_contests(facts.snapshot, limits_of(facts.policy, facts.snapshot, request), request)
-    return tuple(settle(contest, rules.mechanism.value, rules.priority_sites, plan) for contest in contests)
+    wanted = contests if rules.mechanism == "priority" else contests[:CONTESTS_KEPT]
+    return tuple(settle(contest, rules.mechanism.value, rules.priority_sites, plan) for contest in wanted)
 
 
 def _revise(
@@ -121,28 +135,45 @@ def _at_a_limit(facts: Facts, request: PlanRequest, plan: TransferPlan) -> bool:
 def _concessions(facts: Facts, request: PlanRequest, plan: TransferPlan | None) -> dict[str, Any]:
     """What relaxing policy, facts or request would be worth, each by itself, and what blocks what is wanted most.
 
-    Nothing of it goes into a plan: it is for the people who could relax it.
+    Nothing of it goes into a plan: it is for the people who could relax it. For a plan
+    that the fast path made, nothing is solved whole again: that would take as long as
+    the plan itself, each time.
     """
     limits = limits_of(facts.policy, facts.snapshot, request)
     compared = plan or nothing_moved(facts, request)
     conflicts = _conflicts(facts, request, limits, plan)
     negotiable = facts.policy.negotiation.negotiable_rules
+    large = compared.solver.path == "fast"
+    touched = skus_at_stake(facts.snapshot, limits, request.scope, _most_touched(facts)) if large else ()
     relaxed = price_relaxations(
         Question(facts.snapshot, limits, request),
         compared,
         conflicts,
         negotiable=negotiable,
-        solves_max=RELAXATIONS_PRICED,
+        solves_max=RELAXATIONS_PRICED_LARGE if large else RELAXATIONS_PRICED,
+        touched=frozenset(touched) if large else None,
     )
     covered = {concession.rule for concession in relaxed}
-    rules = [rule for rule in negotiable if rule not in covered]
+    rules = [] if large else [rule for rule in negotiable if rule not in covered]
     lifted = price_concessions(compared, rules, lambda rule: draft(facts, request, frozenset((rule,))).plan)
     found = sorted((*relaxed, *lifted), key=lambda concession: (-concession.extra_saving_minor, concession.code))
     currency = facts.snapshot.currency
     return {
         "concessions": [concession.model_dump(mode="json") for concession in found],
         "conflicts": [blocked_words(conflict, currency) for conflict in conflicts],
+        "pricing": _pricing(len(touched)) if large else "",
     }
+
+
+def _most_touched(facts: Facts) -> int:
+    return max(SITE_SKUS_TOUCHED // len(facts.snapshot.sites), 1)
+
+
+def _pricing(skus: int) -> str:
+    return (
+        f"The request is large: what relaxing a limit saves was found by planning the {skus} SKUs with most at stake"
+        " again beside all other lines, so more may be possible; rules of policy that bind no line were not priced."
+    )
 
 
 def _conflicts(facts: Facts, request: PlanRequest, limits: Limits, plan: TransferPlan | None) -> list[Blocked]:

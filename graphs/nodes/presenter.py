@@ -19,12 +19,12 @@ def presenter(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any
     world = runtime.context.world
     digest = state.get("plan_digest")
     desk = AtDesk(world, digest)
-    note = desk.words(state.get("note", ""))
+    record = state.get("negotiation") or {}
+    note = desk.words(" ".join(filter(None, (state.get("note", ""), record.get("pricing", "")))))
     answer: dict[str, Any] = {"outcome": state["outcome"], "note": note}
     if digest is not None:
         answer |= plan_summary(world.plan(digest), desk.names, note)
     answer["violations"] = [desk.words(violation["words"]) for violation in state.get("violations", [])[:10]]
-    record = state.get("negotiation") or {}
     answer["contested_pools"] = sum(item["contests"] for item in record.get("rounds", [])[-1:])
     answer["negotiation_rounds"] = len(record.get("rounds", []))
     answer["concessions"] = [desk.words(concession["words"]) for concession in record.get("concessions", [])][:5]

@@ -22,7 +22,7 @@ from app.approvals.tables import ApprovalStatus
 from app.plans.store import read_plan
 from app.service import Service
 from app.threads.tables import RunStatus
-from graphs.planning import draft_narrowed
+from graphs.planning import draft
 from tests.conversation import Turn, talk
 from tests.installation import orders, settle_in, waiting
 from tests.vendor import (
@@ -64,7 +64,7 @@ def plan_of(service: Service, turn: Turn) -> TransferPlan:
 def best_plan(service: Service, request: PlanRequest) -> TransferPlan:
     """What the solver makes of a request, without any language model."""
     with service.database.transaction() as session:
-        made = draft_narrowed(facts_now(session), request).plan
+        made = draft(facts_now(session), request).plan
     assert made is not None
     return made
 

@@ -16,6 +16,7 @@ from tests.builders import (
     a_position,
     a_replenishment,
     a_site,
+    a_sku,
     a_snapshot,
     limits_for,
 )
@@ -115,9 +116,8 @@ def test_more_lines_are_priced_by_how_many_the_better_plan_has():
     assert found.words.startswith("Allow more lines in one plan by 1 line: saves ")
 
 
-def test_a_plan_that_nothing_binds_has_nothing_to_relax_and_codes_can_be_left_out():
+def test_a_plan_that_nothing_binds_has_nothing_to_relax():
     assert relaxed(question()) == ()
-    assert relaxed(question(units_max=99), without=("plan_units",)) == ()
     assert relaxed(question(units_max=99), solves_max=0) == ()
 
 
@@ -222,3 +222,47 @@ def test_nothing_is_changed_by_asking():
     before = replace(asked)
     relaxed(asked)
     assert asked == before
+
+
+@settings(max_examples=12, deadline=None)
+@given(seed=st.integers(min_value=0, max_value=10_000), share=st.integers(min_value=1, max_value=3))
+def test_planning_some_skus_again_promises_no_more_than_planning_all_of_them(seed, share):
+    case = random_case(seed)
+    asked = Question(case.snapshot, replace(case.limits, lines_max=1), case.request)
+    if not solve(asked.snapshot, asked.limits, asked.request).status.has_plan:
+        return
+    plan = plan_of(asked)
+    touched = frozenset(sku.sku_id for sku in case.snapshot.skus[::share])
+    unlimited = replace(asked, limits=replace(case.limits, lines_max=None))
+    solution = solve(unlimited.snapshot, unlimited.limits, unlimited.request, gap_ppm=0)
+    best = (
+        round(
+            evaluate(
+                assumed(case.snapshot, case.request.overlays), unlimited.limits, case.request, solution.moves
+            ).saving
+        )
+        - plan.saving_minor
+    )
+    for each in price_relaxations(asked, plan, touched=touched):
+        if each.code == "relax_plan_lines":
+            assert 0 < each.extra_saving_minor <= best + 1
+            assert ": saves at least " in each.words
+
+
+def test_a_relaxation_is_priced_beside_the_lines_of_skus_that_are_not_planned_again():
+    # Either SKU of the two alone could fill the one line that is allowed; P2 is worth more, so P1 is what a second adds.
+    pair = a_needy_network(
+        skus=(a_sku("P1"), a_sku("P2", unit_price_e4=200_000)),
+        positions=[a_position(site, sku, 100 * (site == "S1")) for site in ("S1", "S2") for sku in ("P1", "P2")],
+        forecasts=[a_forecast("S2", sku, 100) for sku in ("P1", "P2")],
+        replenishments=[a_replenishment(site, sku) for site in ("S1", "S2") for sku in ("P1", "P2")],
+    )
+    asked = Question(pair, limits_for("P1", "P2", lines_max=1), PlanRequest())
+    plan = plan_of(asked)
+    (line,) = plan.lines
+    other = "P1" if line.sku_id == "P2" else "P2"
+    (whole,) = price_relaxations(asked, plan)
+    (beside,) = price_relaxations(asked, plan, touched=frozenset({other}))
+    assert (beside.code, beside.extra_units) == (whole.code, whole.extra_units)
+    assert beside.extra_saving_minor == whole.extra_saving_minor > 0
+    assert beside.words == whole.words.replace("saves ", "saves at least ")

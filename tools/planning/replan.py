@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from tools.inventory import SiteSku, Snapshot
 from tools.planning.coupled import Coupled
 from tools.planning.coupling import coupled_of, delivered_in_part, moves_of_packs
+from tools.planning.evaluate import evaluate
 from tools.planning.fast import Effort, plan_fast
 from tools.planning.flow import VERSIONS, IntArray
 from tools.planning.limits import Limits
@@ -59,8 +60,8 @@ def replan(
     """Moves for a request when all but the touched SKUs keep their standing moves.
 
     `bound` is the lower bound of the plan before, given only where everything that has
-    changed since is a restriction. Raises nothing: standing moves that are no longer
-    permitted show as breaches when the plan is made.
+    changed since is a restriction. The objective is the evaluator's. Standing moves that
+    are no longer permitted show as breaches when the plan is made.
     """
     facts = assumed(snapshot, request.overlays)
     kept = tuple(move for move in standing if move.sku_id not in touched)
@@ -74,7 +75,9 @@ def replan(
         found = plan_fast(problem, QUICK)
         if not delivered_in_part(table, limits, found.packs).any():
             moves = tuple(sorted((*kept, *moves_of_packs(table, found.packs))))
-    return Solution(SolveStatus.FEASIBLE, moves, 0.0, bound, "fast", VERSIONS)
+    objective = evaluate(facts, limits, request, moves).objective
+    status = SolveStatus.FEASIBLE if moves else SolveStatus.NOTHING_TO_MOVE
+    return Solution(status, moves, objective, bound if bound is None else min(bound, objective), "fast", VERSIONS)
 
 
 def touched_by(plan: TransferPlan, after: Overlays, snapshot: Snapshot) -> frozenset[str] | None:

@@ -11,8 +11,8 @@ from tests.tools.planning.random_networks import random_case
 from tools.inventory import LaneKey, SiteSku
 from tools.planning import Move, evaluate
 from tools.planning.instance import build_instance
-from tools.planning.values import ValueOfPacks
 from tools.planning.polish import Pruner
+from tools.planning.values import ValueOfPacks
 from tools.transfers import PlanRequest
 from tools.whatif import assumed
 
