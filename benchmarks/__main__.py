@@ -1,17 +1,24 @@
-"""`python -m benchmarks [planning] [ledger]`: run the benchmarks and print their tables."""
+"""`python -m benchmarks [NAME …]`: run the benchmarks and print their tables."""
 
 from __future__ import annotations
 
 import argparse
 import warnings
+from collections.abc import Callable
+from pathlib import Path
 
 import app  # first of all: it makes LangGraph's serializer strict
 
 # isort: split
 from app.logs import set_up_logs
-from benchmarks import ledger, planning
+from benchmarks import fast_path, ledger, planning, simulation
 
-BENCHMARKS = {"planning": planning.run, "ledger": ledger.run}
+BENCHMARKS: dict[str, Callable[[list[Path]], None]] = {
+    "planning": lambda _: planning.run(),
+    "fast-path": lambda _: fast_path.run(),
+    "simulation": simulation.run,
+    "ledger": lambda _: ledger.run(),
+}
 
 
 def main() -> None:
@@ -19,11 +26,15 @@ def main() -> None:
     assert app.__doc__  # noqa: S101  imported for what it does
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("benchmark", nargs="*", choices=[[], *BENCHMARKS], help="which ones; all by default")
-    chosen = parser.parse_args().benchmark or list(BENCHMARKS)
+    parser.add_argument(
+        "--network", type=Path, action="append", default=[], help="a folder whose sales are played again"
+    )
+    asked = parser.parse_args()
+    chosen = asked.benchmark or list(BENCHMARKS)
     warnings.simplefilter("ignore")
     set_up_logs(quiet=True)
     for name in chosen:
-        BENCHMARKS[name]()
+        BENCHMARKS[name](asked.network)
 
 
 if __name__ == "__main__":

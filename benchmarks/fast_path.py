@@ -17,13 +17,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
-from benchmarks.instances import SITES, Curves, arrays_of, curves, in_chunks, joined
 from benchmarks.instance_rules import dropped_bad_lanes, largest_to_largest, nearest_surplus, textbook_model
+from benchmarks.instances import SITES, Curves, arrays_of, curves, in_chunks, joined
 from benchmarks.table import print_table
 from tools.planning.coupled import Coupled, SharedLimits
 from tools.planning.coupled import Curves as Cumulative
 from tools.planning.fast import FastPlan, plan_fast
-from tools.planning.flow import FloatArray, Flows, IntArray
+from tools.planning.flow import Flows, IntArray
 from tools.planning.repair import dropped
 from tools.planning.replan import Standing
 
@@ -160,11 +160,22 @@ def lane_fixed_cost(sizes: tuple[int, ...] = (200, 2_000, 10_000)) -> None:
             rows.append(("  against the bound of HiGHS", f"{MIP_BOUND_200:,.1f}", "", "", f"{gap * 100:.2f} %", ""))
         for name, rule in (("nearest surplus", nearest_surplus), ("largest to largest", largest_to_largest)):
             packs = rule(found, problem)
-            rows.append((f"{name}, all lanes paid", *_plain(problem, packs), "", _against(plan, problem.objective(packs))))
+            rows.append(
+                (f"{name}, all lanes paid", *_plain(problem, packs), "", _against(plan, problem.objective(packs)))
+            )
         packs = dropped_bad_lanes(problem, nearest_surplus(found, problem))
-        rows.append(("nearest surplus, bad lanes dropped", *_plain(problem, packs), "", _against(plan, problem.objective(packs))))
+        rows.append(
+            (
+                "nearest surplus, bad lanes dropped",
+                *_plain(problem, packs),
+                "",
+                _against(plan, problem.objective(packs)),
+            )
+        )
         packs = Flows(problem.arrays).solve().packs
-        rows.append(("optimal flows, all lanes paid", *_plain(problem, packs), "", _against(plan, problem.objective(packs))))
+        rows.append(
+            ("optimal flows, all lanes paid", *_plain(problem, packs), "", _against(plan, problem.objective(packs)))
+        )
         print_table(f"Lane fixed cost, {skus:,} SKUs x {SITES} sites", _HEADINGS, rows)
 
 

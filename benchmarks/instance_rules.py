@@ -32,7 +32,8 @@ def _served(found: Curves, problem: Coupled, choose: Choice) -> IntArray:
     surplus = np.minimum(np.floor(np.maximum(-gap, 0)), PACKS_MAX).astype(np.int64)
     a = problem.arrays
     arc = {
-        key: n for n, key in enumerate(zip(a.arc_sku.tolist(), a.arc_origin.tolist(), a.arc_destination.tolist(), strict=True))
+        key: n
+        for n, key in enumerate(zip(a.arc_sku.tolist(), a.arc_origin.tolist(), a.arc_destination.tolist(), strict=True))
     }
     packs = np.zeros(len(a.arc_sku), dtype=np.int64)
     for sku in range(len(need)):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import psutil
 
@@ -37,10 +38,8 @@ def run(cases: Sequence[tuple[int, float, float]] = CASES, workers: Sequence[int
     with embedded_servers() as servers:
         for skus, lanes, capacity in cases:
             problem = problem_of(curves(skus), lanes=lanes, capacity=capacity)
-            bench = _Bench(lambda problem=problem: plan_fast(problem))  # type: ignore[misc]
-            sharded = bench.add(
-                f"one process, {SHARDS} shards", lambda problem=problem: plan_by_shards(problem, SHARDS, here)
-            )  # type: ignore[misc]
+            bench = _Bench(partial(plan_fast, problem))
+            sharded = bench.add(f"one process, {SHARDS} shards", partial(plan_by_shards, problem, SHARDS, here))
             for count in workers:
                 plan = _by_workers(servers, problem, count, bench)
                 if plan.packs.tobytes() != sharded.packs.tobytes():
@@ -94,7 +93,7 @@ def _by_workers(servers: Servers, problem: Coupled, count: int, bench: _Bench) -
                 crew.wait_for_all()
                 name = f"{count} worker{'s' if count > 1 else ''}, {SHARDS} shards"
                 pids = [process.pid for process in crew.processes]
-                return bench.add(name, lambda: plan_by_shards(problem, SHARDS, crew), pids)
+                return bench.add(name, partial(plan_by_shards, problem, SHARDS, crew), pids)
         finally:
             crew.stop()
             database.close()

@@ -228,9 +228,7 @@ def _lesser_sides(problem: Coupled, packs: IntArray) -> BoolArray:
     return less_sent[a.arc_sku, a.arc_origin] | (both & ~less_sent)[a.arc_sku, a.arc_destination]
 
 
-def _raised(
-    problem: Coupled, packs: IntArray, charge: FloatArray, *, every: bool
-) -> tuple[IntArray, BoolArray]:
+def _raised(problem: Coupled, packs: IntArray, charge: FloatArray, *, every: bool) -> tuple[IntArray, BoolArray]:
     """The packs with lines that are too small raised where that pays, and the arcs to be closed where it does not.
 
     Of each SKU only the worst such line is closed, or with `every` all of them.
