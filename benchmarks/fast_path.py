@@ -115,7 +115,7 @@ def _uncoupled_of_size(skus: int) -> tuple[float, Measured]:
         parts.append(part)
         spent += taken.cpu
     arrays = joined(parts)
-    result, taken = measured(lambda: Flows(arrays).solve().value.sum())
+    result, taken = measured(lambda: float(Flows(arrays).solve().value.sum()))
     return float(result), replace(taken, cpu=taken.cpu + spent)  # type: ignore[arg-type]
 
 

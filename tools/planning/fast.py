@@ -45,10 +45,10 @@ class Effort:
         rows = max(len(a.arc_sku) + len(a.send_sku) + len(a.receive_sku), 1)
         share = 300_000 / rows
         return cls(
-            iterations=int(np.clip(80 * share, 36, 160)),
+            iterations=int(np.clip(75 * share, 30, 160)),
             repairs=int(np.clip(8 * share, 3, 12)),
-            trials=int(np.clip(500 * share, 60, 1_500)),
-            failures=int(np.clip(40 * share, 12, 400)),
+            trials=int(np.clip(350 * share, 60, 1_500)),
+            failures=int(np.clip(30 * share, 12, 400)),
             polished=int(np.clip(2_000 * share, 500, 4_000)),
         )
 
@@ -241,7 +241,7 @@ def _raised(problem: Coupled, packs: IntArray, charge: FloatArray, *, every: boo
     raised = packs.copy()
     raised[small] = problem.arc_least[small]
     too_many = (problem.sent(raised) > problem.losses.packs) | (problem.received(raised) > problem.gains.packs)
-    stuck = too_many.any(axis=1)[a.arc_sku]
+    stuck = np.asarray(np.any(too_many, axis=1))[a.arc_sku]
     raised = np.where(stuck, packs, raised)
     worth = problem.taken_worth(raised, small, raised[small]) - charge[small] * raised[small]
     fails = stuck[small] | (worth <= 0)

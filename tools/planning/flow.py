@@ -24,7 +24,7 @@ from importlib.metadata import version
 
 import numpy as np
 from numpy.typing import NDArray
-from ortools.graph.python.min_cost_flow import SimpleMinCostFlow  # type: ignore[import-untyped]
+from ortools.graph.python.min_cost_flow import SimpleMinCostFlow
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
