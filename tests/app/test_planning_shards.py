@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -18,10 +19,11 @@ from tests.installation import until
 from tests.tools.planning.coupled_problems import a_problem
 from tools.planning.coupled import Coupled
 from tools.planning.fast import Effort, FastPlan
+from tools.planning.flow import Flows
 from tools.planning.sharded import Ask, plan_by_shards
-from tools.planning.shards import FlowOrder, Order, ShardAnswer, split
+from tools.planning.shards import FlowOrder, Order, ShardAnswer, TrialOrder, shard_round, split
 
-EFFORT = Effort(iterations=6, repairs=1, trials=12, failures=8, polished=10)
+EFFORT = Effort(iterations=10, repairs=2, trials=10, failures=5, polished=20)
 SHARDS = 3
 
 
@@ -52,47 +54,78 @@ def same(one: FastPlan, other: FastPlan) -> bool:
     return figures and one.packs.tobytes() == other.packs.tobytes()
 
 
-def test_a_worker_that_dies_over_its_work_changes_nothing_in_the_plan(workers: ShardWorkers) -> None:
-    problem = a_problem(30, capacity=60.0)
-    victim = workers.processes[0]
-    executor = str(victim.args[-1])  # type: ignore[index]
-    at_its_death: list[str] = []
+class Killing:
+    """A crew whose first worker is killed over a task; until then the second one is stopped, so that it gets some."""
 
-    def kill() -> None:
-        """Stop the worker while it has a task in hand, and kill it then."""
-        while not at_its_death:
-            victim.send_signal(19)
-            at_its_death.extend(task for task, state in tasks(workers).items() if state == ("PENDING", executor))
-            if not at_its_death:
-                victim.send_signal(18)
-                time.sleep(0.02)
-        victim.kill()
+    def __init__(self, workers: ShardWorkers) -> None:
+        self._workers = workers
+        self._thread = threading.Thread(target=self._kill)
+        self._over = threading.Event()
+        self.victim, self._other = workers.processes
+        self.executor = str(self.victim.args[-1])  # type: ignore[index]
+        self.in_hand: list[str] = []
 
-    killer = threading.Thread(target=kill)
-
-    def crew(parts: Sequence[Coupled]) -> Ask:
-        ask = workers(parts)
+    def __call__(self, parts: Sequence[Coupled]) -> Ask:
+        ask = self._workers(parts)
 
         def asked(orders: Sequence[Order]) -> Sequence[ShardAnswer]:
-            if killer.ident is None and any(executor in state for state in tasks(workers).values()):
-                killer.start()
+            if self._thread.ident is None:
+                self._other.send_signal(signal.SIGSTOP)
+                self._thread.start()
             return ask(orders)
 
         return asked
 
+    def _kill(self) -> None:
+        """Stop the victim while it has a task in hand, and kill it then."""
+        while not self.in_hand and not self._over.is_set():
+            self.victim.send_signal(signal.SIGSTOP)
+            if self._pending():
+                time.sleep(0.3)  # what it had told the database already may still arrive
+                self.in_hand = self._pending()
+            if not self.in_hand:
+                self.victim.send_signal(signal.SIGCONT)
+                time.sleep(0.01)
+        self.victim.kill()
+        self._other.send_signal(signal.SIGCONT)
+
+    def _pending(self) -> list[str]:
+        return [task for task, state in tasks(self._workers).items() if state == ("PENDING", self.executor)]
+
+    def end(self) -> None:
+        """Wait until it is done."""
+        self._over.set()
+        self._thread.join()
+
+
+def test_a_worker_that_dies_over_its_work_changes_nothing_in_the_plan(workers: ShardWorkers) -> None:
+    problem = a_problem(30, lane_cost=False, capacity=40.0)
     workers.wait_for_all()
+    crew = Killing(workers)
     plan = plan_by_shards(problem, SHARDS, crew, EFFORT)
-    killer.join()
+    crew.end()
     assert same(plan, plan_by_shards(problem, SHARDS, effort=EFFORT))
     ended = tasks(workers)
-    for task in at_its_death:
+    assert crew.in_hand
+    for task in crew.in_hand:
         status, by = ended[task]
         assert status == "SUCCESS"
-        assert by != executor
-    until("another worker in its place", lambda: workers.processes[0] is not victim)
-    before = len(ended)
+        assert by != crew.executor
+    until("another worker in its place", lambda: workers.processes[0] is not crew.victim)
     assert same(plan, plan_by_shards(problem, SHARDS, workers, EFFORT))
-    assert len(tasks(workers)) == before, "what was answered before was asked again"
+    assert tasks(workers).keys() == ended.keys(), "what was answered before was asked again"
+
+
+def test_lanes_are_tried_by_workers_as_they_are_here(workers: ShardWorkers) -> None:
+    (shard,) = split(a_problem(12), 1)
+    a, flows = shard.part.arrays, Flows(shard.part.arrays)
+    opened, extra = np.ones(a.lanes, dtype=np.bool_), np.linspace(0.0, 1.0, len(a.arc_sku))
+    start = flows.solve(extra=extra)
+    lanes = np.unique(a.arc_lane)
+    order = TrialOrder(extra, opened, start.packs, start.value, lanes[:1], lanes[1:6])
+    (answer,), expected = workers([shard.part])([order]), shard_round(shard.part, flows, order)
+    for name, value in vars(expected).items():
+        assert getattr(answer, name).tobytes() == value.tobytes(), name
 
 
 def test_a_shard_that_cannot_be_worked_out_is_told_and_tried_again(workers: ShardWorkers) -> None:

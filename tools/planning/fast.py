@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tools.planning.bound import Prices, departure_cost_left, first_prices, limit_charge, lower_bound
+from tools.planning.checks import check_problem
 from tools.planning.coupled import Coupled
 from tools.planning.flow import BoolArray, FloatArray, FlowResult, Flows, IntArray
 from tools.planning.lanes import OpenLanes, improve_lanes
@@ -72,6 +73,7 @@ class FastPlan:
 
 def plan_fast(problem: Coupled, effort: Effort | None = None, flows: Flows | None = None) -> FastPlan:
     """The plan for the problem, and its certificate."""
+    check_problem(problem)
     if not len(problem.arrays.arc_sku):
         return FastPlan(np.zeros(0, dtype=np.int64), 0.0, 0.0, first_prices(problem, problem.arrays.arc_sku))
     flows = flows or Flows(problem.arrays)

@@ -171,7 +171,7 @@ class _Filling:
         columns = limits.per_pack.tocsc()[:, rows]
         self._starts, self._limits = columns.indptr.tolist(), columns.indices.tolist()
         self._weights = columns.data.tolist()
-        self._per_line = [(row, float(use)) for row, use in enumerate(limits.per_line) if use > 0]
+        self._per_line = {row: float(use) for row, use in enumerate(limits.per_line) if use > 0}
 
     def filled(self) -> IntArray:
         """Fill until nothing fits that pays. Ties go to the earlier arc."""
@@ -211,16 +211,20 @@ class _Filling:
         return rank
 
     def _fits(self, arc: int, count: int) -> bool:
+        """Whether so many packs, with the line that they open, find room everywhere."""
         if count * self._volume[arc] > self._room[self._lane[arc]]:
             return False
-        if not self._packs[arc] and any(self._left[row] < use for row, use in self._per_line):
+        opened = {} if self._packs[arc] else self._per_line
+        if any(self._left[row] < use for row, use in opened.items()):
             return False
-        entries = range(self._starts[arc], self._starts[arc + 1])
-        return all(count * self._weights[n] <= self._left[self._limits[n]] for n in entries)
+        return all(
+            count * self._weights[n] + opened.get(self._limits[n], 0.0) <= self._left[self._limits[n]]
+            for n in range(self._starts[arc], self._starts[arc + 1])
+        )
 
     def _add(self, arc: int, count: int) -> None:
         if not self._packs[arc]:
-            for row, use in self._per_line:
+            for row, use in self._per_line.items():
                 self._left[row] -= use
         for n in range(self._starts[arc], self._starts[arc + 1]):
             self._left[self._limits[n]] -= count * self._weights[n]

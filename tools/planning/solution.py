@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from tools.inventory import LaneKey
@@ -36,7 +37,7 @@ class Solution:
     @property
     def gap_ppm(self) -> int | None:
         """(objective - bound) / |objective| in parts per million; None without a bound."""
-        if self.bound is None:
+        if self.bound is None or not math.isfinite(self.bound):
             return None
         if abs(self.objective) < 1e-9:
             return 0 if self.bound > -1e-6 else None

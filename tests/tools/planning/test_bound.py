@@ -53,7 +53,8 @@ def test_the_best_bound_of_some_iterations_is_below_every_plan_and_what_its_pric
     flows = Flows(problem.arrays)
     found = lower_bound(problem, flows, first_prices(problem, flows.solve().packs), 0.0, 15)
     assert found.value <= network.best() + 1e-9
-    assert bound_under(problem, found.prices) == pytest.approx(found.value, abs=1e-9)
+    # Arcs whose least quantity cannot pay are left out on the way, so the bound is at least that of all arcs.
+    assert bound_under(problem, found.prices) <= found.value + 1e-9
     assert (found.prices.limit >= 0).all()
     assert (found.prices.lane >= 0).all()
 
