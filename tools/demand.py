@@ -123,7 +123,8 @@ def expected_sales_of(mean: Figures, variance: Figures, y: IntArray) -> FloatArr
     poisson = phi <= POISSON_BELOW
     below[poisson] = special.gammaincc(stock[poisson], mean[poisson])
     size = mean[~poisson] / (phi[~poisson] - 1.0)
-    below[~poisson] = special.betaincc(stock[~poisson], size + 1.0, 1.0 - 1.0 / phi[~poisson])
+    # The complement of I_x(y, r + 1); scipy's own complement is ten times slower.
+    below[~poisson] = special.betainc(size + 1.0, stock[~poisson], 1.0 / phi[~poisson])
     sales[asked] = mean * below + stock * _survival(mean, phi, stock)
     return sales
 

@@ -97,13 +97,34 @@ def bound_at(problem: Coupled, prices: Prices, flows: FlowResult) -> float:
 
 
 def first_prices(problem: Coupled, packs: IntArray) -> Prices:
-    """No price on limits and volumes; a lane's fixed cost shared by the packs it carries, or evenly."""
+    """A price on the limit that is exceeded most; a lane's fixed cost shared by the packs it carries, or evenly."""
     a = problem.arrays
     on_lane = np.bincount(a.arc_lane, packs, a.lanes)
     arcs = np.bincount(a.arc_lane, minlength=a.lanes)
     even = 1.0 / np.maximum(arcs, 1)
     share = np.where(on_lane[a.arc_lane] > 0, packs / np.maximum(on_lane, 1)[a.arc_lane], even[a.arc_lane])
-    return Prices(np.zeros(len(problem.limits.most)), np.zeros(a.lanes), share)
+    return Prices(_price_of_worst(problem, packs), np.zeros(a.lanes), share)
+
+
+def _price_of_worst(problem: Coupled, packs: IntArray) -> FloatArray:
+    """Where lines must go to keep the limit that is exceeded most: what the best of those would earn for its use."""
+    limits = problem.limits
+    price = np.zeros(len(limits.most))
+    used = np.flatnonzero(packs)
+    if not len(price) or not len(used):
+        return price
+    worst = int(np.argmax(problem.usage(packs) / np.maximum(limits.most, 1e-9)))
+    use = np.full(len(packs), limits.per_line[worst])
+    start, end = limits.per_pack.indptr[worst : worst + 2]
+    columns = limits.per_pack.indices[start:end]
+    use[columns] += limits.per_pack.data[start:end] * packs[columns]
+    used = used[use[used] > 0]
+    earned = (problem.taken_worth(packs, used, packs[used]) - problem.line_cost) / use[used]
+    order = np.argsort(-earned, kind="stable")
+    beyond = order[np.cumsum(use[used][order]) > limits.most[worst]]
+    if len(beyond):
+        price[worst] = max(float(earned[beyond[0]]), 0.0)
+    return price
 
 
 def lower_bound(

@@ -44,13 +44,15 @@ class Effort:
         """What about half a minute on an ordinary core allows for a problem of this many rows."""
         a = problem.arrays
         rows = max(len(a.arc_sku) + len(a.send_sku) + len(a.receive_sku), 1)
-        share = 300_000 / rows
+        share, least = 300_000 / rows, 30
+        if len(problem.limits.most):  # every repair and every price costs more where much is limited
+            share, least = share / 2, 20
         return cls(
-            iterations=int(np.clip(75 * share, 30, 160)),
-            repairs=int(np.clip(8 * share, 3, 12)),
-            trials=int(np.clip(350 * share, 60, 1_500)),
+            iterations=int(np.clip(75 * share, least, 160)),
+            repairs=int(np.clip(8 * share, 2, 12)),
+            trials=int(np.clip(350 * share, 2 * least, 1_500)),
             failures=int(np.clip(30 * share, 12, 400)),
-            polished=int(np.clip(2_000 * share, 500, 4_000)),
+            polished=int(np.clip(2_000 * share, 300, 4_000)),
         )
 
 
@@ -189,7 +191,7 @@ class _Search:
             return
         if self._limited and problem.lane_cost.any():
             price = limit_charge(problem, prices), problem.line_price(prices.limit)
-            self._keep(with_new_departures(problem, self._packs, price, self._effort.trials // 4))
+            self._keep(with_new_departures(problem, self._packs, price, self._effort.trials // 5))
         stake = -problem.sku_cost(self._packs) + 1e-9 * (self._first.value < 0)
         skus = np.argsort(-stake, kind="stable")[: self._effort.polished]
         self._keep(without_losers(problem, polished(problem, self._packs, skus[stake[skus] > 0])))
