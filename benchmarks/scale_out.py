@@ -75,6 +75,7 @@ class _Bench:
                 f"{plan.objective:,.1f}", f"{worse * 100:+.3f} %", f"{plan.gap * 100:.2f} %",
             )
         )  # fmt: skip
+        print("  ".join(self.rows[-1]), flush=True)
         return plan
 
 
