@@ -22,6 +22,7 @@ from app.approvals.latency import LATENCY_SET
 from app.approvals.requests import expire_overdue
 from app.db.database import Database
 from app.db.migrate import migrate_schema
+from app.durable.planning_shards import ShardPlanner, ShardWorkers
 from app.durable.runner import Runner, migrate
 from app.embedded.postgres import EmbeddedPostgres
 from app.embedded.valkey import EmbeddedValkey
@@ -34,6 +35,8 @@ from app.settings import Settings
 from app.threads.driver import Driver
 from app.threads.stream import RunStream
 from graphs.rebalance import build_graph
+from tools.planning import Planner
+from tools.planning.fast import plan_fast
 from tools.ports import ErpPort
 
 
@@ -112,7 +115,8 @@ def open_service(
         migrate(database)
         saver = stack.enter_context(_checkpoints(database))
         llm, stream = Llm(settings, vendor), RunStream(redis)
-        driver = Driver(database, build_graph(saver), llm, stream, settings)
+        planner = stack.enter_context(_planner(database, settings))
+        driver = Driver(database, build_graph(saver), llm, stream, settings, planner)
         carrier = Carrier(database, erp or BuiltInErp(database))
         yield Service(settings, database, redis, llm, driver, stream, carrier)
 
@@ -126,6 +130,19 @@ def running(service: Service) -> Iterator[Runner]:
         yield runner
     finally:
         runner.stop()
+
+
+@contextmanager
+def _planner(database: Database, settings: Settings) -> Iterator[Planner]:
+    """Large requests in this process, or by workers that start when the first one is made."""
+    if settings.planning_workers == 1:
+        yield plan_fast
+        return
+    workers = ShardWorkers(database, settings.planning_workers)
+    try:
+        yield ShardPlanner(workers, settings.planning_shards_arcs_min)
+    finally:
+        workers.stop()
 
 
 def _require_strict_checkpoints() -> None:

@@ -51,6 +51,11 @@ class Settings(BaseSettings):
     workers: PositiveInt = 4
     """Durable workflows that one runner carries out at a time."""
 
+    planning_workers: PositiveInt = 1
+    """Processes that make the plan of a large request together; 1 makes every plan in the process that asks for it."""
+    planning_shards_arcs_min: PositiveInt = 400_000
+    """With several planning workers, a request is large from so many pairs of SKU and lane that could carry something."""
+
     @property
     def data_dir(self) -> Path:
         """The data directory as an absolute path."""

@@ -24,8 +24,10 @@ from graphs.world import Caller, DecisionView, OrderView, Reply, RunLimits, Tick
 from policies.library import released
 from policies.rules import Facts
 from policies.schema import Tier
+from tools.inventory import Snapshot
 from tools.money import money_text
-from tools.transfers import Rejection, TransferPlan
+from tools.planning import Limits, Planner, Solution, solve
+from tools.transfers import PlanRequest, Rejection, TransferPlan
 
 
 class ServiceWorld:
@@ -39,6 +41,7 @@ class ServiceWorld:
         llm: RunLlm,
         limits: RunLimits,
         tell: Callable[[str, str], None],
+        planner: Planner,
     ) -> None:
         self._database = database
         self._principal = principal
@@ -46,6 +49,7 @@ class ServiceWorld:
         self._llm = llm
         self._limits = limits
         self._tell = tell
+        self._planner = planner
 
     @property
     def caller(self) -> Caller:
@@ -76,6 +80,10 @@ class ServiceWorld:
     def reply(self, messages: Sequence[BaseMessage], schemas: Sequence[dict[str, Any]]) -> Reply:
         """What the llm says next."""
         return self._llm.reply(messages, schemas)
+
+    def solve(self, snapshot: Snapshot, limits: Limits, request: PlanRequest) -> Solution:
+        """The solver, with the service's way of planning large requests."""
+        return solve(snapshot, limits, request, planner=self._planner)
 
     def store_plan(self, plan: TransferPlan, negotiation: dict[str, Any]) -> None:
         """Keep the plan and the record of how it came about."""

@@ -11,12 +11,13 @@ import app  # first of all: it makes LangGraph's serializer strict
 
 # isort: split
 from app.logs import set_up_logs
-from benchmarks import fast_path, ledger, planning, simulation
+from benchmarks import fast_path, ledger, planning, scale_out, simulation
 
 BENCHMARKS: dict[str, Callable[[list[Path]], None]] = {
     "planning": lambda _: planning.run(),
     "fast-path": lambda _: fast_path.run(),
     "simulation": simulation.run,
+    "scale-out": lambda _: scale_out.run(),
     "ledger": lambda _: ledger.run(),
 }
 

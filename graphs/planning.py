@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from policies.limits import imbalance_rules, limits_of, targets_of, view_of
 from policies.rules import Facts
 from tools.imbalance import Imbalance, find_imbalances
-from tools.planning import Solution, make_plan, moves_of, solve
+from tools.inventory import Snapshot
+from tools.planning import Limits, Solution, make_plan, moves_of, solve
 from tools.planning.replan import only_forbids, replan, touched_by
 from tools.transfers import PlanRequest, SolveStatus, TransferPlan
+
+Solver = Callable[[Snapshot, Limits, PlanRequest], Solution]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +25,16 @@ class Draft:
     note: str = ""
 
 
-def draft(facts: Facts, request: PlanRequest, relaxed: frozenset[str] = frozenset()) -> Draft:
+def draft(facts: Facts, request: PlanRequest, relaxed: frozenset[str] = frozenset(), solver: Solver = solve) -> Draft:
     """The best plan for a request under the policy in force, confirmed by the evaluator."""
     limits = limits_of(facts.policy, facts.snapshot, request, relaxed)
-    solution = solve(facts.snapshot, limits, request)
+    solution = solver(facts.snapshot, limits, request)
     if not solution.status.has_plan:
         return Draft(None, solution.status, solution.note)
     return Draft(make_plan(facts.snapshot, limits, request, solution), solution.status, solution.note)
 
 
-def draft_beside(facts: Facts, request: PlanRequest, base: TransferPlan) -> Draft:
+def draft_beside(facts: Facts, request: PlanRequest, base: TransferPlan, solver: Solver = solve) -> Draft:
     """As `draft`, but only the SKUs that the request touches are solved again; all others keep the base plan's lines.
 
     Everything is solved when the base plan was made on other facts or under another
@@ -39,7 +43,7 @@ def draft_beside(facts: Facts, request: PlanRequest, base: TransferPlan) -> Draf
     touched = touched_by(base, request.overlays, facts.snapshot)
     same = base.snapshot_digest == facts.snapshot.digest and base.policy_digest == facts.policy.digest
     if not same or touched is None or base.request.scope != request.scope or base.solver.path != "fast":
-        return draft(facts, request)
+        return draft(facts, request, solver=solver)
     limits = limits_of(facts.policy, facts.snapshot, request)
     forbids = only_forbids(base.request.overlays, request.overlays) and base.solver.bound_minor is not None
     bound = float(base.solver.bound_minor or 0) if forbids else None

@@ -14,7 +14,9 @@ from langchain_core.messages import AIMessage, BaseMessage
 
 from policies.rules import Facts
 from policies.schema import Tier
-from tools.transfers import Rejection, TransferPlan
+from tools.inventory import Snapshot
+from tools.planning import Limits, Solution
+from tools.transfers import PlanRequest, Rejection, TransferPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,9 @@ class World(Protocol):
 
     def reply(self, messages: Sequence[BaseMessage], schemas: Sequence[dict[str, Any]]) -> Reply:
         """What the llm says next; the baseline answers where no vendor is configured or reachable."""
+
+    def solve(self, snapshot: Snapshot, limits: Limits, request: PlanRequest) -> Solution:
+        """The solver: a large request may be worked out by several processes."""
 
     def store_plan(self, plan: TransferPlan, negotiation: dict[str, Any]) -> None:
         """Keep a plan under its digest, with the record of how it came about."""

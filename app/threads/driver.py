@@ -36,6 +36,7 @@ from app.world import ServiceWorld
 from graphs.rebalance import RECURSION_LIMIT, Graph
 from graphs.state import RebalanceState
 from graphs.world import Context, RunLimits
+from tools.planning import Planner
 
 _RESUMES = UUID("5c7c0c52-7df5-5b0a-8a55-3f4f3a1e6f01")
 _log = get_logger(__name__)
@@ -44,12 +45,21 @@ _log = get_logger(__name__)
 class Driver:
     """Runs the graph for one service."""
 
-    def __init__(self, database: Database, graph: Graph, llm: Llm, stream: RunStream, settings: Settings) -> None:
+    def __init__(
+        self,
+        database: Database,
+        graph: Graph,
+        llm: Llm,
+        stream: RunStream,
+        settings: Settings,
+        planner: Planner,
+    ) -> None:
         self._database = database
         self._graph = graph
         self._llm = llm
         self._stream = stream
         self._settings = settings
+        self._planner = planner
 
     def run(self, run_id: UUID) -> RunStatus:
         """Bring a run to its end or to its pause. May be called again at any time; then it goes on where it was."""
@@ -159,7 +169,7 @@ class Driver:
 
         limits = RunLimits(self._settings.run_llm_calls_max, self._settings.run_tool_calls_max)
         llm = self._llm.for_run(lambda token: tell("token", token))
-        return Context(ServiceWorld(self._database, principal, thread_id, llm, limits, tell))
+        return Context(ServiceWorld(self._database, principal, thread_id, llm, limits, tell, self._planner))
 
     def _principal(self, user_id: str) -> Principal:
         with self._database.transaction() as session:

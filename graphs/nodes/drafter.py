@@ -20,7 +20,10 @@ def drafter(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any]:
     request = PlanRequest.model_validate_json(json.dumps(state.get("request") or {}))
     request = request.cut_to(world.caller.sites)  # as they are now: a request may have waited for a decision
     base = world.plan(request.based_on) if request.based_on else None
-    made = draft(world.facts(), request) if base is None else draft_beside(world.facts(), request, base)
+    if base is None:
+        made = draft(world.facts(), request, solver=world.solve)
+    else:
+        made = draft_beside(world.facts(), request, base, world.solve)
     if made.plan is None:
         return {"plan_digest": None, "outcome": "no_plan", "note": f"{made.status}: {made.note}"}
     world.store_plan(made.plan, state.get("negotiation", {}))

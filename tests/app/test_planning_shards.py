@@ -12,13 +12,13 @@ import pytest
 from sqlalchemy import text
 
 from app.db.database import Database
-from app.durable.planning_shards import ShardWorkers
+from app.durable.planning_shards import ShardPlanner, ShardWorkers
 from app.durable.shard_store import ShardStore, written
 from evals.databases import Servers
 from tests.installation import until
 from tests.tools.planning.coupled_problems import a_problem
 from tools.planning.coupled import Coupled
-from tools.planning.fast import Effort, FastPlan
+from tools.planning.fast import Effort, FastPlan, plan_fast
 from tools.planning.flow import Flows
 from tools.planning.sharded import Ask, plan_by_shards
 from tools.planning.shards import FlowOrder, Order, ShardAnswer, TrialOrder, shard_round, split
@@ -126,6 +126,15 @@ def test_lanes_are_tried_by_workers_as_they_are_here(workers: ShardWorkers) -> N
     (answer,), expected = workers([shard.part])([order]), shard_round(shard.part, flows, order)
     for name, value in vars(expected).items():
         assert getattr(answer, name).tobytes() == value.tobytes(), name
+
+
+def test_large_problems_are_planned_by_shards_and_small_ones_here(workers: ShardWorkers) -> None:
+    problem = a_problem(12, lane_cost=False)
+    arcs = len(problem.arc_volume)
+    by_shards, alone = ShardPlanner(workers, arcs)(problem), ShardPlanner(workers, arcs + 1)(problem)
+    assert (by_shards.versions, alone.versions) == (("shards 2",), ())
+    assert same(by_shards, plan_by_shards(problem, 2))
+    assert same(alone, plan_fast(problem))
 
 
 def test_a_shard_that_cannot_be_worked_out_is_told_and_tried_again(workers: ShardWorkers) -> None:

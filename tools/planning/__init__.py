@@ -11,12 +11,13 @@ from tools.planning.evaluate import Evaluation, evaluate
 from tools.planning.limits import Limits
 from tools.planning.plan import UnsoundSolutionError, fill_rate, make_plan, moves_of
 from tools.planning.solution import Move, Solution
-from tools.planning.solve import solve
+from tools.planning.solve import Planner, solve
 
 __all__ = [
     "Evaluation",
     "Limits",
     "Move",
+    "Planner",
     "Solution",
     "UnsoundSolutionError",
     "evaluate",

@@ -64,6 +64,8 @@ class FastPlan:
     objective: float
     bound: float
     prices: Prices
+    versions: tuple[str, ...] = ()
+    """What else than the libraries a plan depends on, as it goes into its record."""
 
     @property
     def gap(self) -> float:
@@ -83,7 +85,7 @@ def plan_fast(problem: Coupled, effort: Effort | None = None, flows: Flows | Non
     first = flows.solve()
     if not problem.couples:
         return _uncoupled(problem, first)
-    return _Search(problem, flows, effort, first).plan()
+    return Search(problem, flows, effort, first).plan()
 
 
 def _uncoupled(problem: Coupled, first: FlowResult) -> FastPlan:
@@ -103,7 +105,7 @@ def _uncoupled(problem: Coupled, first: FlowResult) -> FastPlan:
     return FastPlan(packs, objective, min(float(bound.sum()), objective), prices)
 
 
-class _Search:
+class Search:
     """The best plan known, made better step by step."""
 
     def __init__(self, problem: Coupled, flows: Flows, effort: Effort, first: FlowResult) -> None:

@@ -70,8 +70,8 @@ class OpenLanes:
 def improve_lanes(state: OpenLanes, trials_max: int, failures_max: int) -> None:
     """Rounds of drops and adds until one changes nothing, or so many trials were made."""
     while state.trials < trials_max:
-        dropped = _try(state, _drops(state), trials_max, failures_max)
-        added = _try(state, _adds(state), trials_max, failures_max)
+        dropped = _try(state, drops(state), trials_max, failures_max)
+        added = _try(state, adds(state), trials_max, failures_max)
         if not dropped and not added:
             return
 
@@ -88,7 +88,7 @@ def _try(state: OpenLanes, lanes: IntArray, trials_max: int, failures_max: int) 
     return accepted
 
 
-def _drops(state: OpenLanes) -> IntArray:
+def drops(state: OpenLanes) -> IntArray:
     """Open lanes, those first whose packs would be missed least: their value without any other way, less the fixed cost."""
     problem, a = state.problem, state.problem.arrays
     sent, received = problem.sent(state.packs), problem.received(state.packs)
@@ -102,7 +102,7 @@ def _drops(state: OpenLanes) -> IntArray:
     return opened[np.argsort(missed[opened], kind="stable")]
 
 
-def _adds(state: OpenLanes) -> IntArray:
+def adds(state: OpenLanes) -> IntArray:
     """Closed lanes, those first that would earn most beyond their cost at the margin of the present plan."""
     problem, a = state.problem, state.problem.arrays
     asked, offered = _margins(state)

@@ -20,9 +20,9 @@ import numpy as np
 
 from tools.planning.bound import Prices, departure_cost_left, limit_charge
 from tools.planning.coupled import Coupled
-from tools.planning.fast import Effort, FastPlan, _Search, plan_fast, without_losers
+from tools.planning.fast import Effort, FastPlan, Search, plan_fast, without_losers
 from tools.planning.flow import BoolArray, FloatArray, FlowResult, Flows, IntArray
-from tools.planning.lanes import BETTER, OpenLanes, _adds, _drops
+from tools.planning.lanes import BETTER, OpenLanes, adds, drops
 from tools.planning.repair import line_charge, polished, with_new_departures
 from tools.planning.shards import AllotOrder, FlowOrder, Order, Shard, ShardAnswer, TrialOrder, shard_round, split
 from tools.planning.slope import slope_scaled
@@ -72,9 +72,8 @@ def plan_by_shards(problem: Coupled, shards: int, crew: Crew = here, effort: Eff
         return plan_fast(problem, effort)
     dealt = split(problem, shards)
     desk = Desk(problem, dealt, crew([shard.part for shard in dealt]))
-    if not problem.couples:
-        return plan_fast(problem, effort, desk)
-    return _ShardedSearch(problem, desk, effort).plan()
+    plan = _ShardedSearch(problem, desk, effort).plan() if problem.couples else plan_fast(problem, effort, desk)
+    return replace(plan, versions=(f"shards {len(dealt)}",))
 
 
 class Desk(Flows):
@@ -113,7 +112,7 @@ class Desk(Flows):
         return packs
 
 
-class _ShardedSearch(_Search):
+class _ShardedSearch(Search):
     """The search of the fast path with its flows at the desk; trials of lanes and polishing are put to the shards too."""
 
     def __init__(self, problem: Coupled, desk: Desk, effort: Effort) -> None:
@@ -181,8 +180,8 @@ class _LaneSearch:
     def packs(self) -> IntArray:
         """Rounds of drops and adds until one changes nothing, or so many trials were made."""
         while self._state.trials < self._effort.trials:
-            dropped = self._try(_drops(self._state))
-            added = self._try(_adds(self._state))
+            dropped = self._try(drops(self._state))
+            added = self._try(adds(self._state))
             if not dropped and not added:
                 break
         return self._state.packs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +20,8 @@ from tools.planning.table import Table, tabulate
 from tools.transfers import PlanRequest, SolveStatus
 from tools.whatif import assumed
 
+Planner = Callable[[Coupled], FastPlan]
+"""Makes the fast path's plan: in this process, or by workers elsewhere."""
 GAP_PPM = 5_000
 """A plan is good enough when it is proven to be within 0.5 % of the best possible."""
 EXACT_FIRST_MAX = 4_000
@@ -26,36 +29,46 @@ EXACT_FIRST_MAX = 4_000
 PROVEN = 1e-9
 
 
-def solve(snapshot: Snapshot, limits: Limits, request: PlanRequest, gap_ppm: int = GAP_PPM) -> Solution:
+def solve(
+    snapshot: Snapshot, limits: Limits, request: PlanRequest, gap_ppm: int = GAP_PPM, planner: Planner = plan_fast
+) -> Solution:
     """The best transfers for a request: deterministic, and the same for the same facts, limits and request.
 
     `limits` must be derived from the same snapshot and request. The solution's status
     says what was proven; only `optimal` claims optimality. Its path says which way
     found it: `exact` for small requests and wherever the fast path's certificate is
     wider than `gap_ppm` and the exact formulation still takes the request, else `fast`.
+    `planner` makes the fast path's plans.
     """
     facts = assumed(snapshot, request.overlays)
     table = tabulate(facts, limits, request)
     size = formulation_size(table)
     if size <= EXACT_FIRST_MAX:
         return solve_exactly(instance_of(table), facts, limits, request, gap_ppm)
-    fast = solve_fast(table, facts, limits, request, gap_ppm)
+    fast = solve_fast(table, facts, limits, request, gap_ppm, planner)
     if size > VARIABLES_MAX or (fast.gap_ppm is not None and fast.gap_ppm <= gap_ppm):
         return fast
     exact = solve_exactly(instance_of(table), facts, limits, request, gap_ppm)
     return _better(fast, exact)
 
 
-def solve_fast(table: Table, facts: Snapshot, limits: Limits, request: PlanRequest, gap_ppm: int = GAP_PPM) -> Solution:
+def solve_fast(
+    table: Table,
+    facts: Snapshot,
+    limits: Limits,
+    request: PlanRequest,
+    gap_ppm: int = GAP_PPM,
+    planner: Planner = plan_fast,
+) -> Solution:
     """The fast path's solution, whatever the size."""
     problem = coupled_of(table, facts, limits, request)
-    found = plan_fast(problem)
+    found = planner(problem)
     refused = delivered_in_part(table, limits, found.packs)
     while refused.any():
         problem = replace(
             problem, arrays=replace(problem.arrays, arc_most=np.where(refused, 0, problem.arrays.arc_most))
         )
-        again = plan_fast(problem)
+        again = planner(problem)
         found = replace(again, bound=min(found.bound, again.objective))
         refused = delivered_in_part(table, limits, found.packs)
     return _solution(table, problem, found, gap_ppm)
@@ -64,13 +77,13 @@ def solve_fast(table: Table, facts: Snapshot, limits: Limits, request: PlanReque
 def _solution(table: Table, problem: Coupled, found: FastPlan, gap_ppm: int) -> Solution:
     moves = moves_of_packs(table, found.packs)
     objective = problem.objective(found.packs)
-    status = SolveStatus.FEASIBLE
+    status, versions = SolveStatus.FEASIBLE, (*VERSIONS, *found.versions)
     if found.gap * 1e6 <= gap_ppm:
         status = SolveStatus.OPTIMAL if found.gap <= PROVEN else SolveStatus.WITHIN_GAP
     if not moves:
         note = "every possible line costs more than it earns once departures and lines are paid"
-        return Solution(SolveStatus.NOTHING_TO_MOVE, (), 0.0, min(found.bound, 0.0), "fast", VERSIONS, note)
-    return Solution(status, moves, objective, min(found.bound, objective), "fast", VERSIONS)
+        return Solution(SolveStatus.NOTHING_TO_MOVE, (), 0.0, min(found.bound, 0.0), "fast", versions, note)
+    return Solution(status, moves, objective, min(found.bound, objective), "fast", versions)
 
 
 def _better(fast: Solution, exact: Solution) -> Solution:

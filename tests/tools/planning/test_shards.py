@@ -9,11 +9,16 @@ import numpy as np
 import pytest
 
 from tests.tools.planning.coupled_problems import a_problem
+from tests.tools.planning.random_networks import random_case
+from tools.planning import evaluate
 from tools.planning.coupled import Coupled
 from tools.planning.fast import Effort, FastPlan, plan_fast
 from tools.planning.flow import Flows
 from tools.planning.sharded import Ask, here, plan_by_shards
 from tools.planning.shards import AllotOrder, FlowOrder, Order, Shard, ShardAnswer, TrialOrder, shard_round, split
+from tools.planning.solve import solve_fast
+from tools.planning.table import tabulate
+from tools.whatif import assumed
 
 EFFORT = Effort(iterations=40, repairs=4, trials=150, failures=40, polished=200)
 COUPLED: dict[str, dict[str, Any]] = {
@@ -133,3 +138,14 @@ def test_polishing_stays_within_the_allotment_and_uses_it() -> None:
         assert packs.any() == (room > 0)
     free = shard_round(shard.part, flows, FlowOrder(np.zeros(len(a.arc_sku)), np.ones(len(a.arc_sku), dtype=np.bool_)))
     assert problem.volume(free.packs).max() > 60.0
+
+
+def test_a_request_can_be_planned_by_shards_and_its_record_says_so() -> None:
+    case = random_case(20_003)
+    facts = assumed(case.snapshot, case.request.overlays)
+    table = tabulate(facts, case.limits, case.request)
+    fast = solve_fast(table, facts, case.limits, case.request)
+    sharded = solve_fast(table, facts, case.limits, case.request, planner=lambda problem: plan_by_shards(problem, 2))
+    assert sharded.objective == pytest.approx(fast.objective, rel=1e-3)
+    assert evaluate(facts, case.limits, case.request, sharded.moves).breaches == ()
+    assert set(sharded.versions) - set(fast.versions) == {"shards 2"}
