@@ -108,6 +108,16 @@ def too_large(folder: Path) -> None:
 
 
 STOCK = FOLDER["stock.csv"]
+
+
+def too_many_substitutes(folder: Path) -> None:
+    """A third SKU, and two substitutes of the first that take more than every customer."""
+    skus = FOLDER["skus.csv"]
+    third = next(row for row in skus.splitlines() if row.startswith("P2,")).replace("P2,", "P3,", 1)
+    (folder / "skus.csv").write_text(f"{skus}{third}\n", newline="")
+    (folder / "substitutes.csv").write_text("sku_id,substitute_id,share\nP1,P2,0.6\nP1,P3,0.5\n")
+
+
 FAULTS: dict[str, tuple[Spoil, FaultCode]] = {
     "a missing file": (gone("sites.csv"), FaultCode.MISSING_FILE),
     "a missing column": (
@@ -158,6 +168,20 @@ FAULTS: dict[str, tuple[Spoil, FaultCode]] = {
     "an eighth weekday": (changed("lanes.csv", "1,3,5", "1,8"), FaultCode.INVALID_WEEKDAYS),
     "a control character": (changed("sites.csv", "South", "S\x1b[31m"), FaultCode.INVALID_TEXT),
     "a lane to itself": (changed("lanes.csv", "DC1,S1", "S1,S1"), FaultCode.LANE_TO_ITSELF),
+    "a set of one SKU": (written("sets.csv", b"set_id,sku_id\nDRINKS,P2\n"), FaultCode.SET_OF_ONE),
+    "a soft display without its cost": (
+        written("displays.csv", b"site_id,sku_id,units,kind\nS1,P1,2,soft\n"),
+        FaultCode.DISPLAY_COST,
+    ),
+    "lots that are not the stock": (
+        written("lots.csv", b"site_id,sku_id,lot_id,units,expires_on\nS1,P1,A,6,2026-03-09\n"),
+        FaultCode.LOTS_DIFFER,
+    ),
+    "a SKU as its own substitute": (
+        written("substitutes.csv", b"sku_id,substitute_id,share\nP1,P1,0.2\n"),
+        FaultCode.OWN_SUBSTITUTE,
+    ),
+    "substitutes for more than every customer": (too_many_substitutes, FaultCode.SHARES_ABOVE_ONE),
     "more reserved than on hand": (changed("stock.csv", "7,2", "7,8"), FaultCode.RESERVED_ABOVE_ON_HAND),
 }
 """One mistake each, and the only code it is reported under."""

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.tools.planning.test_solve import a_region
 from tests.tools.planning.written_networks import Network, Shared, Way, benchmark_problem, random_network
+from tools.planning.coupled import SharedLimits
 from tools.planning.exact import formulation_size
 from tools.planning.fast import Effort, FastPlan, plan_fast, ruled, without_losers
 from tools.planning.flow import Flows
@@ -82,7 +83,11 @@ def test_a_plan_without_any_way_is_empty_and_proven():
     a = network.arrays
     none = {name: getattr(a, name)[:0] for name in vars(a) if name.startswith("arc_") and name != "arc_margin"}
     empty = replace(
-        network, arrays=replace(a, **none), arc_volume=network.arc_volume[:0], arc_least=network.arc_least[:0]
+        network,
+        arrays=replace(a, **none),
+        arc_volume=network.arc_volume[:0],
+        arc_least=network.arc_least[:0],
+        limits=SharedLimits.none(0, a.lanes),
     )
     plan = plan_fast(empty)
     assert (len(plan.packs), plan.objective, plan.bound, plan.gap) == (0, 0.0, 0.0, 0.0)
@@ -125,9 +130,9 @@ def test_only_skus_that_break_a_rule_are_solved_again_and_on_the_lanes_in_use():
         lane_cost={(0, 1): 1.0, (0, 2): 1.0},
     )
     problem, none = network.coupled(), np.zeros(3)
-    assert ruled(problem, np.asarray([1, 0, 1]), none, 0.0).tolist() == [2, 0, 1]
-    assert ruled(problem, np.asarray([1, 0, 0]), none, 0.0).tolist() == [2, 0, 0]
-    assert ruled(problem, np.asarray([2, 0, 1]), none, 0.0).tolist() == [2, 0, 1]
+    assert ruled(problem, Flows(problem.arrays), np.asarray([1, 0, 1]), none).tolist() == [2, 0, 1]
+    assert ruled(problem, Flows(problem.arrays), np.asarray([1, 0, 0]), none).tolist() == [2, 0, 0]
+    assert ruled(problem, Flows(problem.arrays), np.asarray([2, 0, 1]), none).tolist() == [2, 0, 1]
 
 
 def test_two_hundred_skus_with_dear_departures_are_planned_as_well_as_is_known():
