@@ -26,10 +26,11 @@ import numpy as np
 from tools.planning.coupled import Coupled
 from tools.planning.flow import FloatArray, FlowResult, Flows, IntArray
 
-FIRST_STEP = 2.0
-LAST_STEP = 0.2
+STEPS = (2.0, 0.2)
 """Polyak's factor falls geometrically between these, so that a short run converges too."""
-SMOOTHING = 0.5
+STEPS_WITH_LIMITS = (1.5, 0.03)
+"""The same where capacities or limits are priced: their prices must settle, and long last steps keep them swinging."""
+SMOOTHING = 0.6
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,8 @@ def lower_bound(
     best = -np.inf
     smoothed: _Subgradient | None = None
     least = bool((problem.arc_least > 1).any())
+    limited = bool(np.isfinite(problem.lane_capacity).any() or len(problem.limits.most))
+    steps = STEPS_WITH_LIMITS if limited else STEPS
     for iteration in range(iterations):
         strong = strong_links(problem, prices)
         charge = price_per_pack(problem, prices, strong)
@@ -155,7 +158,7 @@ def lower_bound(
             best, best_prices = value, prices
         slope = _subgradient(problem, prices, found.packs / strong, found.packs)
         smoothed = slope if smoothed is None else smoothed.mixed_with(slope)
-        factor = FIRST_STEP * (LAST_STEP / FIRST_STEP) ** (iteration / iterations)
+        factor = steps[0] * (steps[1] / steps[0]) ** (iteration / iterations)
         step = factor * max(best_known - value, 1e-9 * abs(value)) / max(smoothed.squared, 1e-12)
         prices = _stepped(problem, prices, smoothed, step)
     return Bound(best, best_prices)
