@@ -146,4 +146,4 @@ def joined(parts: Sequence[FlowArrays]) -> FlowArrays:
             columns[column.name] = np.concatenate(
                 [getattr(part, column.name) + shift[n] for n, part in enumerate(parts)]
             )
-    return FlowArrays(skus=int(before[-1]), sites=parts[0].sites, lanes=parts[0].lanes, **columns)  # type: ignore[arg-type]
+    return FlowArrays(skus=int(before[-1]), sites=parts[0].sites, lanes=parts[0].lanes, **columns)  # type: ignore[arg-type]  # the columns are named by the class itself

@@ -105,7 +105,7 @@ class ShardWorkers:
         self.start()
         deadline = time.monotonic() + seconds_max
         while True:
-            ids = [str(process.args[-1]) for process in self.processes]  # type: ignore[index]
+            ids = [str(process.args[-1]) for process in self.processes]  # type: ignore[index]  # args is a list here: we made it
             with self._store.engine.connect() as connection:
                 if connection.execute(_WAITING, {"ids": ids}).scalar_one() == len(ids):
                     return

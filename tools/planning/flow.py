@@ -89,7 +89,7 @@ class FlowArrays:
             if group in rows:
                 values = getattr(self, column.name)[rows[group]]
                 columns[column.name] = np.searchsorted(skus, values) if name == "sku" else values
-        return FlowArrays(skus=len(skus), sites=self.sites, lanes=self.lanes, **columns)  # type: ignore[arg-type]
+        return FlowArrays(skus=len(skus), sites=self.sites, lanes=self.lanes, **columns)  # type: ignore[arg-type]  # the columns are named by the class itself
 
     @cached_property
     def first_loss(self) -> FloatArray:
