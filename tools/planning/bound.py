@@ -14,10 +14,13 @@ strong links, so that the best such bound is that of the linear relaxation with 
 Prices follow the volume algorithm's smoothed subgradients (Barahona and Anbil 2000,
 Mathematical Programming 87) with Polyak's step. All prices are kept in money: a limit's
 price times the limit, a lane's volume price times its capacity, a share of its fixed cost.
+The three kinds move at paces of their own: a few limits among a hundred thousand shares
+would hardly move by a common step.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,6 +28,7 @@ import numpy as np
 
 from tools.planning.coupled import Coupled
 from tools.planning.flow import FloatArray, FlowResult, Flows, IntArray
+from tools.planning.sku_rules import SkuProblems, best_of_skus
 
 STEPS = (2.0, 0.2)
 """Polyak's factor falls geometrically between these, so that a short run converges too."""
@@ -159,9 +163,31 @@ def lower_bound(
         slope = _subgradient(problem, prices, found.packs / strong, found.packs)
         smoothed = slope if smoothed is None else smoothed.mixed_with(slope)
         factor = steps[0] * (steps[1] / steps[0]) ** (iteration / iterations)
-        step = factor * max(best_known - value, 1e-9 * abs(value)) / max(smoothed.squared, 1e-12)
-        prices = _stepped(problem, prices, smoothed, step)
+        distance = factor * max(best_known - value, 1e-9 * abs(value))
+        prices = _stepped(problem, prices, smoothed.paced(distance))
     return Bound(best, best_prices)
+
+
+def tightened(problem: Coupled, flows: Flows, bound: Bound, nodes: int) -> tuple[IntArray, float]:
+    """The packs of every SKU on its own at the bound's prices, rules kept and lines whole, and the bound that they give.
+
+    The flows let a part of a line pay for a part of the line. Here w is 0 or 1, and a SKU's part of L is
+    what branch and bound proves with so many nodes, where that is more.
+    """
+    prices, a = bound.prices, problem.arrays
+    strong, charge = strong_links(problem, prices), limit_charge(problem, prices)
+    line = prices.share * departure_cost_left(problem, prices)[a.arc_lane] + problem.line_price(prices.limit)
+    linked = charge + line / strong
+    found = flows.solve(extra=linked, usable=~problem.useless_at(linked))
+    skus = np.unique(a.arc_sku[found.packs > 0])
+    if not nodes or not len(skus):
+        return found.packs, bound.value
+    rows = np.isin(a.arc_sku, skus)
+    part = SkuProblems.of(problem, skus, charge[rows], line_charge=line[rows], strong=strong[rows])
+    packs = np.zeros_like(found.packs)
+    packs[part.rows], proven = best_of_skus(part, nodes)
+    gained = np.maximum(proven - found.priced[skus], 0.0)
+    return packs, max(bound.value, bound_at(problem, prices, found) + float(gained.sum()))
 
 
 @dataclass(frozen=True)
@@ -172,9 +198,16 @@ class _Subgradient:
     lane: FloatArray
     share: FloatArray
 
-    @property
-    def squared(self) -> float:
-        return float(self.limit @ self.limit + self.lane @ self.lane + self.share @ self.share)
+    def paced(self, distance: float) -> _Subgradient:
+        """The move that would close `distance` if L were linear.
+
+        Polyak's step in the metric that divides each kind of price by the length of its own
+        slopes: (distance / sum |g|) g / |g|, so that no kind stands still beside a longer one.
+        """
+        lengths = [math.sqrt(float(slope @ slope)) for slope in (self.limit, self.lane, self.share)]
+        whole = max(sum(lengths), 1e-6)
+        limit, lane, share = (distance / whole / max(length, 1e-6) for length in lengths)
+        return _Subgradient(limit * self.limit, lane * self.lane, share * self.share)
 
     def mixed_with(self, newer: _Subgradient) -> _Subgradient:
         old, new = 1 - SMOOTHING, SMOOTHING
@@ -210,12 +243,12 @@ def _dearness(problem: Coupled) -> FloatArray:
     return problem.lane_cost / mean
 
 
-def _stepped(problem: Coupled, prices: Prices, slope: _Subgradient, step: float) -> Prices:
+def _stepped(problem: Coupled, prices: Prices, move: _Subgradient) -> Prices:
     capacity = np.where(np.isfinite(problem.lane_capacity), problem.lane_capacity, 1.0)
-    limit = np.maximum(prices.limit + step * slope.limit / np.maximum(problem.limits.most, 1.0), 0.0)
-    lane = np.maximum(prices.lane + step * slope.lane / np.maximum(capacity, 1e-12), 0.0)
+    limit = np.maximum(prices.limit + move.limit / np.maximum(problem.limits.most, 1.0), 0.0)
+    lane = np.maximum(prices.lane + move.lane / np.maximum(capacity, 1e-12), 0.0)
     left = np.maximum(problem.lane_cost, 1e-9)
-    share = prices.share + step * slope.share * (_dearness(problem) / left)[problem.arrays.arc_lane]
+    share = prices.share + move.share * (_dearness(problem) / left)[problem.arrays.arc_lane]
     return Prices(limit, lane, _on_simplex(share, problem.arrays.arc_lane, problem.arrays.lanes))
 
 

@@ -10,13 +10,13 @@ x are packs by arc, w says that the line is used, z that the lane's departure is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from scipy import sparse
 
-from tools.planning.flow import BoolArray, FloatArray, FlowArrays, IntArray
+from tools.planning.flow import BoolArray, FloatArray, FlowArrays, IntArray, packs_before
 
 
 @dataclass(frozen=True)
@@ -163,6 +163,40 @@ class Coupled:
             worth = gain - self.losses.total[self.losses.first[sku, i] + n] - n * (a.arc_cost[arcs] + charge[arcs])
             found[arcs] = ~there | (worth <= 0)
         return found
+
+    @cached_property
+    def levelled(self) -> FlowArrays:
+        """The arrays as flows should see them: what a site must take (or give) at least, it is paid for at its mean.
+
+        All lines into a site bring nothing or at least the smallest of their least quantities,
+        and so with all lines out of it. On nothing and every such quantity the levelled
+        money is that of the curve and nowhere does it fall below, so that flows still bound every plan, and closely.
+        """
+        a = self.arrays
+        if not (self.arc_least > 1).any():
+            return a
+        receive_packs, receive_gain = self._levelled(
+            (a.receive_sku, a.receive_site), a.receive_packs, a.receive_gain, self.gains, a.arc_destination
+        )
+        send_packs, send_loss = self._levelled(
+            (a.send_sku, a.send_site), a.send_packs, a.send_loss, self.losses, a.arc_origin
+        )
+        return replace(
+            a, receive_packs=receive_packs, receive_gain=receive_gain, send_packs=send_packs, send_loss=send_loss
+        )
+
+    def _levelled(
+        self, place: tuple[IntArray, IntArray], packs: IntArray, money: FloatArray, curves: Curves, end: IntArray
+    ) -> tuple[IntArray, FloatArray]:
+        """The blocks with the first packs, up to the least that must move, at their mean; none where so many are not there."""
+        a = self.arrays
+        least = np.full((a.skus, a.sites), np.iinfo(np.int64).max)
+        np.minimum.at(least, (a.arc_sku, end), np.maximum(self.arc_least, 1))
+        least = np.where(least == np.iinfo(np.int64).max, 1, least)
+        there = least <= curves.packs
+        mean = curves.at(np.where(there, least, 0)) / least
+        first = packs_before(place[0] * a.sites + place[1], packs) < least[place]
+        return np.where(there[place], packs, 0), np.where(first, np.where(there, mean, 0.0)[place], money)
 
     @cached_property
     def couples(self) -> bool:

@@ -15,29 +15,33 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tools.planning.bound import Prices, departure_cost_left, first_prices, limit_charge, lower_bound
+from tools.planning.bound import Prices, departure_cost_left, first_prices, limit_charge, lower_bound, tightened
 from tools.planning.checks import check_problem
 from tools.planning.coupled import Coupled
-from tools.planning.flow import BoolArray, FloatArray, FlowResult, Flows, IntArray
+from tools.planning.flow import FloatArray, FlowResult, Flows, IntArray
 from tools.planning.lanes import OpenLanes, improve_lanes
 from tools.planning.repair import line_charge, polished, repaired, with_new_departures
-from tools.planning.sku_rules import SkuProblem, best_of_sku, rule_breakers
+from tools.planning.sku_rules import SkuProblems, best_of_skus, rule_breakers
 from tools.planning.slope import slope_scaled
 
 EXACT = 1e-9
-ROUNDS = 8
-"""How often what breaks a SKU's own rules is closed; in the later rounds everything that does, at once."""
+NODES = 20
+"""Nodes of branch and bound for a SKU whose flows break a rule of its own."""
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is tried: iterations of the bound, repairs on the way, lane trials, failures in a row, SKUs polished."""
+    """How much is tried: iterations of the bound, repairs on the way, lane trials, failures in a row, SKUs polished.
+
+    `nodes` of branch and bound tighten every SKU's part of the bound at the end.
+    """
 
     iterations: int
     repairs: int
     trials: int
     failures: int
     polished: int
+    nodes: int = 0
 
     @classmethod
     def of(cls, problem: Coupled) -> Effort:
@@ -53,6 +57,7 @@ class Effort:
             trials=int(np.clip(350 * share, 2 * least, 1_500)),
             failures=int(np.clip(30 * share, 12, 400)),
             polished=int(np.clip(2_000 * share, 300, 4_000)),
+            nodes=int(np.clip(30 * share, 5, 100)),
         )
 
 
@@ -80,7 +85,7 @@ def plan_fast(problem: Coupled, effort: Effort | None = None, flows: Flows | Non
     check_problem(problem)
     if not len(problem.arrays.arc_sku):
         return FastPlan(np.zeros(0, dtype=np.int64), 0.0, 0.0, first_prices(problem, problem.arrays.arc_sku))
-    flows = flows or Flows(problem.arrays)
+    flows = flows or Flows(problem.levelled)
     effort = effort or Effort.of(problem)
     first = flows.solve()
     if not problem.couples:
@@ -93,13 +98,11 @@ def _uncoupled(problem: Coupled, first: FlowResult) -> FastPlan:
     a = problem.arrays
     packs, bound = first.packs.copy(), first.priced.copy()
     skus = np.unique(a.arc_sku) if problem.line_cost else rule_breakers(problem, packs)
-    for sku in skus.tolist():
-        rows = problem.rows_of(sku)
-        every = np.ones(rows.stop - rows.start, dtype=np.bool_)
-        part = SkuProblem.of(problem, sku, a.arc_most[rows], every, np.zeros(len(every)))
-        found, bound[sku] = best_of_sku(part)
-        packs[rows] = 0
-        packs[part.rows] = found
+    if len(skus):
+        of_those = np.isin(a.arc_sku, skus)
+        part = SkuProblems.of(problem, skus, np.zeros(np.count_nonzero(of_those)))
+        packs[of_those] = 0
+        packs[part.rows], bound[skus] = best_of_skus(part)
     objective = problem.objective(packs)
     prices = Prices(np.zeros(len(problem.limits.most)), np.zeros(a.lanes), np.zeros(len(a.arc_sku)))
     return FastPlan(packs, objective, min(float(bound.sum()), objective), prices)
@@ -134,8 +137,11 @@ class Search:
             line_price = problem.line_price(bound.prices.limit)
             charge = limit_charge(problem, bound.prices) + line_price / problem.worth_moving
             self._offer(self._lanes_chosen(self._flows.solve(extra=charge).packs, bound.prices), bound.prices)
+        packs, value = tightened(problem, self._flows, bound, self._effort.nodes)
+        if self._limited:
+            self._offer(packs, bound.prices)
         self._finish(bound.prices)
-        return FastPlan(self._packs, self._objective, min(bound.value, self._objective), bound.prices)
+        return FastPlan(self._packs, self._objective, min(value, self._objective), bound.prices)
 
     def _lanes_chosen(self, packs: IntArray, prices: Prices) -> IntArray:
         """Packs whose departures and lines pay at these prices: slope scaling, then local search over lanes.
@@ -171,7 +177,7 @@ class Search:
         """Make the packs keep every rule and limit, and keep them if they are the best."""
         problem = self._problem
         charge, line_price = limit_charge(problem, prices), problem.line_price(prices.limit)
-        packs = ruled(problem, self._flows, packs, charge + line_charge(problem, packs, line_price))
+        packs = ruled(problem, packs, charge, line_price)
         if self._limited:
             packs = repaired(problem, packs, charge, line_price)
             if not problem.fits(packs):
@@ -199,63 +205,24 @@ class Search:
         self._keep(without_losers(problem, polished(problem, self._packs, skus[stake[skus] > 0])))
 
 
-def ruled(problem: Coupled, flows: Flows, packs: IntArray, charge: FloatArray) -> IntArray:
-    """The packs with every SKU that breaks a rule of its own put right.
+def ruled(problem: Coupled, packs: IntArray, charge: FloatArray, line_price: float) -> IntArray:
+    """The packs with every SKU that breaks a rule of its own solved again by branch and bound, on the lanes in use.
 
-    All such SKUs go through the same few rounds at once. A line that is too small is
-    raised to its least quantity where it still pays then, else closed, and where a site
-    does both its lesser side is closed; SKUs with something closed are solved again.
-    Polishing tries the other ways out, SKU by SKU.
+    `charge` is what a pack on each arc pays for what SKUs share, `line_price` what a line costs then.
     """
     a = problem.arrays
+    skus = rule_breakers(problem, packs)
+    if not len(skus):
+        return packs
     lanes = problem.used(packs) | (problem.lane_cost <= 0)
-    usable, packs = lanes[a.arc_lane], packs.copy()
-    for turn in range(ROUNDS):
-        refused = _lesser_sides(problem, packs)
-        if not refused.any():
-            packs, refused = _raised(problem, packs, charge, every=turn >= ROUNDS // 2)
-        skus = np.unique(a.arc_sku[refused & (packs > 0)])
-        if not len(skus):
-            return packs
-        usable &= ~refused
-        of_those = np.isin(a.arc_sku, skus)
-        packs[of_those] = flows.solve(extra=charge, usable=usable, skus=skus).packs[of_those]
-    packs[packs < problem.arc_least] = 0
-    packs[((problem.sent(packs) > 0) & (problem.received(packs) > 0))[a.arc_sku, a.arc_origin]] = 0
+    rows = np.isin(a.arc_sku, skus)
+    part = SkuProblems.of(
+        problem, skus, charge[rows], usable=lanes[a.arc_lane[rows]],
+        line_charge=np.full(np.count_nonzero(rows), line_price),
+    )  # fmt: skip
+    packs = np.where(rows, 0, packs)
+    packs[part.rows] = best_of_skus(part, NODES)[0]
     return packs
-
-
-def _lesser_sides(problem: Coupled, packs: IntArray) -> BoolArray:
-    """Arcs into or out of every site that sends and receives a SKU, whichever side moves fewer packs."""
-    a = problem.arrays
-    sent, received = problem.sent(packs), problem.received(packs)
-    both = (sent > 0) & (received > 0)
-    less_sent = both & (sent < received)
-    return less_sent[a.arc_sku, a.arc_origin] | (both & ~less_sent)[a.arc_sku, a.arc_destination]
-
-
-def _raised(problem: Coupled, packs: IntArray, charge: FloatArray, *, every: bool) -> tuple[IntArray, BoolArray]:
-    """The packs with lines that are too small raised where that pays, and the arcs to be closed where it does not.
-
-    Of each SKU only the worst such line is closed, or with `every` all of them.
-    """
-    a = problem.arrays
-    small = np.flatnonzero((packs > 0) & (packs < problem.arc_least))
-    refused = np.zeros(len(packs), dtype=np.bool_)
-    if not len(small):
-        return packs, refused
-    raised = packs.copy()
-    raised[small] = problem.arc_least[small]
-    too_many = (problem.sent(raised) > problem.losses.packs) | (problem.received(raised) > problem.gains.packs)
-    stuck = np.asarray(np.any(too_many, axis=1))[a.arc_sku]
-    raised = np.where(stuck, packs, raised)
-    worth = problem.taken_worth(raised, small, raised[small]) - charge[small] * raised[small]
-    fails = stuck[small] | (worth <= 0)
-    worst = np.full(a.skus, np.inf)
-    np.minimum.at(worst, a.arc_sku[small[fails]], worth[fails])
-    refused[small] = fails & (every | (worth <= worst[a.arc_sku[small]]))
-    failing = np.isin(a.arc_sku, a.arc_sku[small[fails]])
-    return np.where(failing, packs, raised), refused
 
 
 def without_losers(problem: Coupled, packs: IntArray) -> IntArray:

@@ -47,7 +47,7 @@ class FlowArrays:
 
     Arcs, one row each: a SKU on a lane, money per pack, most packs. Blocks, one row each:
     so many packs that a site can send (or receive) of a SKU, at one loss (or gain) per
-    pack; within a site and SKU losses rise and gains fall. Rows are sorted by SKU.
+    pack; blocks of a SKU and site stand together, losses rising and gains falling. Rows are sorted by SKU.
     """
 
     skus: int
@@ -155,12 +155,14 @@ class Flows:
         usable: BoolArray | None = None,
         most: IntArray | None = None,
         skus: Sequence[int] | IntArray | None = None,
+        taken: tuple[IntArray, IntArray] | None = None,
     ) -> FlowResult:
         """The best flows, with `extra` added to the cost of a pack on each arc.
 
         `usable` masks arcs, `most` replaces their capacity in packs, `skus` are the only
-        SKUs solved (all others come back with no packs and value 0). Raises
-        ArithmeticError when the solver does not prove optimality.
+        SKUs solved (all others come back with no packs and value 0). `taken` are packs by
+        SKU and site that are sent and received already: they have used up the first blocks.
+        Raises ArithmeticError when the solver does not prove optimality.
         """
         arrays = self.arrays
         rows: slice | IntArray = slice(None)
@@ -176,20 +178,29 @@ class Flows:
         value, priced = np.zeros(arrays.skus), np.zeros(arrays.skus)
         for part in _parts(chosen, arrays.arc_sku):
             cost = arrays.arc_cost[part] if extra is None else arrays.arc_cost[part] + extra[part]
-            self._solve_chosen(part, cost, limit, packs, (value, priced))
+            self._solve_chosen(part, cost, (limit, taken), packs, (value, priced))
         return FlowResult(packs, value, priced)
 
     def _solve_chosen(
-        self, chosen: IntArray, cost: FloatArray, limit: IntArray, packs: IntArray, into: tuple[FloatArray, FloatArray]
+        self,
+        chosen: IntArray,
+        cost: FloatArray,
+        limits: tuple[IntArray, tuple[IntArray, IntArray] | None],
+        packs: IntArray,
+        into: tuple[FloatArray, FloatArray],
     ) -> None:
         arrays = self.arrays
+        limit, taken = limits
         active, of_arc = np.unique(arrays.arc_sku[chosen], return_inverse=True)
         blocks = self._useful_blocks(active, of_arc, chosen, cost)
         sends, receives = blocks
         layout = _Layout(arrays, (active, of_arc), chosen, blocks)
         scaled = np.floor(cost * self._scale[arrays.arc_sku[chosen]]).astype(np.int64)
         unit_cost = layout.column(self._send_cost[sends], scaled, self._receive_cost[receives], 0)
-        capacity = layout.column(arrays.send_packs[sends], limit[chosen], arrays.receive_packs[receives], _NO_LIMIT)
+        send_packs, receive_packs = arrays.send_packs[sends], arrays.receive_packs[receives]
+        if taken is not None:
+            send_packs, receive_packs = self._untaken(taken, sends, receives)
+        capacity = layout.column(send_packs, limit[chosen], receive_packs, _NO_LIMIT)
         flow = np.empty(layout.total, dtype=np.int64)
         for start, end in layout.batches:
             solver = SimpleMinCostFlow()
@@ -213,6 +224,26 @@ class Flows:
         # Whole numbers up to 2^53 are exact in a float, so the bound loses nothing here.
         exact = np.bincount(layout.of_row, (flow * unit_cost).astype(np.float64), len(active))
         priced[active] = exact / self._scale[active]
+
+    def _untaken(
+        self, taken: tuple[IntArray, IntArray], sends: IntArray, receives: IntArray
+    ) -> tuple[IntArray, IntArray]:
+        """What is left of the blocks when the first packs of every SKU and site are gone."""
+        a = self.arrays
+        gone = taken[0][a.send_sku[sends], a.send_site[sends]] - self._sent_before[sends]
+        come = taken[1][a.receive_sku[receives], a.receive_site[receives]] - self._received_before[receives]
+        send_packs, receive_packs = a.send_packs[sends], a.receive_packs[receives]
+        return send_packs - np.clip(gone, 0, send_packs), receive_packs - np.clip(come, 0, receive_packs)
+
+    @cached_property
+    def _sent_before(self) -> IntArray:
+        a = self.arrays
+        return packs_before(a.send_sku * a.sites + a.send_site, a.send_packs)
+
+    @cached_property
+    def _received_before(self) -> IntArray:
+        a = self.arrays
+        return packs_before(a.receive_sku * a.sites + a.receive_site, a.receive_packs)
 
     def _useful_blocks(
         self, active: IntArray, of_arc: IntArray, chosen: IntArray, cost: FloatArray
@@ -306,6 +337,14 @@ def _batches(first: IntArray, nodes: int) -> tuple[list[tuple[int, int]], IntArr
     if number:
         found.append((int(first[start]), int(first[-1])))
     return found, base
+
+
+def packs_before(place: IntArray, packs: IntArray) -> IntArray:
+    """How many packs of the same place come before each block; blocks of a place stand together in their order."""
+    running = np.cumsum(packs) - packs
+    starts = np.flatnonzero(np.append(True, np.diff(place) != 0)) if len(place) else place
+    before: IntArray = running - np.repeat(running[starts], np.diff(np.append(starts, len(place))))
+    return before
 
 
 def _offsets(sku: IntArray, skus: int) -> IntArray:

@@ -14,7 +14,7 @@ from scipy import sparse
 
 from tools.planning.coupled import SLACK, Coupled, Curves
 from tools.planning.flow import BoolArray, FloatArray, IntArray
-from tools.planning.sku_rules import SkuProblem, best_of_sku
+from tools.planning.sku_rules import SkuProblems, best_of_skus
 
 NODES = 8
 """Nodes of branch and bound for a SKU that is solved again in the room left."""
@@ -268,9 +268,10 @@ def polished(problem: Coupled, packs: IntArray, skus: IntArray) -> IntArray:
         own_room = room + np.bincount(lane, mine * volume, a.lanes)
         own_left = left + weights @ mine + problem.limits.per_line * np.count_nonzero(mine)
         most = _most_within(a.arc_most[rows], own_room[lane], volume, own_left, weights)
-        part = SkuProblem.of(problem, sku, most, lanes[lane], charge[rows])
+        one, free = np.asarray([sku]), np.zeros(len(mine))
+        part = SkuProblems.of(problem, one, charge[rows], most=most, usable=lanes[lane], line_charge=free)
         found = np.zeros_like(mine)
-        found[part.rows - rows.start] = best_of_sku(part.without_line_cost, NODES)[0]
+        found[part.rows - rows.start] = best_of_skus(part, NODES)[0]
         room_after = own_room - np.bincount(lane, found * volume, a.lanes)
         left_after = own_left - weights @ found - problem.limits.per_line * np.count_nonzero(found)
         fits = (room_after >= 0).all() and (left_after >= 0).all()

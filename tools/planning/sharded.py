@@ -49,7 +49,7 @@ class Crew(Protocol):
 
 def here(parts: Sequence[Coupled]) -> Ask:
     """A crew of nobody else: every answer is worked out in this process, one after the other."""
-    flows = [Flows(part.arrays) for part in parts]
+    flows = [Flows(part.levelled) for part in parts]
 
     def ask(orders: Sequence[Order]) -> list[ShardAnswer]:
         return [shard_round(*of) for of in zip(parts, flows, orders, strict=True)]
@@ -80,7 +80,7 @@ class Desk(Flows):
     """Flows of the whole problem that shards work out, and the other questions that only they are asked."""
 
     def __init__(self, problem: Coupled, shards: Sequence[Shard], ask: Ask) -> None:
-        super().__init__(problem.arrays)
+        super().__init__(problem.levelled)
         self.shards = shards
         self.ask = ask
 
@@ -91,10 +91,11 @@ class Desk(Flows):
         usable: BoolArray | None = None,
         most: IntArray | None = None,
         skus: Sequence[int] | IntArray | None = None,
+        taken: tuple[IntArray, IntArray] | None = None,
     ) -> FlowResult:
         """As `Flows.solve`. A question about some SKUs, or with other capacities, is small and answered here."""
-        if most is not None or skus is not None:
-            return super().solve(extra=extra, usable=usable, most=most, skus=skus)
+        if most is not None or skus is not None or taken is not None:
+            return super().solve(extra=extra, usable=usable, most=most, skus=skus, taken=taken)
         arcs = len(self.arrays.arc_sku)
         extra = np.zeros(arcs) if extra is None else extra
         usable = np.ones(arcs, dtype=np.bool_) if usable is None else usable

@@ -1,20 +1,25 @@
-"""What a flow does not know about one SKU: least quantities, line charges, and that a site does not send what it receives.
+"""What a flow does not know about a SKU: least quantities, line charges, and that a site does not send what it receives.
 
-Branch and bound on one SKU's flows. A line below its least quantity is either closed
-or forced up to it; a site that does both either sends nothing or receives nothing; a
-line that pays its charge in part is either closed or pays it whole. The flow of a node
-is a lower bound on everything below it. Packs that are forced onto an arc use up the
-first loss and gain blocks at its ends, because losses rise and gains fall, so a node
-is again a plain flow.
+Branch and bound on the SKUs' flows, all SKUs side by side: of each SKU one node is
+solved at a time, and the nodes of all SKUs are solved together. A search goes down until
+it meets no fault or cannot win, then on from the lowest bound that is left. A line below
+its least quantity is either closed or forced up to it; a site that does both either
+sends nothing or receives nothing; a line that pays its charge in part is either closed
+or pays it whole. The flow of a node is a lower bound on everything below it. Packs that
+are forced onto an arc use up the first loss and gain blocks at its ends, because losses
+rise and gains fall, so a node is again a plain flow.
 """
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
-from tools.planning.coupled import Coupled
+from tools.planning.coupled import Coupled, Curves
 from tools.planning.flow import BoolArray, FloatArray, FlowArrays, Flows, IntArray
 
 NODES_MAX = 200
@@ -22,184 +27,264 @@ BETTER = 1e-7
 
 
 @dataclass(frozen=True)
-class SkuProblem:
-    """One SKU on its own: arcs numbered as `rows` of the whole problem, most packs and least packs by arc."""
+class SkuProblems:
+    """Some SKUs on their own, numbered anew. By arc: its row in the whole problem, least packs, M, charge of a line."""
 
     arrays: FlowArrays
+    gains: Curves
+    losses: Curves
     rows: IntArray
     least: IntArray
     strong: IntArray
-    line_cost: float
-
-    @property
-    def without_line_cost(self) -> SkuProblem:
-        """The same with lines for nothing: they are charged for by the pack."""
-        return replace(self, line_cost=0.0)
+    line_charge: FloatArray
 
     @classmethod
-    def of(cls, problem: Coupled, sku: int, most: IntArray, usable: BoolArray, extra: FloatArray) -> SkuProblem:
-        """The SKU's part of a problem, with packs on an arc charged `extra`, on usable arcs up to `most`.
+    def of(
+        cls,
+        problem: Coupled,
+        skus: IntArray,
+        extra: FloatArray,
+        *,
+        most: IntArray | None = None,
+        usable: BoolArray | None = None,
+        line_charge: FloatArray | None = None,
+        strong: IntArray | None = None,
+    ) -> SkuProblems:
+        """The part of a problem that is these SKUs' own (sorted), with packs on an arc charged `extra`.
 
-        `most`, `usable` and `extra` are by arc of the SKU, as `rows_of` lists them.
+        All arrays are by arc of these SKUs, as `rows_of` lists them: packs go on usable arcs up to `most`; a line is
+        charged `line_charge`, or else what lines cost; `strong` is M under the charges. The curves of a single SKU
+        are offered pack by pack, those of many in the blocks that the flows know.
         """
+        every = np.concatenate([np.arange(rows.start, rows.stop) for rows in map(problem.rows_of, skus.tolist())])
         a = problem.arrays
-        every = problem.rows_of(sku)
-        kept = usable & (most >= np.maximum(problem.arc_least[every], 1))
-        rows = np.arange(every.start, every.stop)[kept]
-        none = np.zeros(len(rows), dtype=np.int64)
-        senders, receivers = np.unique(a.arc_origin[rows]), np.unique(a.arc_destination[rows])
-        send_site, send_loss = problem.losses.packs_at(sku, senders)
-        receive_site, receive_gain = problem.gains.packs_at(sku, receivers)
-        arrays = FlowArrays(
-            skus=1, sites=a.sites, lanes=a.lanes,
-            arc_sku=none, arc_origin=a.arc_origin[rows], arc_destination=a.arc_destination[rows],
-            arc_lane=a.arc_lane[rows], arc_most=np.minimum(most[kept], a.arc_most[rows]),
-            arc_cost=a.arc_cost[rows] + extra[kept],
-            send_sku=np.zeros_like(send_site), send_site=send_site,
-            send_packs=np.ones_like(send_site), send_loss=send_loss,
-            receive_sku=np.zeros_like(receive_site), receive_site=receive_site,
-            receive_packs=np.ones_like(receive_site), receive_gain=receive_gain,
+        most = a.arc_most[every] if most is None else np.minimum(most, a.arc_most[every])
+        least = np.maximum(problem.arc_least[every], 1)
+        kept = most >= least if usable is None else usable & (most >= least)
+        rows = every[kept]
+        gains, losses = problem.gains.of_skus(skus), problem.losses.of_skus(skus)
+        arrays = problem.levelled.of_skus(skus, rows) if len(skus) > 1 else _pack_by_pack(a, rows, gains, losses)
+        charge = np.full(len(every), problem.line_cost) if line_charge is None else line_charge
+        return cls(
+            replace(arrays, arc_most=most[kept], arc_cost=arrays.arc_cost + extra[kept]),
+            gains, losses, rows, least[kept],
+            (problem.worth_moving[every] if strong is None else strong)[kept], charge[kept],
         )  # fmt: skip
-        return cls(arrays, rows, np.maximum(problem.arc_least[rows], 1), problem.worth_moving[rows], problem.line_cost)
+
+    def cost(self, packs: IntArray) -> FloatArray:
+        """Freight less gains plus losses and line charges, c x - g r + l d + e w, by SKU."""
+        a = self.arrays
+        money = packs * a.arc_cost + self.line_charge * (packs > 0)
+        ends = self.losses.at(self.sent(packs)) - self.gains.at(self.received(packs))
+        cost: FloatArray = np.bincount(a.arc_sku, money, a.skus) + ends.sum(axis=1)
+        return cost
+
+    def sent(self, packs: IntArray) -> IntArray:
+        """Packs sent, by SKU and site."""
+        return self._by_place(self.arrays.arc_origin, packs)
+
+    def received(self, packs: IntArray) -> IntArray:
+        """Packs received, by SKU and site."""
+        return self._by_place(self.arrays.arc_destination, packs)
+
+    def _by_place(self, site: IntArray, packs: IntArray) -> IntArray:
+        a = self.arrays
+        found = np.bincount(a.arc_sku * a.sites + site, packs, a.skus * a.sites)
+        return np.rint(found).astype(np.int64).reshape(a.skus, a.sites)
+
+    def there(self, packs: IntArray) -> BoolArray:
+        """SKUs whose every site has the packs that it would send, and takes those that it would receive."""
+        short = (self.sent(packs) > self.losses.packs) | (self.received(packs) > self.gains.packs)
+        return np.asarray(~np.any(short, axis=1), dtype=np.bool_)
+
+    @cached_property
+    def bounds(self) -> IntArray:
+        """Where the arcs of each SKU begin, and the end of the last."""
+        return np.searchsorted(self.arrays.arc_sku, np.arange(self.arrays.skus + 1)).astype(np.int64)
+
+
+def _pack_by_pack(a: FlowArrays, rows: IntArray, gains: Curves, losses: Curves) -> FlowArrays:
+    """The arrays of one SKU with a block for every pack."""
+    zero = np.asarray([0])
+    senders, receivers = np.unique(a.arc_origin[rows]), np.unique(a.arc_destination[rows])
+    send_site, send_loss = losses.packs_at(0, senders)
+    receive_site, receive_gain = gains.packs_at(0, receivers)
+    return FlowArrays(
+        skus=1, sites=a.sites, lanes=a.lanes, arc_sku=zero.repeat(len(rows)), arc_origin=a.arc_origin[rows],
+        arc_destination=a.arc_destination[rows], arc_lane=a.arc_lane[rows], arc_most=a.arc_most[rows],
+        arc_cost=a.arc_cost[rows], send_sku=zero.repeat(len(send_site)), send_site=send_site,
+        send_packs=np.ones_like(send_site), send_loss=send_loss, receive_sku=zero.repeat(len(receive_site)),
+        receive_site=receive_site, receive_packs=np.ones_like(receive_site), receive_gain=receive_gain,
+    )  # fmt: skip
+
+
+def best_of_skus(part: SkuProblems, nodes_max: int = NODES_MAX) -> tuple[IntArray, FloatArray]:
+    """Packs by arc that keep every SKU's rules, and by SKU a lower bound on what any such packs cost.
+
+    Of a SKU with more than `nodes_max` nodes to look at, the best packs found by then, and the bound of what is left.
+    """
+    search = _BranchAndBound(part)
+    for _ in range(nodes_max):
+        if not search.step():
+            break
+    return search.packs, search.bound()
 
 
 @dataclass(frozen=True)
 class _Node:
-    """Which arcs are closed, how many packs each must carry at least, and which lines are paid for already."""
+    """By arc of one SKU: whether it is closed, how many packs it must carry at least, whether its line is paid for."""
 
     closed: BoolArray
     forced: IntArray
     paid: BoolArray
 
+    def closing(self, arcs: BoolArray) -> _Node:
+        return replace(self, closed=self.closed | arcs)
 
-def best_of_sku(sku: SkuProblem, nodes_max: int = NODES_MAX) -> tuple[IntArray, float]:
-    """Packs by arc of the SKU that keep every rule, and a lower bound on what any such packs cost.
 
-    With more than `nodes_max` nodes to look at, the best packs found by then, and the bound of what is left.
-    """
-    arcs = len(sku.rows)
-    best, best_cost = np.zeros(arcs, dtype=np.int64), 0.0
+class _BranchAndBound:
+    """The best packs known of every SKU, and its nodes that are still to be looked at, the lowest bound first."""
+
+    def __init__(self, part: SkuProblems) -> None:
+        arrays = part.arrays
+        self._part, self._flows = part, Flows(arrays)
+        self._ends = list(pairwise(part.bounds.tolist()))
+        self.packs = np.zeros(len(arrays.arc_sku), dtype=np.int64)
+        self._cost = np.zeros(arrays.skus)
+        self._waiting: list[list[tuple[float, int, _Node]]] = [
+            [(-np.inf, 0, _root(end - start))] if end > start else [] for start, end in self._ends
+        ]
+        self._below: list[tuple[float, _Node] | None] = [None] * arrays.skus
+        self._made = 0
+
+    def bound(self) -> FloatArray:
+        """By SKU the cost below which nothing can be: of the best packs, or of the nodes not looked at."""
+        lowest = [min(heap[0][0] if heap else np.inf, below[0] if below else np.inf)
+                  for heap, below in zip(self._waiting, self._below, strict=True)]  # fmt: skip
+        return np.minimum(self._cost, np.asarray(lowest, dtype=np.float64))
+
+    def step(self) -> bool:
+        """Look at one more node of every SKU; False when there is none."""
+        nodes = self._next()
+        if not nodes:
+            return False
+        closed = np.ones(len(self.packs), dtype=np.bool_)
+        forced, paid = np.zeros_like(self.packs), np.zeros_like(closed)
+        for sku, node in nodes.items():
+            start, end = self._ends[sku]
+            closed[start:end], forced[start:end], paid[start:end] = node.closed, node.forced, node.paid
+        packs, bound = self._solved(closed, forced, paid, np.asarray(sorted(nodes)))
+        part = self._part
+        one_sided = self._one_sided(packs)
+        self._offer(packs)
+        self._offer(np.where(one_sided >= part.least, one_sided, 0))
+        self._offer(np.where(one_sided > 0, np.maximum(one_sided, part.least), 0))
+        self._branch(nodes, packs, bound, paid)
+        return True
+
+    def _next(self) -> dict[int, _Node]:
+        """The node to look at of every SKU that has one: the one below the last, or that with the lowest bound."""
+        found = {}
+        for sku, heap in enumerate(self._waiting):
+            below, self._below[sku] = self._below[sku], None
+            if below is not None and below[0] < self._cost[sku] - BETTER:
+                found[sku] = below[1]
+            elif heap and heap[0][0] < self._cost[sku] - BETTER:
+                found[sku] = heapq.heappop(heap)[2]
+            else:
+                heap.clear()
+        return found
+
+    def _one_sided(self, packs: IntArray) -> IntArray:
+        """The packs without the lesser side of every site that sends and receives."""
+        part, a = self._part, self._part.arrays
+        sent, received = part.sent(packs), part.received(packs)
+        both = (sent > 0) & (received > 0)
+        less_sent = both & (sent < received)
+        refused = less_sent[a.arc_sku, a.arc_origin] | (both & ~less_sent)[a.arc_sku, a.arc_destination]
+        return np.where(refused, 0, packs)
+
+    def _solved(
+        self, closed: BoolArray, forced: IntArray, paid: BoolArray, skus: IntArray
+    ) -> tuple[IntArray, FloatArray]:
+        """The packs of the nodes and their bounds; infinite where forced packs are not there."""
+        part, a = self._part, self._part.arrays
+        there = part.there(forced)
+        charge = np.where(paid, 0.0, part.line_charge / part.strong)
+        within = np.where(there[a.arc_sku], forced, 0)
+        found = self._flows.solve(
+            extra=charge, usable=~closed, most=a.arc_most - within, skus=skus[there[skus]],
+            taken=(part.sent(within), part.received(within)),
+        )  # fmt: skip
+        fixed = replace(part, line_charge=np.zeros(len(charge))).cost(within)
+        fixed += np.bincount(a.arc_sku, part.line_charge * paid, a.skus)
+        return within + found.packs, np.where(there, fixed + found.priced, np.inf)
+
+    def _offer(self, packs: IntArray) -> None:
+        """Keep the packs of every SKU where they keep its rules and are the best so far."""
+        part, a = self._part, self._part.arrays
+        there = part.there(packs) & (np.bincount(a.arc_sku, packs > a.arc_most, a.skus) == 0)
+        packs = np.where(there[a.arc_sku], packs, 0)
+        cost = part.cost(packs)
+        small = np.bincount(a.arc_sku, (packs > 0) & (packs < part.least), a.skus) > 0
+        both = ((part.sent(packs) > 0) & (part.received(packs) > 0)).any(axis=1)
+        better = ~small & ~both & (cost < self._cost - BETTER)
+        self._cost[better] = cost[better]
+        rows = better[a.arc_sku]
+        self.packs[rows] = packs[rows]
+
+    def _branch(self, nodes: dict[int, _Node], packs: IntArray, bound: FloatArray, paid: BoolArray) -> None:
+        """The two ways out of the first fault of every node that could still win, the more promising one last."""
+        part, a = self._part, self._part.arrays
+        small = _first(a.arc_sku, (packs > 0) & (packs < part.least), packs)
+        unpaid = np.where(~paid & (packs > 0), part.line_charge * (1 - packs / part.strong), 0.0)
+        dear = _first(a.arc_sku, unpaid > BETTER, -unpaid)
+        sent, received = part.sent(packs), part.received(packs)
+        both = (sent > 0) & (received > 0)
+        for sku, node in nodes.items():
+            if bound[sku] >= self._cost[sku] - BETTER:
+                continue
+            start, end = self._ends[sku]
+            arc = small.get(sku)
+            if arc is not None:
+                children = _closed_or_forced(node, arc - start, int(part.least[arc]))
+            elif both[sku].any():
+                site = int(np.argmax(both[sku]))
+                sides = [a.arc_origin, a.arc_destination]
+                if sent[sku, site] < received[sku, site]:
+                    sides.reverse()
+                ways = (node.closing(side[start:end] == site) for side in sides)
+                children = [way for way in ways if not (way.closed & (way.forced > 0)).any()]
+            elif sku in dear:
+                children = _closed_or_forced(node, dear[sku] - start, 0)
+            else:
+                continue
+            if children:
+                self._below[sku] = (float(bound[sku]), children[-1])
+            for child in children[:-1]:
+                self._made += 1
+                heapq.heappush(self._waiting[sku], (float(bound[sku]), -self._made, child))
+
+
+def _root(arcs: int) -> _Node:
     none = np.zeros(arcs, dtype=np.bool_)
-    waiting = [(-np.inf, _Node(none, np.zeros(arcs, dtype=np.int64), none))]
-    left_over: list[float] = []
-    for _ in range(nodes_max):
-        if not waiting:
-            break
-        above, node = waiting.pop()
-        if above >= best_cost - BETTER:
-            continue
-        solved = _solved(sku, node)
-        if solved is None or solved[1] >= best_cost - BETTER:
-            continue
-        packs, bound = solved
-        for candidate in (packs, _kept(sku, packs)):
-            cost = true_cost(sku, candidate)
-            if cost < best_cost - BETTER and not _fault(sku, candidate):
-                best, best_cost = candidate, cost
-        waiting.extend((bound, child) for child in _children(sku, node, packs))
-    left_over = [bound for bound, _ in waiting]
-    return best, min([best_cost, *left_over])
+    return _Node(none, np.zeros(arcs, dtype=np.int64), none)
 
 
-def true_cost(sku: SkuProblem, packs: IntArray) -> float:
-    """Freight less gains plus losses and line charges: c x - g r + l d + e w."""
-    a = sku.arrays
-    lines = sku.line_cost * float(np.count_nonzero(packs))
-    sent = np.bincount(a.arc_origin, packs, a.sites).astype(np.int64)
-    received = np.bincount(a.arc_destination, packs, a.sites).astype(np.int64)
-    ends = _first_blocks(a.send_site, a.send_packs, a.send_loss, sent) - _first_blocks(
-        a.receive_site, a.receive_packs, a.receive_gain, received
-    )
-    return float(packs @ a.arc_cost) + lines + ends
+def _closed_or_forced(node: _Node, arc: int, least: int) -> list[_Node]:
+    """The arc closed, or its line paid for and carrying at least so much."""
+    one = np.arange(len(node.closed)) == arc
+    forced = replace(node, forced=np.where(one, np.maximum(node.forced, least), node.forced), paid=node.paid | one)
+    closed = [] if node.forced[arc] else [node.closing(one)]
+    return [*closed, forced]
 
 
-def _first_blocks(site: IntArray, width: IntArray, money: FloatArray, packs: IntArray) -> float:
-    """The money of the first so many packs at every site."""
-    used = np.clip(packs[site] - _before(site, width), 0, width)
-    return float(used @ money)
-
-
-def _before(site: IntArray, width: IntArray) -> IntArray:
-    """How many packs of the same site come before each block; blocks of a site stand together in their order."""
-    running = np.cumsum(width) - width
-    starts = np.flatnonzero(np.append(True, site[1:] != site[:-1])) if len(site) else np.zeros(0, dtype=np.int64)
-    lengths = np.diff(np.append(starts, len(site)))
-    return np.asarray(running - np.repeat(running[starts], lengths), dtype=np.int64)
-
-
-def _solved(sku: SkuProblem, node: _Node) -> tuple[IntArray, float] | None:
-    """The packs of a node and its bound; None when its forced packs are not there."""
-    a = sku.arrays
-    sent = np.bincount(a.arc_origin, node.forced, a.sites).astype(np.int64)
-    received = np.bincount(a.arc_destination, node.forced, a.sites).astype(np.int64)
-    send_left = np.clip(
-        a.send_packs - np.clip(sent[a.send_site] - _before(a.send_site, a.send_packs), 0, None), 0, None
-    )
-    receive_left = np.clip(
-        a.receive_packs - np.clip(received[a.receive_site] - _before(a.receive_site, a.receive_packs), 0, None), 0, None
-    )
-    there = np.bincount(a.send_site, a.send_packs, a.sites), np.bincount(a.receive_site, a.receive_packs, a.sites)
-    if (sent > there[0]).any() or (received > there[1]).any():
-        return None
-    open_arcs = ~node.closed
-    charge = np.where(node.paid, 0.0, sku.line_cost / sku.strong)
-    sends, receives = send_left > 0, receive_left > 0
-    rest = FlowArrays(
-        skus=1, sites=a.sites, lanes=a.lanes, arc_sku=a.arc_sku[open_arcs], arc_origin=a.arc_origin[open_arcs],
-        arc_destination=a.arc_destination[open_arcs], arc_lane=a.arc_lane[open_arcs],
-        arc_most=(a.arc_most - node.forced)[open_arcs], arc_cost=(a.arc_cost + charge)[open_arcs],
-        send_sku=a.send_sku[sends], send_site=a.send_site[sends], send_packs=send_left[sends],
-        send_loss=a.send_loss[sends], receive_sku=a.receive_sku[receives], receive_site=a.receive_site[receives],
-        receive_packs=receive_left[receives], receive_gain=a.receive_gain[receives],
-    )  # fmt: skip
-    found = Flows(rest).solve()
-    packs = node.forced.copy()
-    packs[open_arcs] += found.packs
-    fixed = true_cost(replace(sku, line_cost=0.0), node.forced) + sku.line_cost * float(node.paid.sum())
-    return packs, fixed + float(found.priced[0])
-
-
-def _kept(sku: SkuProblem, packs: IntArray) -> IntArray:
-    """The packs without lines that are too small."""
-    return np.where(packs >= sku.least, packs, 0)
-
-
-def _fault(sku: SkuProblem, packs: IntArray) -> bool:
-    """Whether a line is too small or a site sends what it receives."""
-    return bool(((packs > 0) & (packs < sku.least)).any()) or len(_both(sku, packs)) > 0
-
-
-def _both(sku: SkuProblem, packs: IntArray) -> IntArray:
-    """Sites that send and receive."""
-    a = sku.arrays
-    return np.intersect1d(a.arc_origin[packs > 0], a.arc_destination[packs > 0])
-
-
-def _children(sku: SkuProblem, node: _Node, packs: IntArray) -> list[_Node]:
-    """The two ways out of the first fault, the more promising one last; none when the node is settled."""
-    a = sku.arrays
-    small = np.flatnonzero((packs > 0) & (packs < sku.least))
-    if len(small):
-        arc = int(small[np.argmin(packs[small])])
-        forced, paid = node.forced.copy(), node.paid.copy()
-        forced[arc], paid[arc] = sku.least[arc], True
-        return [_closing(node, np.arange(len(packs)) == arc), replace(node, forced=forced, paid=paid)]
-    both = _both(sku, packs)
-    if len(both):
-        site = both[0]
-        ways = [_closing(node, side == site) for side in (a.arc_destination, a.arc_origin)]
-        return [way for way in ways if not (way.closed & (way.forced > 0)).any()]
-    unpaid = np.where(~node.paid & (packs > 0), sku.line_cost * (1 - packs / sku.strong), 0.0)
-    if unpaid.max(initial=0.0) <= BETTER:
-        return []
-    arc = int(np.argmax(unpaid))
-    paid = node.paid.copy()
-    paid[arc] = True
-    return [_closing(node, np.arange(len(packs)) == arc), replace(node, paid=paid)]
-
-
-def _closing(node: _Node, arcs: BoolArray) -> _Node:
-    return replace(node, closed=node.closed | arcs)
+def _first(sku: IntArray, chosen: BoolArray, key: IntArray | FloatArray) -> dict[int, int]:
+    """Of every SKU the chosen arc with the least key."""
+    rows = np.flatnonzero(chosen)
+    rows = rows[np.lexsort((rows, key[rows], sku[rows]))]
+    firsts = rows[np.append(True, np.diff(sku[rows]) != 0)] if len(rows) else rows
+    return dict(zip(sku[firsts].tolist(), firsts.tolist(), strict=True))
 
 
 def rule_breakers(problem: Coupled, packs: IntArray) -> IntArray:

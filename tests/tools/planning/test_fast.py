@@ -130,9 +130,9 @@ def test_only_skus_that_break_a_rule_are_solved_again_and_on_the_lanes_in_use():
         lane_cost={(0, 1): 1.0, (0, 2): 1.0},
     )
     problem, none = network.coupled(), np.zeros(3)
-    assert ruled(problem, Flows(problem.arrays), np.asarray([1, 0, 1]), none).tolist() == [2, 0, 1]
-    assert ruled(problem, Flows(problem.arrays), np.asarray([1, 0, 0]), none).tolist() == [2, 0, 0]
-    assert ruled(problem, Flows(problem.arrays), np.asarray([2, 0, 1]), none).tolist() == [2, 0, 1]
+    assert ruled(problem, np.asarray([1, 0, 1]), none, 0.0).tolist() == [2, 0, 1]
+    assert ruled(problem, np.asarray([1, 0, 0]), none, 0.0).tolist() == [2, 0, 0]
+    assert ruled(problem, np.asarray([2, 0, 1]), none, 0.0).tolist() == [2, 0, 1]
 
 
 def test_two_hundred_skus_with_dear_departures_are_planned_as_well_as_is_known():

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tools.planning.written_networks import Network, Way, random_network
-from tools.planning.sku_rules import SkuProblem, best_of_sku, rule_breakers, true_cost
+from tools.planning.sku_rules import SkuProblems, best_of_skus, rule_breakers
 
 LEAST = Network(
     # Two packs pay by themselves (9 and 6), a third costs 3: a line of at least three earns 12, one of four 12 - 7.
@@ -24,18 +24,17 @@ PASSED_ON = Network(
 )
 
 
-def part_of(network: Network, sku: int = 0, **fields: list[float]) -> SkuProblem:
+def part_of(network: Network, *skus: int, **fields: list[float]) -> SkuProblems:
     problem = network.coupled()
-    rows = problem.rows_of(sku)
-    arcs = rows.stop - rows.start
-    most = np.asarray(fields.get("most", problem.arrays.arc_most[rows]))
-    usable = np.asarray(fields.get("usable", [True] * arcs))
-    return SkuProblem.of(problem, sku, most, usable, np.asarray(fields.get("extra", [0.0] * arcs)))
+    arcs = sum(rows.stop - rows.start for rows in map(problem.rows_of, skus or (0,)))
+    given = {name: np.asarray(values) for name, values in fields.items() if name != "extra"}
+    extra = np.asarray(fields.get("extra", [0.0] * arcs))
+    return SkuProblems.of(problem, np.asarray(skus or (0,)), extra, **given)
 
 
 def solved(network: Network, **fields: list[float]) -> tuple[list[int], float]:
-    packs, bound = best_of_sku(part_of(network, **fields))
-    return packs.tolist(), bound
+    packs, bound = best_of_skus(part_of(network, **fields))
+    return packs.tolist(), float(bound.sum())
 
 
 def test_a_line_below_its_least_quantity_is_brought_up_to_it_where_that_pays():
@@ -106,45 +105,59 @@ def test_a_line_is_kept_where_it_earns_its_charge_and_packs_share_one_charge():
 
 def test_lines_for_nothing_are_asked_for_by_the_charge_of_their_packs():
     network = replace(LEAST, line_cost=100.0)
-    part = part_of(network, extra=[2.0])
-    assert part.without_line_cost.line_cost == 0
     # 12 for three packs less 2 each.
-    assert best_of_sku(part.without_line_cost)[1] == pytest.approx(-6.0, abs=1e-5)
-    assert true_cost(part, np.asarray([3])) == 100.0 - 6.0
-    assert best_of_sku(part)[0].tolist() == [0]
+    assert solved(network, extra=[2.0], line_charge=[0.0]) == ([3], pytest.approx(-6.0, abs=1e-5))
+    assert part_of(network, extra=[2.0]).cost(np.asarray([3])).tolist() == [100.0 - 6.0]
+    assert solved(network, extra=[2.0])[0] == [0]
 
 
 @given(seed=st.integers(0, 6_000))
 def test_the_packs_of_every_sku_are_the_best_that_keep_its_rules(seed):
     network = random_network(seed, coupled=False)
-    problem = network.coupled()
-    total = bounds = 0.0
+    skus = np.unique(network.coupled().arrays.arc_sku).tolist()
+    if not skus:
+        return
+    part = part_of(network, *skus)
+    found, bound = best_of_skus(part)
     packs = np.zeros(len(network.ways), dtype=np.int64)
-    for sku in range(network.skus):
-        if problem.rows_of(sku).start == problem.rows_of(sku).stop:
-            continue
-        part = part_of(network, sku)
-        found, bound = best_of_sku(part)
-        packs[part.rows] = found
-        total, bounds = total + true_cost(part, found), bounds + bound
+    packs[part.rows] = found
+    total = float(part.cost(found).sum())
     assert network.permits(tuple(packs.tolist()))
     assert network.price(tuple(packs.tolist())) == pytest.approx(total, abs=1e-9)
     assert total == pytest.approx(network.best(), abs=1e-6)
-    assert network.best() - 1e-4 <= bounds <= network.best() + 1e-6
+    assert network.best() - 1e-4 <= float(bound.sum()) <= network.best() + 1e-6
+
+
+@given(seed=st.integers(0, 6_000))
+def test_skus_side_by_side_are_solved_as_each_alone(seed):
+    network = random_network(seed, coupled=False)
+    skus = np.unique(network.coupled().arrays.arc_sku).tolist()
+    if not skus:
+        return
+    together = part_of(network, *skus)
+    packs, bound = best_of_skus(together)
+    for n, sku in enumerate(skus):
+        alone = part_of(network, sku)
+        found, value = best_of_skus(alone)
+        rows = together.arrays.arc_sku == n
+        assert together.cost(packs)[n] == pytest.approx(alone.cost(found)[0], abs=1e-9)
+        assert bound[n] == pytest.approx(value[0], abs=1e-4)
+        assert together.rows[rows].tolist() == alone.rows.tolist()
 
 
 @given(seed=st.integers(0, 6_000), nodes=st.integers(0, 6))
 def test_a_search_that_is_cut_short_still_bounds_the_best_and_keeps_the_rules(seed, nodes):
     network = random_network(seed, coupled=False)
-    if network.skus > 1:
+    skus = np.unique(network.coupled().arrays.arc_sku).tolist()
+    if not skus:
         return
-    part = part_of(network)
-    packs, bound = best_of_sku(part, nodes_max=nodes)
+    part = part_of(network, *skus)
+    packs, bound = best_of_skus(part, nodes_max=nodes)
     every = np.zeros(len(network.ways), dtype=np.int64)
     every[part.rows] = packs
     assert network.permits(tuple(every.tolist()))
-    assert bound <= network.best() + 1e-6
-    assert true_cost(part, packs) >= network.best() - 1e-9
+    assert float(bound.sum()) <= network.best() + 1e-6
+    assert float(part.cost(packs).sum()) >= network.best() - 1e-9
 
 
 def test_the_money_of_wide_blocks_is_counted_from_the_front():
@@ -154,8 +167,9 @@ def test_the_money_of_wide_blocks_is_counted_from_the_front():
         send_sku=np.asarray([0, 0]), send_site=np.asarray([0, 0]), send_packs=np.asarray([2, 2]),
         send_loss=np.asarray([0.0, 2.0]),
     )  # fmt: skip
-    assert true_cost(replace(part, arrays=wide), np.asarray([3])) == true_cost(part, np.asarray([3])) == -12.0
-    assert best_of_sku(replace(part, arrays=wide))[0].tolist() == [3]
+    packs, bound = best_of_skus(replace(part, arrays=wide))
+    assert packs.tolist() == [3]
+    assert bound.tolist() == [pytest.approx(-12.0, abs=1e-5)]
 
 
 def test_skus_that_break_a_rule_are_found():
