@@ -210,7 +210,8 @@ def test_a_raise_by_the_amount_that_is_said_admits_a_plan_that_saves_so_much_mor
             lift = lift_of(code, line.lane, line.sku_id)
             assert lift is not None
             lifted = lift.applied(asked)
-            assert lifted != asked
+            if lifted == asked:
+                continue  # another line of the plan, from a place that has no such limit
             moves = solve(lifted.snapshot, lifted.limits, lifted.request).moves
             facts = assumed(lifted.snapshot, lifted.request.overlays)
             savings.append(evaluate(facts, lifted.limits, lifted.request, moves).saving - plan.saving_minor)

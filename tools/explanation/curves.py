@@ -7,6 +7,7 @@ like. Where the guide is wrong, the evaluator finds out and the search is done w
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 
 import numpy as np
 
@@ -14,8 +15,9 @@ from tools.demand import DemandView, FloatArray, expected_sales
 from tools.inventory import Lane, SiteSku, Sku, Snapshot
 from tools.money import e4_per_minor
 from tools.planning import Limits
-from tools.planning.calendar import next_departure
+from tools.planning.calendar import NEXT, departure_at
 from tools.planning.instance import pack_move_cost
+from tools.planning.look_ahead import share_worth
 from tools.positions import projected_units
 
 
@@ -28,9 +30,10 @@ class Curves:
         self._per_minor = e4_per_minor(facts.currency)
         self._soonest = soonest
 
-    def received(self, lane: Lane, before: int, packs: int) -> float:
-        """What packs that arrive by the lane save at its end when so many packs arrive there already."""
-        departure = next_departure(lane, self._facts.as_of.date(), self._limits.approval_latency_days)
+    def received(self, lane: Lane, before: int, packs: int, depart_on: date = NEXT) -> float:
+        """What packs that arrive by the lane's departure save at its end when so many packs arrive there already."""
+        today, wait = self._facts.as_of.date(), self._limits.approval_latency_days
+        departure = departure_at(lane, today, wait, depart_on)
         if departure is None:
             return -np.inf
         key, day = SiteSku(lane.destination, self._sku.sku_id), departure.days_until_arrival
@@ -51,13 +54,22 @@ class Curves:
         return day if day < self._view.horizon_days(key) else otherwise
 
     def _gains(self, key: SiteSku, day: int, before: int, packs: int) -> FloatArray:
-        end = min(day + self._limits.review_interval_days, self._view.horizon_days(key))
+        supply = self._view.horizon_days(key)
+        soon = min(day + self._limits.review_interval_days, supply)
+        served = self._served(key, day, soon, before, packs)
+        if soon < supply:
+            at_all = self._served(key, day, supply, before, packs)
+            near, far = (np.clip(units / self._sku.pack_size, 0.0, 1.0) for units in (served, at_all))
+            served = self._sku.pack_size * share_worth(near, far)
+        return self._money(key, served)
+
+    def _served(self, key: SiteSku, day: int, end: int, before: int, packs: int) -> FloatArray:
         steps = np.arange(before, before + packs + 1, dtype=np.int64) * self._sku.pack_size
         position = projected_units(self._facts, key, end)
         served = np.diff(expected_sales(self._view.window(key, 0, end), position + steps))
         if day > 0:
             served = np.minimum(served, np.diff(expected_sales(self._view.window(key, day, end), steps)))
-        return self._money(key, served)
+        return served
 
     def _losses(self, key: SiteSku, before: int, packs: int) -> FloatArray:
         end = self._view.horizon_days(key)

@@ -4,10 +4,11 @@ Gains and losses are differences of the expected cost
 
     C(y) = p E[max(D - y, 0)] + h E[max(y - D, 0)]
 
-which is convex in the position y, so gains fall and losses rise with every pack. The two
-ends use different horizons: a receiver counts demand only until the next decision
-could still help it (arrival + review interval), a donor until its regular supply.
-Planning with one long horizon at both ends churns stock; see docs/decisions/0004.
+which is convex in the position y, so gains fall and losses rise with every pack. A donor
+counts all demand until its regular supply. A receiver looks ahead: a pack that is wanted
+before the next decision could still help (arrival + review interval) counts in full, one
+that is wanted only after that can wait for what is known then (`look_ahead`). Planning
+with one long horizon at both ends churns stock; see docs/decisions/0004.
 
 All money here is float in minor units; integers come back when the plan is made.
 """
@@ -23,6 +24,7 @@ from tools.demand_table import IntArray
 from tools.inventory import SiteSku, Sku, Snapshot
 from tools.money import e4_per_minor
 from tools.planning.limits import Limits
+from tools.planning.look_ahead import share_worth
 from tools.positions import available_units_of, projected_units_of
 
 
@@ -55,21 +57,21 @@ class ValueOfPacks:
     def gains_of(self, keys: Sequence[SiteSku], pack_size: IntArray, arrival_day: IntArray, packs: int) -> FloatArray:
         """Gains of the first `packs` packs: shape (keys, packs).
 
-        A pack that arrives after some demand has passed cannot serve it, so its gain
-        is at most what it earns against the demand from its arrival on.
+        A pack is decided on as a whole, so its chances of being wanted, soon and at all,
+        are the mean of its units'. Both fall with every pack, and so does the gain.
         """
-        horizon = np.minimum(arrival_day + self._limits.review_interval_days, self.horizons(keys))
-        steps = np.arange(packs + 1, dtype=np.int64) * pack_size[:, None]
-        position = projected_units_of(self._snapshot, keys, horizon)
-        served = self._served(keys, np.zeros_like(horizon), horizon, position[:, None] + steps)
-        late = np.flatnonzero(arrival_day > 0)
-        if len(late):
-            those = [keys[row] for row in late.tolist()]
-            after_arrival = self._served(those, arrival_day[late], horizon[late], steps[late])
-            served[late] = np.minimum(served[late], after_arrival)
+        supply = self.horizons(keys)
+        soon = np.minimum(arrival_day + self._limits.review_interval_days, supply)
+        served = self._served_in_time(keys, pack_size, arrival_day, soon, packs)
+        waits = np.flatnonzero(soon < supply)
+        if len(waits):
+            those, size = [keys[row] for row in waits.tolist()], pack_size[waits]
+            at_all = self._served_in_time(those, size, arrival_day[waits], supply[waits], packs)
+            near, far = (np.clip(units / size[:, None], 0.0, 1.0) for units in (served[waits], at_all))
+            served[waits] = size[:, None] * share_worth(near, far)
         lost, left = self._costs(keys)
         gains: FloatArray = (lost + left)[:, None] * served - (left * pack_size)[:, None]
-        return self._with_displays(gains, keys, steps)
+        return self._with_displays(gains, keys, np.arange(packs + 1, dtype=np.int64) * pack_size[:, None])
 
     def losses_of(self, keys: Sequence[SiteSku], pack_size: IntArray, first_gain: FloatArray, packs: int) -> FloatArray:
         """Losses of the first `packs` packs sent: shape (keys, packs).
@@ -88,6 +90,24 @@ class ValueOfPacks:
             leaving = np.asarray([self._limits.leave_e4.get(key, 0) for key in keys]) * pack_size / self._per_minor
             loss -= leaving[:, None]
         return loss
+
+    def _served_in_time(
+        self, keys: Sequence[SiteSku], pack_size: IntArray, arrival_day: IntArray, end: IntArray, packs: int
+    ) -> FloatArray:
+        """Expected sales of each of the first `packs` packs received, until the day before `end`.
+
+        A pack that arrives after some demand has passed cannot serve it: it sells at most
+        what it would against the demand from its arrival on.
+        """
+        steps = np.arange(packs + 1, dtype=np.int64) * pack_size[:, None]
+        position = projected_units_of(self._snapshot, keys, end)
+        served = self._served(keys, np.zeros_like(end), end, position[:, None] + steps)
+        late = np.flatnonzero(arrival_day > 0)
+        if len(late):
+            those = [keys[row] for row in late.tolist()]
+            after_arrival = self._served(those, arrival_day[late], end[late], steps[late])
+            served[late] = np.minimum(served[late], after_arrival)
+        return served
 
     def _served(self, keys: Sequence[SiteSku], first: IntArray, end: IntArray, units: IntArray) -> FloatArray:
         """Expected sales of every next step of `units` (keys, steps + 1) in the days first..end-1."""

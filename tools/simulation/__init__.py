@@ -7,7 +7,7 @@ on other cycles than those that are scored.
 from tools.simulation.backtest import NOTHING, OURS, PLANNER_RULES, SOLVER_RULES, backtest
 from tools.simulation.cycle import Cycle, Lanes
 from tools.simulation.history import SkuCosts, cycles_of
-from tools.simulation.knobs import LANE_DAYS, LOOK_AHEAD, NEAR_HORIZONS, Fold, crossed, fit
+from tools.simulation.knobs import AS_PLANNED, LANE_DAYS, NEAR_HORIZONS, Fold, crossed, fit
 from tools.simulation.metrics import Score
 from tools.simulation.model import Outcome, Rule, no_transfers, play
 from tools.simulation.optimised import NEAR_HORIZON, FullHorizon, Knobs, Ours, mean_demand
@@ -16,9 +16,9 @@ from tools.simulation.report import HEADINGS, Backtest, RuleResult
 from tools.simulation.sources import Generator, generated
 
 __all__ = [
+    "AS_PLANNED",
     "HEADINGS",
     "LANE_DAYS",
-    "LOOK_AHEAD",
     "NEAR_HORIZON",
     "NEAR_HORIZONS",
     "NOTHING",

@@ -9,7 +9,7 @@ from tools.demand import FloatArray
 from tools.simulation.approval import TopLines
 from tools.simulation.cycle import Cycle
 from tools.simulation.foresight import foresight_cost, foresight_lost
-from tools.simulation.knobs import LANE_DAYS, LOOK_AHEAD, Fold, fit
+from tools.simulation.knobs import AS_PLANNED, LANE_DAYS, Fold, fit
 from tools.simulation.metrics import Score, score
 from tools.simulation.model import Outcome, Rule, no_transfers, play
 from tools.simulation.optimised import FullHorizon, Knobs, Ours, mean_demand
@@ -65,7 +65,7 @@ def backtest(
     if not folds:
         raise ValueError("a backtest needs at least one fold")
     costly = any(cycle.lanes.cost_days for fold in folds for cycle in fold.scored)
-    fitted = [fit(fold.held_out, LANE_DAYS if costly else LOOK_AHEAD) for fold in folds]
+    fitted = [fit(fold.held_out, LANE_DAYS if costly else AS_PLANNED) for fold in folds]
     frame = _Frame.of(
         [cycle for fold in folds for cycle in fold.scored],
         [knobs for fold, knobs in zip(folds, fitted, strict=True) for _ in fold.scored],

@@ -11,19 +11,13 @@ from tools.simulation.cycle import Cycle
 from tools.simulation.model import play
 from tools.simulation.optimised import Knobs, Ours
 
-LOOK_AHEAD = tuple(
-    Knobs(unwanted_weight=weight, caution=caution) for weight in (0.5, 0.1, 0.25, 0.75, 1.0) for caution in (0.0, 0.2)
-)
+AS_PLANNED = (Knobs(),)
+"""The planner's own rule: there is nothing to fit."""
 NEAR_HORIZONS = tuple(
     Knobs(near, None, caution) for near in (1.0, 1.5, 2.0, 2.5, 3.0, 4.0) for caution in (0.0, 0.15, 0.3)
 )
-LANE_DAYS = (
-    Knobs(3.0, None, lane_caution=0.5),
-    Knobs(3.0, None, lane_caution=1.0),
-    Knobs(unwanted_weight=0.25, lane_caution=0.5),
-    Knobs(unwanted_weight=0.25, lane_caution=1.0),
-)
-"""Where lanes cost money the question is how long goods should wait for each other."""
+LANE_DAYS = (Knobs(lane_caution=0.5), Knobs(lane_caution=1.0))
+"""Where lanes cost money the question is how long goods should wait for each other: what hurdle a departure must clear."""
 
 
 @dataclass(frozen=True)

@@ -8,26 +8,27 @@ import numpy as np
 
 from tools.demand import FloatArray
 from tools.planning.flow import FlowArrays, Flows
+from tools.planning.look_ahead import UNWANTED_WEIGHT
 from tools.simulation.cycle import IntArray
 from tools.simulation.lane_days import ship_by_lane_days
-from tools.simulation.tails import survival
-from tools.simulation.values import Blocks, Horizon, blocks, near_periods, transport
+from tools.simulation.values import Blocks, Horizon, blocks, first_share, transport
 from tools.simulation.view import View
 
 
 @dataclass(frozen=True)
 class Knobs:
-    """What is fitted to a network.
+    """What can differ between rules that solve a transport problem. As they are set here, they are the planner's.
 
-    `near_periods`: how many periods beyond its lead time count as near to a receiver.
-    `unwanted_weight`: how much it counts that a unit may never be wanted; None looks at
-    the near horizon alone. `caution`: by how much a transfer must earn more than its
-    cost, and a lane by `lane_caution`, because its goods can wait for more. `every_periods`: a decision is taken in the second period and then so often.
-    Raises ValueError for values without a meaning.
+    `near_periods`: how many periods beyond its lead time count as near to a receiver; one,
+    where a decision is taken in every period. `unwanted_weight`: how much it counts that a
+    unit may never be wanted; None looks at the near horizon alone. `caution`: by how much a
+    transfer must earn more than its cost, and a lane by `lane_caution`, as the hurdle does
+    that a policy sets for departures. `every_periods`: a decision is taken in the second
+    period and then so often. Raises ValueError for values without a meaning.
     """
 
     near_periods: float = 1.0
-    unwanted_weight: float | None = 0.5
+    unwanted_weight: float | None = UNWANTED_WEIGHT
     caution: float = 0.0
     lane_caution: float = 0.0
     every_periods: int = 1
@@ -36,8 +37,10 @@ class Knobs:
         """Refuse knobs without a meaning."""
         if not self.near_periods > 0 or self.every_periods < 1:
             raise ValueError(f"near periods and the interval are positive: {self}")
-        if min(self.caution, self.lane_caution, self.unwanted_weight or 0.0) < 0:
-            raise ValueError(f"caution and weight are at least 0: {self}")
+        if min(self.caution, self.lane_caution) < 0:
+            raise ValueError(f"caution is at least 0: {self}")
+        if self.unwanted_weight is not None and not 0 < self.unwanted_weight <= 1:
+            raise ValueError(f"the weight of an unwanted unit lies above 0 and is at most 1: {self}")
 
     @property
     def horizon(self) -> Horizon:
@@ -51,7 +54,7 @@ NEAR_HORIZON = Knobs(near_periods=2.0, unwanted_weight=None)
 
 @dataclass(frozen=True)
 class Ours:
-    """Asymmetric horizon, cautious costs; over lanes that cost money, slope scaling.
+    """The planner's gains and losses, cautious costs; over lanes that cost money, slope scaling.
 
     What went from one site to another does not come back within the cycle.
     """
@@ -63,7 +66,7 @@ class Ours:
         if (view.period - 1) % self.knobs.every_periods:
             return _nothing(view)
         found = blocks(view, self.knobs.horizon)
-        cost = view.cycle.move_cost * (1.0 + self.knobs.caution) + _lateness(view, self.knobs.horizon, found)
+        cost = view.cycle.move_cost * (1.0 + self.knobs.caution) + _lateness(view, self.knobs.horizon)
         if view.moved.any():
             cost = np.where(view.moved_back() > 0, np.inf, cost)
         arrays = transport(view, found, cost)
@@ -107,7 +110,7 @@ def plain_transport(view: View, short: IntArray, spare: IntArray) -> FlowArrays:
     return transport(view, found, view.cycle.move_cost)
 
 
-def _lateness(view: View, horizon: Horizon, found: Blocks) -> FloatArray:
+def _lateness(view: View, horizon: Horizon) -> FloatArray:
     """(K, L): what the first unit is worth less on a lane that is slower than the fastest into its destination."""
     cycle = view.cycle
     lead = cycle.lanes.lead_time_periods
@@ -115,15 +118,12 @@ def _lateness(view: View, horizon: Horizon, found: Blocks) -> FloatArray:
     charge = np.zeros((cycle.skus, len(cycle.lanes)))
     if not slower.any():
         return charge
-    end = near_periods(view, horizon)
     worth = (cycle.lost_cost + cycle.left_cost)[:, None]
-    ratio = view.dispersion(view.mean(0, end))
-    first = np.where(found.receive_units > 0, found.receive_gain, 0.0).max(axis=2)
+    soonest = first_share(view, horizon, cycle.site_lead_periods.astype(float))
     for each in np.unique(lead[slower]):
-        in_time = view.mean(np.minimum(float(each), end), end)
-        less = np.maximum(first - worth * survival(in_time, ratio, np.zeros_like(in_time)), 0.0)
+        later = first_share(view, horizon, np.full(cycle.sites, float(each)))
         on = slower & (lead == each)
-        charge[:, on] = less[:, cycle.lanes.destination[on]]
+        charge[:, on] = (worth * np.maximum(soonest - later, 0.0))[:, cycle.lanes.destination[on]]
     return charge
 
 

@@ -6,13 +6,9 @@ demand until the regular supply. Let far(n) be the probability that the receiver
 unit is wanted before the regular supply, and near(n) that it is wanted before a transfer
 of the next period could arrive.
 
-- Near horizon: the gain is (p + h) near(n), with "near" stretched by a knob.
-- Look-ahead: sending now beats sending later by (p + h) near(n) when the sale would be
-  lost meanwhile, against cost and loss of a unit that turns out never to be wanted, or
-  for which it is too late. It pays where (p + h) near(n) / (near(n) + 1 - far(n)) exceeds
-  cost and loss: the left side, the chance of a near want among near wants and none at
-  all, is the gain. At the last decision near and far are one, and so is the gain.
-  A weight on 1 - far(n) tells how much an unwanted unit counts.
+- Look-ahead, as the planner does it: the gain is the share of p + h that
+  `tools.planning.look_ahead` makes of both, with its own formula and weights.
+- Near horizon, for comparison: the gain is (p + h) near(n), with "near" stretched by a knob.
 
 The leftover cost h cancels between both ends. With a lead time a unit serves only demand
 from its arrival on, which caps both chances. Neighbouring units are put into blocks and
@@ -27,6 +23,7 @@ import numpy as np
 
 from tools.demand import FloatArray
 from tools.planning.flow import FlowArrays
+from tools.planning.look_ahead import share_worth
 from tools.simulation.cycle import BoolArray, IntArray
 from tools.simulation.tails import survival
 from tools.simulation.view import View
@@ -43,8 +40,8 @@ class Horizon:
     """How far ahead gains look.
 
     `near_periods` beyond the lead time count as near, fractions allowed; infinite looks to
-    the end. `unwanted_weight` says how much it counts that a unit may never be wanted;
-    None values a unit by its near chance alone.
+    the end. `unwanted_weight`, above 0 and at most 1, says how much it counts that a unit
+    may never be wanted; None values a unit by its near chance alone.
     """
 
     near_periods: float
@@ -73,9 +70,9 @@ def blocks(view: View, horizon: Horizon) -> Blocks:
     return Blocks(receive_units, gain, send_units, loss)
 
 
-def near_periods(view: View, horizon: Horizon) -> FloatArray:
-    """(S,): how many periods ahead a receiver's near chance looks."""
-    ahead: FloatArray = np.minimum(view.cycle.site_lead_periods + horizon.near_periods, float(view.remaining))
+def near_periods(view: View, horizon: Horizon, lead_periods: FloatArray) -> FloatArray:
+    """(S,): how many periods ahead the near chance of a unit looks that arrives after so many."""
+    ahead: FloatArray = np.minimum(lead_periods + horizon.near_periods, float(view.remaining))
     return ahead
 
 
@@ -83,15 +80,26 @@ def chance(horizon: Horizon, near: FloatArray, far: FloatArray) -> FloatArray:
     """What share of a lost sale a unit received is worth, from its near and far chances."""
     if horizon.unwanted_weight is None:
         return near
-    nearest: FloatArray = np.minimum(near, far)
-    share: FloatArray = nearest / np.maximum(nearest + horizon.unwanted_weight * (1.0 - far), 1e-12)
-    return np.minimum(share, far).astype(np.float64)
+    return share_worth(near, far, horizon.unwanted_weight)
+
+
+def first_share(view: View, horizon: Horizon, lead_periods: FloatArray) -> FloatArray:
+    """(K, S): what share of a lost sale a site's first unit is worth that arrives after so many periods, (S,)."""
+    first = view.position[:, :, None].astype(float)
+    near = _Want.until(view, near_periods(view, horizon, lead_periods), lead_periods).chance(first)
+    if horizon.unwanted_weight is None:
+        return near[:, :, 0]
+    end = np.full(view.cycle.sites, float(view.remaining))
+    return chance(horizon, near, _Want.until(view, end, lead_periods).chance(first))[:, :, 0]
 
 
 def _receiving(view: View, horizon: Horizon) -> tuple[IntArray, FloatArray]:
     position = view.position.astype(float)
-    near = _Want.until(view, near_periods(view, horizon))
-    far = near if horizon.unwanted_weight is None else _Want.until(view, np.full(len(near.end), float(view.remaining)))
+    lead = view.cycle.site_lead_periods.astype(float)
+    near = _Want.until(view, near_periods(view, horizon, lead), lead)
+    far = near
+    if horizon.unwanted_weight is not None:
+        far = _Want.until(view, np.full(len(near.end), float(view.remaining)), lead)
     low = np.maximum(position, np.minimum(near.low, far.low))
     high = np.maximum(far.high, low)
     step = np.maximum(np.ceil((high - low) / (BLOCKS - 1)), 1.0)
@@ -114,8 +122,7 @@ class _Want:
     late_mean: FloatArray | None
 
     @classmethod
-    def until(cls, view: View, end: FloatArray) -> _Want:
-        lead = view.cycle.site_lead_periods.astype(float)
+    def until(cls, view: View, end: FloatArray, lead: FloatArray) -> _Want:
         mean = view.mean(0, end)
         late = view.mean(np.minimum(lead, end), end) if lead.any() else None
         return cls(view.position.astype(float), end, mean, view.dispersion(mean), late)

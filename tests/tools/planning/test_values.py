@@ -36,9 +36,11 @@ def test_many_site_skus_at_once_are_worth_what_each_is_alone(seed, packs, day):
 
 
 @given(seed=st.integers(0, 5_000), packs=st.integers(1, 5), size=st.integers(1, 4))
-def test_a_pack_is_worth_its_units(seed, packs, size):
+def test_a_pack_is_worth_its_units_where_nothing_can_wait(seed, packs, size):
     case = random_case(seed)
-    values, key = ValueOfPacks(case.snapshot, case.limits), case.snapshot.positions[0].key
+    # Regular supply comes before the next chance, so that all demand counts in full.
+    values = ValueOfPacks(case.snapshot, replace(case.limits, review_interval_days=60))
+    key = case.snapshot.positions[0].key
     unit, pack = a_sku(key.sku_id, pack_size=1), a_sku(key.sku_id, pack_size=size)
     by_unit = np.asarray(values.gains(key, unit, 0, packs * size)).reshape(packs, size).sum(axis=1)
     assert values.gains(key, pack, 0, packs) == pytest.approx(by_unit.tolist(), abs=1e-6)

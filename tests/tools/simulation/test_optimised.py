@@ -83,10 +83,17 @@ def test_decisions_come_every_so_many_periods() -> None:
 
 @pytest.mark.parametrize(
     "knobs",
-    [{"near_periods": 0.0}, {"caution": -0.1}, {"every_periods": 0}, {"unwanted_weight": -1.0}, {"lane_caution": -1.0}],
+    [
+        {"near_periods": 0.0},
+        {"caution": -0.1},
+        {"every_periods": 0},
+        {"unwanted_weight": 0.0},
+        {"unwanted_weight": 1.1},
+        {"lane_caution": -1.0},
+    ],
 )
 def test_knobs_without_a_meaning_are_refused(knobs: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=r"near periods|caution"):
+    with pytest.raises(ValueError, match=r"near periods|caution|weight"):
         Knobs(**knobs)  # type: ignore[arg-type]
 
 
@@ -107,11 +114,12 @@ def test_over_a_cycle_nothing_goes_to_and_fro(cycle: Cycle) -> None:
 
 def test_of_two_ways_the_slower_one_must_be_cheaper_by_what_it_misses() -> None:
     lanes = Lanes(np.array([1, 2]), np.array([0, 0]), np.array([0, 2]), np.zeros(2))
-    cycle = a_cycle([[3, 0, 0]] * 5, [0, 20, 20], lanes=lanes, forecast=[[3.0, 0.01, 0.01]] * 5)
-    cycle.move_cost[:] = [[1.0, 0.8]]
-    fast, slow = Ours(Knobs(3.0, None))(view_of(cycle))[0]
-    assert fast > 0
-    assert slow == 0
+    # What the slower one brings is sold on the last day alone, with 1 - e^-3 in place of 1 - e^-9: 11 x 0.0497 = 0.55.
+    cycle = a_cycle([[3, 0, 0]] * 4, [0, 20, 20], lanes=lanes, forecast=[[3.0, 0.01, 0.01]] * 4)
+    for cost, slower in ((0.5, False), (0.4, True)):
+        cycle.move_cost[:] = [[1.0, cost]]
+        fast, slow = Ours()(view_of(cycle))[0]
+        assert (fast == 0, slow > 0) == (slower, slower)
 
 
 def test_mean_demand_fills_shortages_from_surpluses_at_least_cost() -> None:
