@@ -61,6 +61,9 @@ def _economics(policy: Policy, currency: str) -> Iterator[str]:
         f" {_days(horizon.approval_latency_days)}; where regular supply is not known, it is taken to come in"
         f" {_days(horizon.default_days)}."
     )
+    if policy.departures is not None:
+        most = _count_of(policy.departures.per_lane_max, "departure")
+        yield f"Of a lane that can be full a plan uses the next {most} at most."
 
 
 def _lanes(lanes: LaneRules) -> Iterator[str]:
@@ -172,7 +175,11 @@ def _units(millionths: int) -> str:
 
 
 def _count(units: int) -> str:
-    return f"{units:,} unit{'' if units == 1 else 's'}"
+    return _count_of(units, "unit")
+
+
+def _count_of(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _days(days: int) -> str:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from math import fsum
 from typing import NamedTuple
 
-from tools.inventory import LaneKey, Snapshot
+from tools.inventory import Snapshot
 from tools.money import e4_per_minor, minor_from_e4, money_text
 from tools.planning import Evaluation, Limits, fill_rate, moves_of
 from tools.planning.breaches import departure_of
+from tools.planning.calendar import DepartureKey, offered_departures
 from tools.planning.plan import lots_of
-from tools.transfers import FillRate, TransferLine, TransferPlan
+from tools.transfers import FillRate, LaneLoad, TransferLine, TransferPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,12 @@ def wrong_sums(plan: TransferPlan, snapshot: Snapshot) -> Iterator[WrongFigure]:
 def _wrong_loads(plan: TransferPlan) -> Iterator[WrongFigure]:
     """Each departure is listed once, with exactly the lines that travel on it and their dates."""
     for load in plan.lanes:
-        numbers = _numbers_on(plan, load.lane)
-        dates = {(line.depart_on, line.arrive_on) for line in plan.lines if line.lane == load.lane}
+        numbers = _numbers_on(plan, load)
+        dates = {(line.depart_on, line.arrive_on) for line in plan.lines if _key(line) == _key(load)}
         if load.line_nos != numbers or dates != {(load.depart_on, load.arrive_on)}:
             words = f"The departure {load.lane.label} does not list exactly its lines and their dates."
             yield WrongFigure(words, len(load.line_nos), len(numbers), numbers)
-    listed, used = [load.lane for load in plan.lanes], {line.lane for line in plan.lines}
+    listed, used = [_key(load) for load in plan.lanes], {_key(line) for line in plan.lines}
     if len(listed) != len(set(listed)) or set(listed) != used:
         words = f"The plan lists {len(listed):,} departures; its lines use {len(used):,}."
         yield WrongFigure(words, len(listed), len(used))
@@ -106,9 +107,9 @@ def _money(plan: TransferPlan, world: Snapshot, again: Evaluation) -> Iterator[_
         yield _Amount(f"{of} move cost", line.move_cost_minor, value.move_cost, 1, numbers)
         yield _Amount(f"{of} goods value", line.goods_value_minor, goods_e4 / per_minor, 1, numbers)
     for load in plan.lanes:
-        cost = again.fixed_costs.get(load.lane, 0.0)
-        on_lane = _numbers_on(plan, load.lane)
-        yield _Amount(f"The fixed cost of {load.lane.label}", load.fixed_cost_minor, cost, 1, on_lane)
+        cost = again.fixed_costs.get(_key(load), 0.0)
+        on_board = _numbers_on(plan, load)
+        yield _Amount(f"The fixed cost of {load.lane.label}", load.fixed_cost_minor, cost, 1, on_board)
 
 
 def _goods_value_e4(line: TransferLine, world: Snapshot) -> int:
@@ -123,7 +124,8 @@ def _wrong_dates(plan: TransferPlan, world: Snapshot, limits: Limits) -> Iterato
         yield WrongFigure(words, plan.planned_on.toordinal(), today.toordinal())
     for line in plan.lines:
         departure = departure_of(world, limits, line.lane)
-        if departure is not None and (line.depart_on, line.arrive_on) != departure[:2]:
+        offered = offered_departures(world, limits, world.lane_by_key[line.lane])
+        if departure is not None and (line.depart_on, line.arrive_on) not in [each[:2] for each in offered]:
             words = (
                 f"Line {line.line_no} travels from {line.depart_on} to {line.arrive_on};"
                 f" its lane next travels from {departure.depart_on} to {departure.arrive_on}."
@@ -134,11 +136,11 @@ def _wrong_dates(plan: TransferPlan, world: Snapshot, limits: Limits) -> Iterato
 
 def _wrong_volumes(plan: TransferPlan, world: Snapshot) -> Iterator[WrongFigure]:
     for load in plan.lanes:
-        skus = [(line.packs, world.sku_by_id[line.sku_id]) for line in plan.lines if line.lane == load.lane]
+        skus = [(line.packs, world.sku_by_id[line.sku_id]) for line in plan.lines if _key(line) == _key(load)]
         volume = sum(packs * sku.pack_size * sku.unit_volume_microlitres for packs, sku in skus)
         if load.volume_microlitres != volume:
             words = f"The load of {load.lane.label} of {load.volume_microlitres:,} microlitres comes to {volume:,}."
-            yield WrongFigure(words, load.volume_microlitres, volume, _numbers_on(plan, load.lane))
+            yield WrongFigure(words, load.volume_microlitres, volume, _numbers_on(plan, load))
 
 
 def _wrong_lots(plan: TransferPlan, world: Snapshot, limits: Limits) -> Iterator[WrongFigure]:
@@ -163,6 +165,10 @@ def _wrong_fill_rates(plan: TransferPlan, found: FillRate) -> Iterator[WrongFigu
             yield WrongFigure(words, claimed, computed)
 
 
-def _numbers_on(plan: TransferPlan, lane: LaneKey) -> tuple[int, ...]:
-    """The lines that travel on a lane, whichever lines its departure says it carries."""
-    return tuple(line.line_no for line in plan.lines if line.lane == lane)
+def _key(of: TransferLine | LaneLoad) -> DepartureKey:
+    return DepartureKey(of.lane, of.depart_on)
+
+
+def _numbers_on(plan: TransferPlan, load: LaneLoad) -> tuple[int, ...]:
+    """The lines that travel on a departure, whichever lines it says it carries."""
+    return tuple(line.line_no for line in plan.lines if _key(line) == _key(load))

@@ -90,6 +90,7 @@ def limits_of(
         review_interval_days=policy.horizon.review_interval_days,
         approval_latency_days=approval_latency_days(policy, snapshot),
         default_horizon_days=policy.horizon.default_days,
+        lane_departures=1 if policy.departures is None else policy.departures.per_lane_max,
     )
     return with_merchandise(limits, policy, snapshot, request)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 
@@ -50,6 +50,7 @@ def with_merchandise(limits: Limits, policy: Policy, snapshot: Snapshot, request
         displays=_soft_displays(policy, snapshot),
         leave_e4=_leave_e4(policy, snapshot, leaving),
         must_leave=due,
+        depart_by={key: row.leave_by for key, row in sorted(leaving.items())},
         least_life_days=least_life_days(policy, snapshot),
         whole_sets=whole_sets(policy, snapshot),
     )
@@ -286,7 +287,7 @@ def _least_life_days(section: Merchandise, sku: Sku) -> int:
 
 
 def _with_lots(limits: Limits, snapshot: Snapshot, request: PlanRequest) -> Limits:
-    """Lanes closed and units kept so that however a plan splits what may leave, lots are found for it.
+    """Lanes and late departures closed and units kept so that however a plan splits what may leave, lots are found for it.
 
     Of the lanes that a donor could use, those stay on which the most units arrive with
     life enough; a later arrival would leave some behind. What cannot travel on them is
@@ -296,7 +297,11 @@ def _with_lots(limits: Limits, snapshot: Snapshot, request: PlanRequest) -> Limi
     leaving_from: dict[str, list[tuple[LaneKey, Departure]]] = {}
     for lane, departure in reach.departures.items():
         leaving_from.setdefault(lane.origin, []).append((lane, departure))
+    arrivals_from: dict[str, list[tuple[LaneKey, date]]] = {}
+    for (lane, _), departure in reach.offered.items():
+        arrivals_from.setdefault(lane.origin, []).append((lane, departure.arrive_on))
     closed: dict[tuple[LaneKey, str], str] = {}
+    arrive_by: dict[SiteSku, date] = {}
     kept = dict(limits.protected_units)
     for key in sorted(SiteSku(*pair) for pair in snapshot.merchandise.lots_by_key):
         sku, lots = snapshot.sku_by_id[key.sku_id], lots_free(snapshot, key)
@@ -308,10 +313,15 @@ def _with_lots(limits: Limits, snapshot: Snapshot, request: PlanRequest) -> Limi
         }
         most = max(fit.values(), default=0)
         closed |= {(lane, key.sku_id): "lot_life" for lane, units in fit.items() if units < max(most, 1)}
+        arrivals = {day for lane, day in arrivals_from.get(key.site_id, ()) if lane in fit}
+        lasting = [day for day in arrivals if lasting_units(lots, day, least) == most]
+        if limits.lane_departures > 1 and lasting:
+            arrive_by[key] = max(lasting)
         expired = sum(lot.units for lot in lots) - lasting_units(lots, today, 0)
         own = kept.get(key, 0)
         kept[key] = max(own + (expired if own else 0), available_units(snapshot, key) - most)
-    return replace(limits, closed_lines=closed, protected_units={key: units for key, units in kept.items() if units})
+    protected = {key: units for key, units in kept.items() if units}
+    return replace(limits, closed_lines=closed, arrive_by=arrive_by, protected_units=protected)
 
 
 # --- emergencies ------------------------------------------------------------------------------------------------

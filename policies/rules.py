@@ -192,7 +192,7 @@ def lane_benefit(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
     least = facts.policy.benefit.lane_min_minor
     for load in plan.lanes:
         # The lines that travel on it, whichever lines the departure says it carries.
-        lines = [line for line in plan.lines if line.lane == load.lane]
+        lines = [line for line in plan.lines if (line.lane, line.depart_on) == (load.lane, load.depart_on)]
         net = sum(line.saving_minor for line in lines) - load.fixed_cost_minor
         if net < least - 1 - len(lines):
             yield Violation(

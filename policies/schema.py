@@ -130,6 +130,12 @@ class Horizon(Value):
     default_days: Annotated[int, Field(ge=1, le=365)]
 
 
+class Departures(Value):
+    """How many departures of a lane a plan may choose from where the next one can be full. Without it, the next only."""
+
+    per_lane_max: Annotated[int, Field(ge=1, le=14)]
+
+
 class ImbalanceThresholds(Value):
     """From when on a difference is an imbalance."""
 
@@ -255,6 +261,7 @@ class Policy(Value):
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1, max_length=10)]
     negotiation: Negotiation
     merchandise: Annotated[Merchandise | None, Field(exclude_if=_absent)] = None
+    departures: Annotated[Departures | None, Field(exclude_if=_absent)] = None
 
     @model_validator(mode="after")
     def _tiers_rise(self) -> Self:

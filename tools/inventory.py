@@ -226,6 +226,23 @@ class RecentMove:
 
 
 @dataclass(frozen=True, slots=True)
+class BookedLoad:
+    """What approved transfers put on one departure of a lane that is still to come."""
+
+    origin: str
+    destination: str
+    mode: str
+    depart_on: date
+    units: int
+    volume_microlitres: int
+
+    @property
+    def lane(self) -> LaneKey:
+        """The lane."""
+        return LaneKey(self.origin, self.destination, self.mode)
+
+
+@dataclass(frozen=True, slots=True)
 class DataHold:
     """A site-SKU whose data is not good enough to plan on, with the check that failed and its reason."""
 
@@ -267,18 +284,21 @@ class Snapshot:
     lineage: tuple[SignalRef, ...] = ()
     merchandise: Merchandise = NO_MERCHANDISE
     approval_latency_days: int | None = None
+    booked: tuple[BookedLoad, ...] = ()
 
     @cached_property
     def digest(self) -> str:
         """The identity of these facts. Names of sites and SKUs are free text and do not count.
 
-        What is not stated about merchandise, or measured of approvals, is left out, so that a network without it
-        keeps its digest.
+        What is not stated about merchandise, measured of approvals or booked on departures is left out, so that a
+        network without it keeps its digest.
         """
         document = _ADAPTER.dump_python(self, mode="json", exclude=_FREE_TEXT)
         stated = {name: rows for name, rows in document.pop("merchandise").items() if rows}
         if self.approval_latency_days is None:
             del document["approval_latency_days"]
+        if not self.booked:
+            del document["booked"]
         return digest(document | {"merchandise": stated} if stated else document)
 
     def to_document(self) -> dict[str, Any]:

@@ -23,7 +23,8 @@ from tools.money import e4_per_minor, money_text
 from tools.planning import Move, evaluate, moves_of, solve
 from tools.planning.blocked import Blocked, Feasibility, other_moves
 from tools.planning.breaches import departure_of
-from tools.planning.obstacles import Obstacle, Setting, setting_of
+from tools.planning.mates import setting_with_mates
+from tools.planning.obstacles import Obstacle, Setting
 from tools.planning.replan import replan
 from tools.planning.room import Room
 from tools.transfers import TransferPlan
@@ -96,7 +97,8 @@ def _of_conflicts(question: Question, plan: TransferPlan, conflicts: Sequence[Bl
     found: dict[Lift, _Promise] = {}
     for conflict in conflicts:
         setting = _setting(question, conflict, moves_of(plan))
-        for obstacle in conflict.conflict:
+        # What keeps back another SKU of a set is not the wish's own, and not priced by it.
+        for obstacle in (each for each in conflict.conflict if each in setting.own):
             lift = lift_of(obstacle.code, _lane_of(setting, obstacle), conflict.wanted.sku_id)
             if lift is not None:
                 found.setdefault(lift, _Promise(lift, obstacle.rule or obstacle.code, (conflict, obstacle)))
@@ -109,7 +111,8 @@ def _of_lines(question: Question, plan: TransferPlan, known: Sequence[Lift]) -> 
     room = Room(facts, question.limits, question.request, moves_of(plan))
     bound: dict[Lift, int] = {}
     for line in plan.lines:
-        for constraint in room.of_line(facts.lane_by_key[line.lane], facts.sku_by_id[line.sku_id]):
+        lane, sku = facts.lane_by_key[line.lane], facts.sku_by_id[line.sku_id]
+        for constraint in room.of_line(lane, sku, depart_on=line.depart_on):
             lift = lift_of(constraint.code, line.lane, line.sku_id)
             full = constraint.binding or (constraint.unit == "lines" and constraint.left <= 0)
             if full and lift is not None and lift not in known:
@@ -127,7 +130,7 @@ def _lane_of(setting: Setting, obstacle: Obstacle) -> LaneKey:
 def _setting(question: Question, conflict: Blocked, moves: Sequence[Move]) -> Setting:
     others = other_moves(moves, conflict.wanted) if conflict.beside_plan else ()
     facts = assumed(question.snapshot, question.request.overlays)
-    return setting_of(facts, question.limits, question.request, conflict.wanted, others)
+    return setting_with_mates(facts, question.limits, question.request, conflict.wanted, others)
 
 
 def _priced(
@@ -162,16 +165,13 @@ def _forced(
     conflict, obstacle = promise.conflict
     others = other_moves(moves_of(plan), conflict.wanted)
     facts = assumed(question.snapshot, question.request.overlays)
-    setting = setting_of(facts, question.limits, question.request, conflict.wanted, others)
+    setting = setting_with_mates(facts, question.limits, question.request, conflict.wanted, others)
     same = next((each for each in setting.obstacles if _is_same(each, obstacle)), None)
     raised = None if same is None else Feasibility(setting).least_raise(same)
     if same is None or raised is None:
         return None
-    wish = [
-        Move(way.lane, conflict.wanted.sku_id, packs)
-        for way, packs in zip(setting.ways, raised[1], strict=True)
-        if packs
-    ]
+    ways = zip(setting.ways, raised[1], strict=True)
+    wish = [way.move(conflict.wanted.sku_id, packs) for way, packs in ways if packs]
     moves = sorted([*others, *wish])
     if any(not move.lane.mode for move in wish):
         return None
@@ -212,7 +212,8 @@ def _excess(question: Question, lift: Lift, moves: Sequence[Move]) -> tuple[tupl
     room = Room(facts, question.limits, question.request, moves)
     beyond: dict[tuple[str, str], int] = {}
     for move in moves:
-        for constraint in room.of_line(facts.lane_by_key[move.lane], facts.sku_by_id[move.sku_id]):
+        lane, sku = facts.lane_by_key[move.lane], facts.sku_by_id[move.sku_id]
+        for constraint in room.of_line(lane, sku, depart_on=move.depart_on):
             same = lift_of(constraint.code, move.lane, move.sku_id)
             if same == lift and constraint.left < 0:
                 place = (constraint.where, constraint.unit)
@@ -222,7 +223,7 @@ def _excess(question: Question, lift: Lift, moves: Sequence[Move]) -> tuple[tupl
 
 def _days_beyond(question: Question, moves: Sequence[Move]) -> tuple[tuple[str, str, int], ...]:
     within = question.request.within_days
-    departures = [departure_of(question.snapshot, question.limits, move.lane) for move in moves]
+    departures = [departure_of(question.snapshot, question.limits, move.lane, move.depart_on) for move in moves]
     longest = max((each.days_until_arrival for each in departures if each is not None), default=0)
     return () if within is None or longest <= within else (("the request", "days", longest - within),)
 

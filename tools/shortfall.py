@@ -16,6 +16,7 @@ from tools.lifts import Question
 from tools.money import money_text
 from tools.planning import Limits, Move, moves_of
 from tools.planning.blocked import Blocked, Feasibility, find_conflict, other_moves
+from tools.planning.breaches import departure_key
 from tools.planning.obstacles import Kind, Obstacle, Setting, Wanted, setting_of
 from tools.relaxations import price_relaxations
 from tools.transfers import PlanRequest, TransferPlan
@@ -45,6 +46,7 @@ _WORDS = {
     "temperature": ("{where} does not carry its temperature",) * 2,
     "hazmat": ("{where} does not carry dangerous goods",) * 2,
     "days_until_arrival": ("{where} would arrive in {used} and {limit} are allowed",) * 2,
+    "whole_set": ("the set {where} is delivered in whole or not at all",) * 2,
     "sends_and_receives": ("{where} goes the other way in this plan",) * 2,
     "scope_skus": ("the request is not about {where}",) * 2,
     "scope_sites": ("the request leaves out {where}",) * 2,
@@ -105,10 +107,14 @@ class Shortfall:
     @property
     def words(self) -> str:
         """The answer for people. Every number in it is one of the numbers here."""
-        sentences = (_of_plan(self), _of_conflict(self), _of_offer(self))
-        said = " ".join(sentence for sentence in sentences if sentence)
+        said = f"{_of_plan(self)} {self.why}".rstrip()
         relaxed = " ".join(each.words for each in self.relaxations)
         return f"{said} What would help: {relaxed}" if relaxed else said
+
+    @property
+    def why(self) -> str:
+        """What stands in the way, or what the best offer lacks."""
+        return _of_conflict(self) or _of_offer(self)
 
 
 def explain_shortfall(
@@ -156,16 +162,17 @@ def best_offer(
     setting = setting_of(assumed(seen or snapshot, request.overlays), limits, request, wanted, others)
     sku = facts.sku_by_id[wanted.sku_id]
     same_sku = [move for move in others if move.sku_id == sku.sku_id]
-    used = {move.lane for move in others}
+    used = {departure_key(facts, limits, move) for move in others}
     ways = [(number, way) for number, way in enumerate(setting.ways) if not way.forbidden_by]
     sites = {end for _, way in ways for end in way.lane[:2]} | {end for move in same_sku for end in move.lane[:2]}
     worth = SkuWorth(facts, limits, request, sku, frozenset(sites))
     offers = []
     for number, way in ways:
-        departure = 0.0 if way.lane in used else worth.fixed_cost(way.lane)
-        asked = limits.line_hurdle_minor + (0 if way.lane in used else limits.lane_hurdle_minor)
+        paid = departure_key(facts, limits, way.move(sku.sku_id, 1)) in used
+        departure = 0.0 if paid else worth.fixed_cost(way.lane)
+        asked = limits.line_hurdle_minor + (0 if paid else limits.lane_hurdle_minor)
         for packs in _quantities(setting, number):
-            found = worth.added(same_sku, Move(way.lane, sku.sku_id, packs))
+            found = worth.added(same_sku, way.move(sku.sku_id, packs))
             offers.append(
                 Offer(
                     *way.lane, packs * sku.pack_size, round(found.saving - departure), round(found.move_cost),

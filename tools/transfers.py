@@ -237,9 +237,9 @@ class FillRate(Value):
 class TransferPlan(Value):
     """A proposal. Two plans with the same content have the same digest, and the digest is the plan's id.
 
-    `saving_minor` = sum of line savings - sum of lane fixed costs. It values a
-    receiver's gain until its next chance to be helped and a donor's loss until its
-    regular supply; `whole_horizon_saving_minor` values both until the regular supply.
+    `saving_minor` = sum of line savings - sum of lane fixed costs. It values a receiver's
+    gain in full until its next chance to be helped and in part after that, and a donor's loss
+    until its regular supply; `whole_horizon_saving_minor` values both until the regular supply.
     """
 
     plan_schema: Literal["evenkeel.plan/1"] = "evenkeel.plan/1"

@@ -27,8 +27,9 @@ from app.stock.tables import (
     StockCountRow,
     SupplierReliabilityRow,
 )
-from tools.forecast import GIVEN_DAYS_MAX, Grain, forecast_given, forecast_network
+from tools.forecast import GIVEN, GIVEN_DAYS_MAX, Grain, forecast_given, forecast_network
 from tools.inventory import (
+    BookedLoad,
     DataHold,
     DemandForecast,
     InboundSupply,
@@ -86,6 +87,7 @@ def freeze(session: Session) -> Snapshot:
         lineage=_lineage(session),
         merchandise=stated_merchandise(session),
         approval_latency_days=latency_of_decisions(session),
+        booked=_booked(session, as_of.date(), {sku.sku_id: sku for sku in skus}),
     )
 
 
@@ -158,18 +160,37 @@ def _supply(session: Session) -> tuple[InboundSupply, ...]:
 
 
 def _forecasts(session: Session, as_of: datetime, demand_version: int) -> tuple[DemandForecast, ...]:
-    """Forecasts as given, and forecasts from history where none is given. Kept, because making them takes seconds."""
+    """Forecasts as given, their level learned from sales, and forecasts from history where none is given.
+
+    Kept, because making them takes seconds.
+    """
     key = f"{demand_version}/{as_of.date()}"
     cached = session.get(ForecastCache, key)
     if cached is not None:
         return _FORECASTS.validate_python(unpacked(cached.body))
     found = {forecast.key: forecast for forecast in forecast_given(_forecast_days(session, as_of.date()))}
     for grain in ("day", "week"):
-        for forecast in forecast_network(_history(session, grain), grain, as_of.date()):
-            found.setdefault(forecast.key, forecast)
+        for forecast in forecast_network(_history(session, grain), grain, as_of.date(), found.values()):
+            # What one grain has told is not told again by the other.
+            if forecast.key not in found or found[forecast.key].method == GIVEN:
+                found[forecast.key] = forecast
     forecasts = tuple(found[each] for each in sorted(found))
     upsert(session, ForecastCache, [{"key": key, "body": packed(_FORECASTS.dump_python(forecasts, mode="json"))}])
     return forecasts
+
+
+def _booked(session: Session, today: date, skus: dict[str, Sku]) -> tuple[BookedLoad, ...]:
+    """What approved transfers have on departures of today and later. A SKU that is not known any more takes no room."""
+    open_orders = select(TransferOrder).where(
+        col(TransferOrder.state).in_(UNDER_WAY), col(TransferOrder.depart_on) >= today
+    )
+    loads: dict[tuple[str, str, str, date], list[int]] = {}
+    for row in session.exec(open_orders).all():
+        volume = skus[row.sku_id].unit_volume_microlitres if row.sku_id in skus else 0
+        load = loads.setdefault((row.origin, row.destination, row.mode, row.depart_on), [0, 0])
+        load[0] += row.units
+        load[1] += row.units * volume
+    return tuple(BookedLoad(*key, *load) for key, load in sorted(loads.items()))
 
 
 _HISTORY = text("select site_id, sku_id, on_date, units, in_stock from sales where grain = :grain")

@@ -33,6 +33,7 @@ NUMBERS: dict[str, tuple[int, int]] = {
     "horizon.review_interval_days": (1, 90),
     "horizon.approval_latency_days": (0, 365),
     "horizon.default_days": (1, 365),
+    "departures.per_lane_max": (1, 14),
     "imbalance.shortage_lost_units_e6_min": (0, 10**15),
     "imbalance.surplus_units_min": (1, 10**9),
     "imbalance.expiring_units_min": (1, 10**9),
@@ -66,14 +67,15 @@ NUMBERS: dict[str, tuple[int, int]] = {
 
 
 def a_document(**values: Any) -> dict[str, Any]:
-    """The first release as plain values, with the third's section on merchandise, one tier, and no number that holds
-    another one back.
+    """The first release as plain values, with the third's section on merchandise and its departures, one tier, and no
+    number that holds another one back.
 
     Values are replaced by their place, with `__` between its parts.
     """
     document: dict[str, Any] = released("2026-01").model_dump(mode="json")
     document["tiers"] = document["tiers"][:1]
     document["merchandise"] = released("2026-11").model_dump(mode="json")["merchandise"]
+    document["departures"] = {"per_lane_max": 3}
     document["service_levels"] |= {"a_share_bp": 0, "b_share_bp": 10_000}
     for place, value in values.items():
         put(document, place.replace("__", "."), value)

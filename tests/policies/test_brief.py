@@ -47,7 +47,8 @@ Approval tier large: up to 200,000.00 USD and 20,000 units, also between legal e
 
 
 WHAT_THE_THIRD_ADDED = """\
-Policy standard 2026-11: As 2026-04, and facts about merchandise count: sets, priced displays, lots, ends of life, markdowns, substitutes, rescues.
+Policy standard 2026-11: As 2026-04, and facts about merchandise count: sets, priced displays, lots, ends of life, markdowns, substitutes, rescues. A plan may use later departures of a lane.
+Of a lane that can be full a plan uses the next 3 departures at most.
 Sets are kept and delivered whole; a display that has a price counts; a planned markdown is weighed against a transfer; a shortage costs less where a substitute is left.
 Lots arrive with 3 days and 25 % of the shelf life left at least. An end of life counts from 28 days before its date on. A line to a site that runs out with 80 % or more is a rescue.
 In an emergency rescue donors keep their own demand at 30 %, and only sites that run out with 95 % or more are served.
@@ -139,6 +140,7 @@ def test_a_tier_says_that_one_approval_is_enough() -> None:
         ("merchandise.markdowns", [True, False]),
         ("merchandise.substitution", [True, False]),
         ("merchandise.emergency", [None, {"keep_level_bp": 1, "stock_out_bp": 1}]),
+        ("departures", [None, {"per_lane_max": 1}, {"per_lane_max": 2}]),
         ("merchandise", [None, released("2026-11").model_dump(mode="json")["merchandise"]]),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from policies.figures import WrongFigure, wrong_sums, wrong_values
 from policies.limits import limits_of
 from policies.rules import Facts
-from tests.builders import a_lane, a_line, a_load, a_move, a_needy_network, a_sku, in_days
+from tests.builders import a_lane, a_line, a_load, a_move, a_needy_network, a_policy, a_sku, in_days
 from tests.policies.checking import a_needy_pair, facts_of, plan_on, planned, served
 from tools.planning import evaluate, moves_of
 from tools.transfers import FillRate, TransferPlan
@@ -84,7 +84,6 @@ def test_packs_of_a_sku_that_is_not_known_cannot_be_counted() -> None:
         ({"line_nos": (1, 2, 3)}, 3),
         ({"line_nos": (1, 9)}, 2),
         ({"line_nos": ()}, 0),
-        ({"depart_on": in_days(2)}, 2),
         ({"arrive_on": in_days(3)}, 2),
     ],
 )
@@ -93,10 +92,21 @@ def test_a_departure_lists_exactly_its_lines_and_their_dates(fields: dict[str, A
     assert sums(with_load(plan_of_two(), **fields), PAIR) == [WrongFigure(words, listed, 2, (1, 2))]
 
 
-@pytest.mark.parametrize("field", ["depart_on", "arrive_on"])
-def test_lines_of_one_departure_travel_together(field: str) -> None:
+def test_lines_of_one_departure_arrive_together() -> None:
     words = f"The departure {VAN} does not list exactly its lines and their dates."
-    assert sums(with_line(plan_of_two(), 2, **{field: in_days(5)}), PAIR) == [WrongFigure(words, 2, 2, (1, 2))]
+    assert sums(with_line(plan_of_two(), 2, arrive_on=in_days(5)), PAIR) == [WrongFigure(words, 2, 2, (1, 2))]
+
+
+def test_a_line_that_leaves_on_another_day_is_on_another_departure() -> None:
+    words = f"The departure {VAN} does not list exactly its lines and their dates."
+    assert sums(with_line(plan_of_two(), 2, depart_on=in_days(5)), PAIR) == [
+        WrongFigure(words, 2, 1, (1,)),
+        WrongFigure("The plan lists 1 departures; its lines use 2.", 1, 2),
+    ]
+    assert sums(with_load(plan_of_two(), depart_on=in_days(2)), PAIR) == [
+        WrongFigure(words, 2, 0),
+        WrongFigure("The plan lists 1 departures; its lines use 1.", 1, 1),
+    ]
 
 
 def test_a_departure_that_no_line_uses_is_none() -> None:
@@ -222,7 +232,8 @@ def test_a_plan_is_made_on_the_day_of_its_facts(days: int) -> None:
 
 @pytest.mark.parametrize(("depart", "arrive"), [(0, 2), (2, 3), (1, 1), (1, 5)])
 def test_a_line_travels_when_its_lane_does(depart: int, arrive: int) -> None:
-    plan = with_line(plan_on(FACTS), 1, depart_on=in_days(depart), arrive_on=in_days(arrive))
+    dates = {"depart_on": in_days(depart), "arrive_on": in_days(arrive)}
+    plan = with_load(with_line(plan_on(FACTS), 1, **dates), **dates)
     words = (
         f"Line 1 travels from {in_days(depart)} to {in_days(arrive)};"
         " its lane next travels from 2026-03-03 to 2026-03-04."
@@ -238,6 +249,16 @@ def test_a_lane_travels_on_its_weekdays() -> None:
     assert wrong == []
     (early,) = [each for each in values(plan_on(facts, a_line()), facts) if "travels" in each.words]
     assert (early.claimed, early.computed, early.line_nos) == (2, 7, (1,))
+
+
+def test_a_line_may_travel_on_any_departure_that_policy_looks_at() -> None:
+    """A van that carries 50 l: of three departures a line may take the second, of one it may not."""
+    full = a_needy_network(lanes=(a_lane(capacity_microlitres_per_departure=50_000_000),))
+    for looked_at, wrong in ((3, 0), (2, 0), (1, 1)):
+        facts = facts_of(full, policy=a_policy(departures={"per_lane_max": looked_at}))
+        plan = plan_on(facts, a_line(depart_on=in_days(2), arrive_on=in_days(3)))
+        assert len([each for each in values(plan, facts) if "travels" in each.words]) == wrong
+        assert sums(plan, facts) == []
 
 
 @pytest.mark.parametrize(("before", "after", "found"), [(1, 7_144, []), (2, 7_143, ["before"]), (0, 7_145, ["after"])])

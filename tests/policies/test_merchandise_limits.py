@@ -43,6 +43,7 @@ from tools.merchandise.facts import (
 from tools.merchandise.urgency import Urgency
 from tools.planning import Limits, Move
 from tools.planning.breaches import find_breaches
+from tools.planning.calendar import offered_departures
 from tools.planning.limits import Display, WholeSet
 from tools.transfers import Overlays, PlanRequest
 
@@ -350,36 +351,57 @@ def test_lots_that_cannot_travel_stand_in_for_what_a_donor_keeps_unless_they_hav
     assert limits_on(snapshot, lots=expired).protected_units[HERE] == own + 4
 
 
+def test_of_later_departures_those_stay_that_arrive_while_lots_last_and_leave_before_an_end_of_life() -> None:
+    """By van a lot of day 6 with three days of life must arrive by day 3: the second departure arrives then."""
+    vans = (a_lane("S1", "S2", capacity_microlitres_per_departure=10_000_000),)
+    facts = {"ends_of_life": (EndOfLife("P1", "S1", in_days(9)),), "lots": (Lot("S1", "P1", "A", 100, in_days(6)),)}
+    section = with_merchandise().model_dump(mode="json")["merchandise"]
+    for looked_at, last in ((3, {HERE: in_days(3)}), (1, {})):
+        policy = a_policy(merchandise=section, departures={"per_lane_max": looked_at})
+        found = limits_on(a_needy_network(lanes=vans), policy, **facts)
+        assert found.lane_departures == looked_at
+        assert (found.arrive_by, found.closed_lines) == (last, {})
+        assert found.depart_by == {HERE: in_days(9)}
+
+
 @settings(max_examples=100)
 @given(
     rows=st.lists(st.tuples(st.integers(1, 20), st.integers(-2, 16)), min_size=1, max_size=5),
     leads=st.lists(st.integers(0, 9), min_size=1, max_size=4),
     beyond=st.integers(-8, 8),
     reserved=st.integers(0, 6),
+    looked_at=st.integers(1, 3),
     data=st.data(),
 )
 def test_however_what_may_leave_is_split_over_the_lanes_that_stay_lots_are_found_for_it(
-    rows: list[tuple[int, int]], leads: list[int], beyond: int, reserved: int, data: st.DataObject
+    rows: list[tuple[int, int]], leads: list[int], beyond: int, reserved: int, looked_at: int, data: st.DataObject
 ) -> None:
-    """Also where the stock is no longer what the lots add up to."""
+    """Also where the stock is no longer what the lots add up to, and over several departures of a lane."""
     lots = tuple(Lot("S1", "P1", f"L{number}", units, in_days(days)) for number, (units, days) in enumerate(rows))
     held = max(sum(lot.units for lot in lots) + beyond, 0)
     snapshot = a_needy_network(
-        lanes=tuple(a_lane("S1", "S2", f"mode{number}", lead_time_days=days) for number, days in enumerate(leads)),
+        lanes=tuple(
+            a_lane("S1", "S2", f"mode{number}", lead_time_days=days, capacity_microlitres_per_departure=10**9)
+            for number, days in enumerate(leads)
+        ),
         positions=(
             a_position("S1", on_hand_units=held, reserved_units=min(reserved, held)),
             a_position("S2", on_hand_units=0),
         ),
         merchandise=Merchandise(lots=lots),
     )
-    limits = limits_of(with_merchandise(), snapshot, PlanRequest())
+    section = with_merchandise().model_dump(mode="json")["merchandise"]
+    policy = a_policy(merchandise=section, departures={"per_lane_max": looked_at})
+    limits = limits_of(policy, snapshot, PlanRequest())
     free = max(snapshot.position_by_key[HERE].available_units - limits.protected_units.get(HERE, 0), 0)
     moves = []
     for lane in snapshot.lanes:
-        if (lane.key, "P1") not in limits.closed_lines and free > 0:
-            units = data.draw(st.integers(0, free), label=lane.mode)
-            free -= units
-            moves += [Move(lane.key, "P1", units)] if units else []
+        for departure in offered_departures(snapshot, limits, lane):
+            in_time = departure.arrive_on <= limits.arrive_by.get(HERE, departure.arrive_on)
+            if (lane.key, "P1") not in limits.closed_lines and in_time and free > 0:
+                units = data.draw(st.integers(0, free), label=f"{lane.mode} on {departure.depart_on}")
+                free -= units
+                moves += [Move(lane.key, "P1", units, departure.depart_on)] if units else []
     assert find_breaches(snapshot, limits, PlanRequest(), moves) == ()
 
 

@@ -15,6 +15,7 @@ from tools.explanation.worth import SkuWorth
 from tools.inventory import SiteSku, Snapshot
 from tools.merchandise.urgency import LineUrgency
 from tools.planning import Limits, Move, moves_of
+from tools.planning.breaches import departure_key
 from tools.planning.room import Constraint, Room
 from tools.transfers import DemandChange, TransferLine, TransferPlan
 from tools.whatif import assumed
@@ -113,7 +114,7 @@ class Explainer:
         if not 1 <= line_no <= len(lines):
             raise IndexError(f"the plan has {len(lines)} lines; there is no line {line_no}")
         line, move = lines[line_no - 1], self._moves[line_no - 1]
-        load = next(load for load in self._plan.lanes if load.lane == line.lane)
+        load = next(load for load in self._plan.lanes if line.line_no in load.line_nos)
         priced = _Priced(self._facts, self._limits, self._plan, (line, move, self._moves), self._within)
         runner_up, barred = priced.sources()
         lane, sku = self._facts.lane_by_key[line.lane], self._facts.sku_by_id[line.sku_id]
@@ -131,7 +132,7 @@ class Explainer:
             departure_volume_microlitres=load.volume_microlitres,
             lines_on_departure=len(load.line_nos),
             currency=self._plan.currency,
-            constraints=self._room.of_line(lane, sku),
+            constraints=self._room.of_line(lane, sku, depart_on=line.depart_on),
             sources_seen=len(priced.lanes),
             runner_up=runner_up,
             barred=barred,
@@ -167,7 +168,8 @@ class _Priced:
         sites |= {lane.origin for lane in self.lanes}
         sku = facts.sku_by_id[self._move.sku_id]
         self._sku_worth = SkuWorth(facts, limits, plan.request, sku, frozenset(sites))
-        self._alone = all(move.lane != self._move.lane for move in others)
+        own = departure_key(facts, limits, self._move)
+        self._alone = all(departure_key(facts, limits, move) != own for move in others)
 
     @cached_property
     def worth(self) -> float:

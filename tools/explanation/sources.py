@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
 
 from tools.explanation.worth import SkuWorth, Worth
-from tools.inventory import Lane, LaneKey, SiteSku, Sku, Snapshot
+from tools.inventory import Lane, SiteSku, Sku, Snapshot
 from tools.money import rounded_to_total
 from tools.planning import Limits, Move
-from tools.planning.breaches import departure_of, find_breaches, move_breaches
-from tools.planning.calendar import Departure
+from tools.planning.breaches import departure_key, departure_of, find_breaches, move_breaches
+from tools.planning.calendar import NEXT, Departure, DepartureKey
 from tools.positions import available_units
 from tools.transfers import PlanRequest
 
@@ -104,14 +105,14 @@ class Sources:
         self._worth, self._replaced = worth, replaced
         self._lane = facts.lane_by_key[replaced.line.lane]
         self._sku: Sku = facts.sku_by_id[replaced.line.sku_id]
-        self._lanes_left = frozenset(move.lane for move in replaced.of_plan)
+        self._departures_left = frozenset(self._key(move) for move in replaced.of_plan)
         self._own = frozenset(self._breaches([*replaced.of_plan, replaced.line]))
 
     def best(self, lanes: Sequence[Lane]) -> tuple[OtherSource | None, OtherSource | None]:
         """The best source that nothing bars; and the best barred one where it would save more than the line, or none is left."""
         ranked = sorted(lanes, key=lambda lane: (-self._roughly(lane), lane.key))[:SOURCES_PRICED_MAX]
         priced = {lane.key: self._added(self._move(lane)) for lane in ranked}
-        ranked.sort(key=lambda lane: (self._fixed(lane.key) - priced[lane.key].saving, lane.key))
+        ranked.sort(key=lambda lane: (self._fixed(self._move(lane)) - priced[lane.key].saving, lane.key))
         barred: OtherSource | None = None
         for lane in ranked:
             barriers = tuple(self._by_itself(lane)) or tuple(self._beside_the_plan(lane))
@@ -130,7 +131,7 @@ class Sources:
             yield Barrier(breach.code, breach.where, breach.allowed, breach.found)
 
     def _beside_the_plan(self, lane: Lane) -> Iterator[Barrier]:
-        moves = _joined(self._replaced.of_plan, self._move(lane))
+        moves = self._joined(self._replaced.of_plan, self._move(lane))
         for barrier in self._breaches(moves):
             if barrier not in self._own:
                 yield barrier
@@ -140,7 +141,8 @@ class Sources:
         return [Barrier(breach.code, breach.where, breach.allowed, breach.found) for breach in found]
 
     def _roughly(self, lane: Lane) -> float:
-        return self._worth.roughly(self._replaced.of_sku, self._move(lane)) - self._fixed(lane.key)
+        move = self._move(lane)
+        return self._worth.roughly(self._replaced.of_sku, move) - self._fixed(move)
 
     def _packs(self, lane: Lane) -> int:
         """As many of the line's packs as the site can spare, or as it has where it must keep all of them; at least one."""
@@ -156,13 +158,15 @@ class Sources:
     def _compared(self, lane: Lane, other: Worth) -> OtherSource:
         """The source beside the line, with their difference in parts."""
         line, packs = self._replaced.line, self._packs(lane)
-        departure, own = self._departure(lane), self._departure(self._lane)
+        departure, own = self._departure(lane, NEXT), self._departure(self._lane, line.depart_on)
         move, in_time, whole = self._move(lane), other, self._whole
         part = whole if packs == line.packs else self._added(replace(line, packs=packs))
         if departure.days_until_arrival != own.days_until_arrival:
             lead, weekdays = self._lane.lead_time_days, self._lane.departure_weekdays
-            in_time = self._added(move, replace(lane, lead_time_days=lead, departure_weekdays=weekdays))
-        fixed = self._fixed(lane.key), self._fixed(line.lane)
+            on_time = replace(lane, lead_time_days=lead, departure_weekdays=weekdays)
+            upcoming = own == self._departure(self._lane, NEXT)
+            in_time = self._added(move if upcoming else replace(move, depart_on=line.depart_on), on_time)
+        fixed = self._fixed(move), self._fixed(line)
         less = whole.saving - fixed[1] - (other.saving - fixed[0])
         parts = [
             whole.saving - part.saving,
@@ -187,7 +191,7 @@ class Sources:
             departure_minor=departures,
             later_minor=later,
             loss_minor=loss,
-            own_departure=lane.key not in self._lanes_left,
+            own_departure=self._key(move) not in self._departures_left,
             barriers=(),
         )
 
@@ -195,8 +199,11 @@ class Sources:
     def _whole(self) -> Worth:
         return self._added(self._replaced.line)
 
-    def _departure(self, lane: Lane) -> Departure:
-        departure = departure_of(self._facts, self._limits, lane.key)
+    def _key(self, move: Move) -> DepartureKey:
+        return departure_key(self._facts, self._limits, move)
+
+    def _departure(self, lane: Lane, depart_on: date) -> Departure:
+        departure = departure_of(self._facts, self._limits, lane.key, depart_on)
         assert departure is not None  # noqa: S101  `lanes_instead` leaves out lanes that never depart, and so does a plan
         return departure
 
@@ -204,12 +211,12 @@ class Sources:
         """What a move adds to the rest of its SKU's moves, without its departure."""
         return self._worth.added(self._replaced.of_sku, move, lane=lane)
 
-    def _fixed(self, lane: LaneKey) -> float:
-        return 0.0 if lane in self._lanes_left else self._worth.fixed_cost(lane)
+    def _fixed(self, move: Move) -> float:
+        return 0.0 if self._key(move) in self._departures_left else self._worth.fixed_cost(move.lane)
 
-
-def _joined(moves: Sequence[Move], more: Move) -> list[Move]:
-    """The moves and one more, as one line where there is one of its SKU on its lane already."""
-    same = [move for move in moves if (move.lane, move.sku_id) == (more.lane, more.sku_id)]
-    packs = more.packs + sum(move.packs for move in same)
-    return sorted([*(move for move in moves if move not in same), replace(more, packs=packs)])
+    def _joined(self, moves: Sequence[Move], more: Move) -> list[Move]:
+        """The moves and one more, as one line where there is one of its SKU on its departure already."""
+        line = self._key(more), more.sku_id
+        same = [move for move in moves if (self._key(move), move.sku_id) == line]
+        packs = more.packs + sum(move.packs for move in same)
+        return sorted([*(move for move in moves if move not in same), replace(more, packs=packs)])

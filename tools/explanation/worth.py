@@ -14,7 +14,8 @@ from functools import cached_property
 from tools.explanation.curves import Curves
 from tools.inventory import Lane, LaneKey, SiteKind, SiteSku, Sku, Snapshot
 from tools.planning import Limits, Move, evaluate
-from tools.planning.breaches import departure_of, move_breaches
+from tools.planning.breaches import departure_key, departure_of, move_breaches
+from tools.planning.calendar import NEXT
 from tools.planning.instance import fixed_cost
 from tools.transfers import DemandChange, Overlays, PlanRequest
 from tools.whatif import assumed
@@ -53,11 +54,16 @@ class SkuWorth:
         it adds.
         """
         near = [each for each in others if _meet(each, move)]
+        if lane is not None:
+            # A lane that is not as it is departs on other days: whatever travels on it takes its next departure.
+            near = [replace(each, depart_on=NEXT) if each.lane == lane.key else each for each in near]
         keys = sorted({each.lane for each in (*near, move)} | self._kept)
         lanes = tuple(lane if lane is not None and key == lane.key else self._lane_by_key[key] for key in keys)
         facts = assumed(replace(self._facts, lanes=lanes), Overlays(demand_changes=changes))
         last = evaluate(facts, self._limits, self._request, [*near, move]).moves[-1]
-        merged = self._limits.line_charge_minor if any(each.lane == move.lane for each in near) else 0
+        own = departure_key(facts, self._limits, move)
+        shares = any(departure_key(facts, self._limits, each) == own for each in near)
+        merged = self._limits.line_charge_minor if shares else 0
         return Worth(last.saving + merged, last.move_cost - merged)
 
     def roughly(
@@ -78,8 +84,12 @@ class SkuWorth:
         if key not in self._parts:
             facts = assumed(self._feeding, Overlays(demand_changes=changes))
             curves = Curves(facts, self._limits, self._sku, self._soonest)
-            part = curves.received if receives else curves.sent
-            self._parts[key] = part(self._lane_by_key[move.lane], before, move.packs)
+            lane = self._lane_by_key[move.lane]
+            self._parts[key] = (
+                curves.received(lane, before, move.packs, move.depart_on)
+                if receives
+                else curves.sent(lane, before, move.packs)
+            )
         return self._parts[key]
 
     @cached_property

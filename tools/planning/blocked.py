@@ -2,7 +2,8 @@
 
 Whether a wish can be met is decided exactly: the least cost of so many whole packs on
 the ways that are open, within every cap and the number of lines, by a mixed-integer
-problem of one SKU (scipy's HiGHS), with the budget compared in exact integers.
+problem of one SKU (scipy's HiGHS), with the budget compared in exact integers. For the
+other SKUs of a set that is delivered in whole, see `tools.planning.mates`.
 
 A deletion filter (Chinneck and Dravnieks, Locating minimal infeasible constraint sets
 in linear programs, ORSA Journal on Computing 3, 1991) then leaves out one obstacle
@@ -21,7 +22,8 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from tools.inventory import Snapshot
 from tools.planning.limits import Limits
-from tools.planning.obstacles import Cap, Kind, Obstacle, Setting, Wanted, Way, setting_of
+from tools.planning.mates import setting_with_mates
+from tools.planning.obstacles import Cap, Kind, Obstacle, Setting, Wanted, Way
 from tools.planning.solution import Move
 from tools.transfers import PlanRequest
 from tools.whatif import assumed
@@ -59,11 +61,11 @@ def find_conflict(
     if wanted.site_id not in facts.site_by_id or wanted.sku_id not in facts.sku_by_id:
         raise UnknownWishError(f"there is no SKU {wanted.sku_id} or no site {wanted.site_id} in these facts")
     others = other_moves(moves, wanted)
-    alone = Feasibility(setting_of(facts, limits, request, wanted, ()))
+    alone = Feasibility(setting_with_mates(facts, limits, request, wanted, ()))
     alone_units = alone.most_units()
     if alone_units < wanted.units or not others:
         return Blocked(wanted, alone_units, alone_units, _irreducible(alone, alone_units), beside_plan=False)
-    beside = Feasibility(setting_of(facts, limits, request, wanted, others))
+    beside = Feasibility(setting_with_mates(facts, limits, request, wanted, others))
     possible = beside.most_units()
     return Blocked(wanted, possible, alone_units, _irreducible(beside, possible), beside_plan=possible < wanted.units)
 
@@ -89,6 +91,7 @@ class Feasibility:
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
+        self._mates = tuple((mate, Feasibility(mate.setting)) for mate in setting.mates)
         self._known: dict[tuple[frozenset[Obstacle], int], tuple[int, ...] | None] = {}
 
     def most_units(self) -> int:
@@ -108,7 +111,7 @@ class Feasibility:
 
     def irreducible(self, obstacles: Collection[Obstacle]) -> tuple[Obstacle, ...]:
         """An irreducible part of obstacles that block the wish: it blocks it, and without any member it does not."""
-        active, units = frozenset(obstacles) - self._without_effect(), self.setting.wanted.units
+        active, units = frozenset(obstacles) - self.without_effect(), self.setting.wanted.units
         for obstacle in sorted(active, key=lambda obstacle: (_rank(obstacle), obstacle)):
             if self.loads(active - {obstacle}, units) is None:
                 active -= {obstacle}
@@ -157,7 +160,7 @@ class Feasibility:
         )
         return Feasibility(raised).loads(raised.obstacles, setting.wanted.units)
 
-    def _without_effect(self) -> frozenset[Obstacle]:
+    def without_effect(self) -> frozenset[Obstacle]:
         """Obstacles that no answer to the wish comes near: an answer needs at most a least quantity more than the wish."""
         setting = self.setting
         most = setting.wanted.units + setting.pack_size + setting.least_units
@@ -165,26 +168,42 @@ class Feasibility:
         for cap in setting.caps:
             caps.setdefault(cap.obstacle, []).append(cap)
         wide = {each for each, of in caps.items() if all(cap.room >= cap.weight * most for cap in of)}
-        return frozenset(wide | {obstacle for obstacle, left in setting.lines if left >= len(setting.ways)})
+        wide |= {obstacle for obstacle, left in setting.lines if left >= len(setting.ways)}
+        felt = setting.own - wide
+        for mate, coming in self._mates:
+            felt |= {mate.obstacle} | (mate.setting.own - coming.without_effect())
+        return setting.obstacles - felt
+
+    def _closed(self, active: frozenset[Obstacle]) -> frozenset[int]:
+        """Ways to a site where a set would stay in part, because another SKU of it cannot come."""
+        closed: set[int] = set()
+        for mate, coming in self._mates:
+            whole = mate.obstacle in active and not closed.issuperset(mate.ways)
+            if whole and coming.loads(active & mate.setting.own, 1) is None:
+                closed.update(mate.ways)
+        return frozenset(closed)
 
     def _loads(self, active: frozenset[Obstacle], units: int) -> tuple[int, ...] | None:
         setting = self.setting
         pack = setting.pack_size if setting.pack in active else 1
         least = -(-setting.least_units // pack) if setting.least in active else 1
         need = -(-units // pack)
-        problem = _Problem(setting, active, pack, least, need)
+        problem = _Problem(setting, active, pack, least, need, self._closed(active))
         if not problem.may_be_enough:
             return None
         return problem.by_hand() or problem.solved()
 
 
 class _Problem:
-    """One feasibility question in packs."""
+    """One feasibility question in packs. `closed` are ways that are not open, whatever forbids the others."""
 
-    def __init__(self, setting: Setting, active: frozenset[Obstacle], pack: int, least: int, need: int) -> None:
+    def __init__(
+        self, setting: Setting, active: frozenset[Obstacle], pack: int, least: int, need: int, closed: frozenset[int]
+    ) -> None:
         self._setting, self._pack, self._least, self._need = setting, pack, least, need
         caps = [(cap, cap.room // (cap.weight * pack)) for cap in setting.caps if cap.obstacle in active]
-        upper = {n: need + least - 1 for n, way in enumerate(setting.ways) if not way.forbidden_by & active}
+        ways = [(n, way) for n, way in enumerate(setting.ways) if n not in closed]
+        upper = {n: need + least - 1 for n, way in ways if not way.forbidden_by & active}
         for cap, packs in caps:
             for number in cap.ways:
                 if number in upper:
@@ -263,10 +282,14 @@ class _Problem:
 _INFEASIBLE = 2
 _STRUCTURE = {"pack_size": 0, "least_quantity": 1, "not_stocked": 8, "no_lane": 9}
 _BY_KIND = {Kind.REQUEST: 2, Kind.POLICY: 3, Kind.FACT: 4}
+_RESCUE_REFUSED = 6
+"""That policy refuses a rescue is what has to be said before any rule about quantities."""
 _STOCK = frozenset(("available_stock", "not_carried"))
 
 
 def _rank(obstacle: Obstacle) -> int:
     """When the filter tries to leave an obstacle out: what is easily taken away first, stock and missing lanes last."""
     rank = _STRUCTURE.get(obstacle.code, _BY_KIND[obstacle.kind])
+    if obstacle.rule == "not_an_emergency":
+        return _RESCUE_REFUSED
     return 7 if obstacle.code in _STOCK else rank

@@ -10,7 +10,7 @@ from datetime import date
 from tools.inventory import LaneKey, SiteSku, Snapshot
 from tools.merchandise.lots import fit_units
 from tools.money import e4_per_minor
-from tools.planning.calendar import Departure, next_departure
+from tools.planning.calendar import NEXT, Departure, DepartureKey, departure_at
 from tools.planning.limits import Limits
 from tools.planning.solution import Move
 from tools.transfers import PlanRequest
@@ -35,7 +35,9 @@ class Breach:
 _WORDS = {
     "whole_set": "a set is delivered whole or not at all; {allowed:,} of its SKUs are missing, the plan brings {found:,}",
     "lot_life": "{allowed:,} units would arrive with life enough left, the plan sends {found:,}",
+    "leaves_too_late": "the SKU must have left this site before that day; the plan sends {found:,}",
     "end_of_life": "the SKU must leave this site, the plan brings {found:,}",
+    "departure_gone": "the lane does not depart on that day, or that day has passed; the plan sends {found:,}",
     "not_an_emergency": "an emergency rescue serves only likely stock-outs, the plan brings {found:,}",
 }
 
@@ -50,7 +52,7 @@ def find_breaches(
     if any(breach.code in ("unknown_lane", "unknown_sku") for breach in found):
         return tuple(found)
     found.extend(_of_site_skus(snapshot, limits, request, moves))
-    found.extend(_of_lanes(snapshot, moves))
+    found.extend(_of_departures(snapshot, limits, moves))
     found.extend(_of_days(snapshot, limits, moves))
     found.extend(_of_storage(snapshot, moves))
     found.extend(_of_totals(snapshot, limits, request, moves))
@@ -59,9 +61,25 @@ def find_breaches(
     return tuple(found)
 
 
-def departure_of(snapshot: Snapshot, limits: Limits, key: LaneKey) -> Departure | None:
-    """The departure that a move on the lane uses."""
-    return next_departure(snapshot.lane_by_key[key], snapshot.as_of.date(), limits.approval_latency_days)
+def departure_of(snapshot: Snapshot, limits: Limits, key: LaneKey, depart_on: date = NEXT) -> Departure | None:
+    """The departure that a move on the lane uses: the lane's next one, or that of the day named; None where there is none."""
+    today = snapshot.as_of.date()
+    return departure_at(snapshot.lane_by_key[key], today, limits.approval_latency_days, depart_on)
+
+
+def departure_key(snapshot: Snapshot, limits: Limits, move: Move) -> DepartureKey:
+    """The departure of a move by its day, whether the move names it or not."""
+    departure = departure_of(snapshot, limits, move.lane, move.depart_on)
+    return DepartureKey(move.lane, move.depart_on if departure is None else departure.depart_on)
+
+
+def departure_label(snapshot: Snapshot, limits: Limits, key: DepartureKey) -> str:
+    """The lane in words, with the day where that is not the day of its next departure."""
+    if key.depart_on == NEXT:
+        return key.lane.label
+    upcoming = departure_of(snapshot, limits, key.lane)
+    another = upcoming is not None and upcoming.depart_on != key.depart_on
+    return f"{key.lane.label} on {key.depart_on}" if another else key.lane.label
 
 
 def move_breaches(snapshot: Snapshot, limits: Limits, request: PlanRequest, move: Move) -> Iterator[Breach]:
@@ -74,6 +92,7 @@ def move_breaches(snapshot: Snapshot, limits: Limits, request: PlanRequest, move
     if sku is None:
         yield Breach("unknown_sku", where, 0, move.packs)
         return
+    where = f"{move.sku_id} {departure_label(snapshot, limits, DepartureKey(move.lane, move.depart_on))}"
     units = move.packs * sku.pack_size
     if move.packs < 1:
         yield Breach("positive_packs", where, 1, move.packs)
@@ -93,11 +112,22 @@ def move_breaches(snapshot: Snapshot, limits: Limits, request: PlanRequest, move
     for rule in rules:
         if rule is not None:
             yield Breach(rule, where, 0, units)
-    departure = departure_of(snapshot, limits, move.lane)
+    yield from _of_timing(snapshot, limits, request, move, (where, units))
+
+
+def _of_timing(
+    snapshot: Snapshot, limits: Limits, request: PlanRequest, move: Move, said: tuple[str, int]
+) -> Iterator[Breach]:
+    """What the day breaks on which a move leaves, or that on which it arrives."""
+    where, units = said
+    departure, upcoming = (departure_of(snapshot, limits, move.lane, day) for day in (move.depart_on, NEXT))
     if departure is None:
-        yield Breach("never_departs", where, 0, units)
+        yield Breach("never_departs" if upcoming is None else "departure_gone", where, 0, units)
     elif request.within_days is not None and departure.days_until_arrival > request.within_days:
         yield Breach("days_until_arrival", where, request.within_days, departure.days_until_arrival)
+    last_on = limits.depart_by.get(SiteSku(move.lane.origin, move.sku_id), date.max)
+    if departure is not None and departure != upcoming and departure.depart_on > last_on:
+        yield Breach("leaves_too_late", where, 0, units)
 
 
 def _asked_for(snapshot: Snapshot, request: PlanRequest, move: Move) -> bool:
@@ -132,9 +162,10 @@ def _of_site_skus(snapshot: Snapshot, limits: Limits, request: PlanRequest, move
         units = move.packs * snapshot.sku_by_id[move.sku_id].pack_size
         sent[SiteSku(move.lane.origin, move.sku_id)] += units
         received[SiteSku(move.lane.destination, move.sku_id)] += units
-    for (lane, sku_id), times in sorted(Counter((move.lane, move.sku_id) for move in moves).items()):
+    lines = Counter((departure_key(snapshot, limits, move), move.sku_id) for move in moves)
+    for (departure, sku_id), times in sorted(lines.items()):
         if times > 1:
-            yield Breach("line_twice", f"{sku_id} {lane.label}", 1, times)
+            yield Breach("line_twice", f"{sku_id} {departure_label(snapshot, limits, departure)}", 1, times)
     for key, units in sorted(sent.items()):
         position = snapshot.position_by_key.get(key)
         free = position.on_hand_units - position.reserved_units if position else 0
@@ -153,22 +184,26 @@ def _of_site_skus(snapshot: Snapshot, limits: Limits, request: PlanRequest, move
                 yield Breach(code, f"{cap.sku_id} at {cap.site_id}", cap.units, units)
 
 
-def _of_lanes(snapshot: Snapshot, moves: Sequence[Move]) -> Iterator[Breach]:
-    volume: Counter[LaneKey] = Counter()
+def _of_departures(snapshot: Snapshot, limits: Limits, moves: Sequence[Move]) -> Iterator[Breach]:
+    volume: Counter[DepartureKey] = Counter()
     for move in moves:
         sku = snapshot.sku_by_id[move.sku_id]
-        volume[move.lane] += move.packs * sku.pack_size * sku.unit_volume_microlitres
+        volume[departure_key(snapshot, limits, move)] += move.packs * sku.pack_size * sku.unit_volume_microlitres
+    booked: Counter[DepartureKey] = Counter()
+    for load in snapshot.booked:
+        booked[DepartureKey(load.lane, load.depart_on)] += load.volume_microlitres
     for key, microlitres in sorted(volume.items()):
-        capacity = snapshot.lane_by_key[key].capacity_microlitres_per_departure
-        if capacity is not None and microlitres > capacity:
-            yield Breach("lane_capacity_microlitres", key.label, capacity, microlitres)
+        capacity = snapshot.lane_by_key[key.lane].capacity_microlitres_per_departure
+        if capacity is not None and microlitres > max(capacity - booked[key], 0):
+            where = departure_label(snapshot, limits, key)
+            yield Breach("lane_capacity_microlitres", where, max(capacity - booked[key], 0), microlitres)
 
 
 def _of_days(snapshot: Snapshot, limits: Limits, moves: Sequence[Move]) -> Iterator[Breach]:
     arriving: Counter[tuple[str, str]] = Counter()
     leaving: Counter[tuple[str, str]] = Counter()
     for move in moves:
-        departure = departure_of(snapshot, limits, move.lane)
+        departure = departure_of(snapshot, limits, move.lane, move.depart_on)
         if departure is None:
             continue
         units = move.packs * snapshot.sku_by_id[move.sku_id].pack_size
@@ -177,14 +212,17 @@ def _of_days(snapshot: Snapshot, limits: Limits, moves: Sequence[Move]) -> Itera
     taken: Counter[tuple[str, str]] = Counter()
     for row in snapshot.supply:
         taken[row.site_id, row.expected_on.isoformat()] += row.units
+    booked: Counter[tuple[str, str]] = Counter()
+    for load in snapshot.booked:
+        booked[load.origin, load.depart_on.isoformat()] += load.units
     for (site_id, day), units in sorted(arriving.items()):
         limit = snapshot.site_by_id[site_id].inbound_units_per_day
         if limit is not None and units > max(limit - taken[site_id, day], 0):
             yield Breach("inbound_units_per_day", f"{site_id} on {day}", max(limit - taken[site_id, day], 0), units)
     for (site_id, day), units in sorted(leaving.items()):
         limit = snapshot.site_by_id[site_id].outbound_units_per_day
-        if limit is not None and units > limit:
-            yield Breach("outbound_units_per_day", f"{site_id} on {day}", limit, units)
+        if limit is not None and units > max(limit - booked[site_id, day], 0):
+            yield Breach("outbound_units_per_day", f"{site_id} on {day}", max(limit - booked[site_id, day], 0), units)
 
 
 def _of_storage(snapshot: Snapshot, moves: Sequence[Move]) -> Iterator[Breach]:
@@ -255,7 +293,7 @@ def _of_lots(snapshot: Snapshot, limits: Limits, moves: Sequence[Move]) -> Itera
     arriving: dict[SiteSku, Counter[date]] = {}
     for move in moves:
         origin = SiteSku(move.lane.origin, move.sku_id)
-        departure = departure_of(snapshot, limits, move.lane)
+        departure = departure_of(snapshot, limits, move.lane, move.depart_on)
         if departure is not None and origin in snapshot.merchandise.lots_by_key:
             units = move.packs * snapshot.sku_by_id[move.sku_id].pack_size
             arriving.setdefault(origin, Counter())[departure.arrive_on] += units
@@ -276,5 +314,6 @@ def transport_cost_e4(snapshot: Snapshot, limits: Limits, moves: Sequence[Move])
         units = move.packs * sku.pack_size
         cost_e4 += units * lane.cost_per_unit_e4
         microlitre_e4 += units * lane.cost_per_litre_e4 * sku.unit_volume_microlitres
-    cost_e4 += sum(snapshot.lane_by_key[key].cost_fixed_e4 for key in {move.lane for move in moves})
+    departures = {departure_key(snapshot, limits, move) for move in moves}
+    cost_e4 += sum(snapshot.lane_by_key[key.lane].cost_fixed_e4 for key in departures)
     return cost_e4 - (-microlitre_e4 // 1_000_000)

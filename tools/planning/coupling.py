@@ -17,9 +17,10 @@ from scipy import sparse
 
 from tools.demand import FloatArray
 from tools.demand_table import IntArray
-from tools.inventory import MICROLITRES_PER_LITRE, Lane, LaneKey, Snapshot
+from tools.inventory import MICROLITRES_PER_LITRE, Lane, Snapshot
 from tools.money import e4_per_minor
-from tools.planning.breaches import departure_of, transport_cost_e4
+from tools.planning.breaches import departure_key, departure_of, transport_cost_e4
+from tools.planning.calendar import DepartureKey, free_microlitres, free_outbound_units
 from tools.planning.coupled import Coupled, Curves, SharedLimits
 from tools.planning.flow import BoolArray, FlowArrays
 from tools.planning.limits import Limits
@@ -76,9 +77,9 @@ def coupled_of(
         gains=gains,
         losses=losses,
         lane_cost=np.asarray(
-            [_departure_cost(lane, snapshot, hurdle, taken) for lane in table.lanes], dtype=np.float64
+            [_departure_cost(*each, snapshot, hurdle, taken) for each in _numbered(table)], dtype=np.float64
         ),
-        lane_capacity=np.asarray([_room(lane, taken) for lane in table.lanes], dtype=np.float64),
+        lane_capacity=np.asarray([_room(*each, snapshot, taken) for each in _numbered(table)], dtype=np.float64),
         arc_volume=volume[table.arc_sku],
         arc_least=table.arc_least,
         line_cost=float(limits.line_charge_minor + limits.line_hurdle_minor),
@@ -91,17 +92,18 @@ def moves_of_packs(table: Table, packs: IntArray) -> tuple[Move, ...]:
     used = np.flatnonzero(packs).tolist()
     return tuple(
         sorted(
-            Move(table.lanes[table.arc_lane[arc]].key, table.skus[table.arc_sku[arc]].sku_id, int(packs[arc]))
+            Move(table.lanes[lane].key, table.skus[table.arc_sku[arc]].sku_id, int(packs[arc]), table.named_days[lane])
             for arc in used
+            for lane in (int(table.arc_lane[arc]),)
         )
     )
 
 
 @dataclass(frozen=True)
 class _Taken:
-    """What standing moves use: volume by lane, units by site and day, volume by receiving site, and totals."""
+    """What standing moves use: volume by departure, units by site and day, volume by receiving site, and totals."""
 
-    lanes: dict[LaneKey, int]
+    departures: dict[DepartureKey, int]
     arriving: dict[tuple[str, date], int]
     leaving: dict[tuple[str, date], int]
     stored: dict[str, int]
@@ -112,31 +114,36 @@ class _Taken:
 
     @classmethod
     def by(cls, moves: Sequence[Move], snapshot: Snapshot, limits: Limits) -> _Taken:
-        lanes: dict[LaneKey, int] = defaultdict(int)
+        departures: dict[DepartureKey, int] = defaultdict(int)
         arriving: dict[tuple[str, date], int] = defaultdict(int)
         leaving: dict[tuple[str, date], int] = defaultdict(int)
         stored: dict[str, int] = defaultdict(int)
         total = value_e4 = 0
         for move in moves:
-            sku, departure = snapshot.sku_by_id[move.sku_id], departure_of(snapshot, limits, move.lane)
+            sku, departure = snapshot.sku_by_id[move.sku_id], departure_of(snapshot, limits, move.lane, move.depart_on)
             units = move.packs * sku.pack_size
-            lanes[move.lane] += units * sku.unit_volume_microlitres
+            departures[departure_key(snapshot, limits, move)] += units * sku.unit_volume_microlitres
             stored[move.lane.destination] += units * sku.unit_volume_microlitres
             if departure is not None:
                 arriving[move.lane.destination, departure.arrive_on] += units
                 leaving[move.lane.origin, departure.depart_on] += units
             total, value_e4 = total + units, value_e4 + units * sku.unit_cost_e4
         transport_e4 = transport_cost_e4(snapshot, limits, moves)
-        return cls(lanes, arriving, leaving, stored, total, len(moves), value_e4, transport_e4)
+        return cls(departures, arriving, leaving, stored, total, len(moves), value_e4, transport_e4)
 
 
-def _departure_cost(lane: Lane, snapshot: Snapshot, hurdle: int, taken: _Taken) -> float:
-    return 0.0 if lane.key in taken.lanes else fixed_cost(lane, snapshot.currency) + hurdle
+def _numbered(table: Table) -> Iterator[tuple[Lane, DepartureKey]]:
+    """What the numbers of lanes stand for."""
+    return zip(table.lanes, table.departure_keys, strict=True)
 
 
-def _room(lane: Lane, taken: _Taken) -> float:
-    most = lane.capacity_microlitres_per_departure
-    return np.inf if most is None else max(most - taken.lanes.get(lane.key, 0), 0) + HALF
+def _departure_cost(lane: Lane, key: DepartureKey, snapshot: Snapshot, hurdle: int, taken: _Taken) -> float:
+    return 0.0 if key in taken.departures else fixed_cost(lane, snapshot.currency) + hurdle
+
+
+def _room(lane: Lane, key: DepartureKey, snapshot: Snapshot, taken: _Taken) -> float:
+    most = free_microlitres(snapshot, lane, key.depart_on)
+    return np.inf if most is None else max(most - taken.departures.get(key, 0), 0) + HALF
 
 
 def _blocks(sku: IntArray, site: IntArray, cost: FloatArray) -> tuple[IntArray, IntArray]:
@@ -198,7 +205,7 @@ def _handling(table: Table, snapshot: Snapshot, size: FloatArray, taken: _Taken)
             arcs = np.flatnonzero(np.isin(table.arc_lane, lanes))
             yield Row(arcs, size[arcs], max(limit - coming[site_id, day], 0) + HALF)
     for (site_id, day), lanes in leaving.items():
-        limit = snapshot.site_by_id[site_id].outbound_units_per_day
+        limit = free_outbound_units(snapshot, site_id, day)
         if limit is not None:
             arcs = np.flatnonzero(np.isin(table.arc_lane, lanes))
             yield Row(arcs, size[arcs], max(limit - taken.leaving.get((site_id, day), 0), 0) + HALF)
@@ -234,7 +241,7 @@ def _budget(table: Table, limits: Limits, most_e4: int, per_minor: int, taken: _
         np.arange(len(table.arc_sku)), freight, most_e4 + HALF,
         per_line=float(limits.line_charge_minor * per_minor),
         per_lane=np.asarray(
-            [0 if lane.key in taken.lanes else lane.cost_fixed_e4 for lane in table.lanes], dtype=np.float64
+            [0 if key in taken.departures else lane.cost_fixed_e4 for lane, key in _numbered(table)], dtype=np.float64
         ),
     )  # fmt: skip
 

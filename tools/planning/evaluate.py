@@ -18,8 +18,10 @@ from scipy import special
 from tools.demand import POISSON_BELOW, DemandView, FloatArray, WindowDemand
 from tools.inventory import LaneKey, SiteSku, Sku, Snapshot
 from tools.money import e4_per_minor
-from tools.planning.breaches import Breach, departure_of, find_breaches, move_breaches
+from tools.planning.breaches import Breach, departure_key, departure_of, find_breaches, move_breaches
+from tools.planning.calendar import DepartureKey
 from tools.planning.limits import Limits
+from tools.planning.look_ahead import LATER_WEIGHT, UNWANTED_WEIGHT
 from tools.planning.solution import Move
 from tools.positions import projected_units
 from tools.transfers import PlanRequest
@@ -45,16 +47,16 @@ class Evaluation:
     saving: float
     whole_horizon_saving: float
     moves: tuple[MoveValue, ...]
-    fixed_costs: dict[LaneKey, float]
+    fixed_costs: dict[DepartureKey, float]
     breaches: tuple[Breach, ...]
 
     @property
     def priced(self) -> bool:
-        """Whether every move could be valued: none is on a lane, or of a SKU, that is not known or never departs."""
+        """Whether every move could be valued: none is on a lane, or of a SKU, that is not known or does not depart."""
         return not any(breach.code in _WORTHLESS for breach in self.breaches)
 
 
-_WORTHLESS = frozenset(("unknown_lane", "unknown_sku", "never_departs"))
+_WORTHLESS = frozenset(("unknown_lane", "unknown_sku", "never_departs", "departure_gone"))
 
 
 def evaluate(snapshot: Snapshot, limits: Limits, request: PlanRequest, moves: Sequence[Move]) -> Evaluation:
@@ -65,7 +67,8 @@ def evaluate(snapshot: Snapshot, limits: Limits, request: PlanRequest, moves: Se
     books = _Books(snapshot, limits, request)
     values = tuple(books.enter(move) for move in moves)
     per_minor = e4_per_minor(snapshot.currency)
-    fixed = {key: snapshot.lane_by_key[key].cost_fixed_e4 / per_minor for key in sorted({m.lane for m in moves})}
+    used = sorted({departure_key(snapshot, limits, move) for move in moves})
+    fixed = {key: snapshot.lane_by_key[key.lane].cost_fixed_e4 / per_minor for key in used}
     departures = sum(fixed.values())
     saving = sum(value.saving for value in values) - departures
     hurdles = len(values) * limits.line_hurdle_minor + len(fixed) * limits.lane_hurdle_minor
@@ -105,12 +108,12 @@ class _Books:
         """Book the move and say what it earned, given the moves before it."""
         sku, lane = self._snapshot.sku_by_id[move.sku_id], self._snapshot.lane_by_key[move.lane]
         origin, destination = SiteSku(lane.origin, sku.sku_id), SiteSku(lane.destination, sku.sku_id)
-        arrival = departure_of(self._snapshot, self._limits, move.lane)
+        arrival = departure_of(self._snapshot, self._limits, move.lane, move.depart_on)
         assert arrival is not None  # noqa: S101  evaluate() has refused such moves
         day = arrival.days_until_arrival
         had, gone = self._received.get(destination, 0), self._sent.get(origin, 0)
         soonest = self._soonest_arrival(destination)
-        first = day if soonest is None else soonest
+        first = day if soonest is None else min(day, soonest)
         gain = sum(self._gain(destination, sku, first, had + n) for n in range(1, move.packs + 1))
         loss = sum(self._loss(origin, sku, gone + n) for n in range(1, move.packs + 1))
         late = 0.0
@@ -125,9 +128,31 @@ class _Books:
         return MoveValue(gain - loss - cost - move.packs * late, cost, whole - cost)
 
     def _gain(self, key: SiteSku, sku: Sku, day: int, n: int) -> float:
-        """What the n-th pack received saves when it arrives on `day`."""
-        end = min(day + self._limits.review_interval_days, self._view.horizon_days(key))
-        return self._gain_until(key, sku, day, n, end)
+        """What the n-th pack received is worth now when it arrives on `day`, though a later one could help as well.
+
+        In odds: what is wanted soon, against that and what waiting spares (see `look_ahead`).
+        """
+        supply = self._view.horizon_days(key)
+        chance = day + self._limits.review_interval_days
+        if chance >= supply:
+            return self._gain_until(key, sku, day, n, supply)
+        soon = self._sold(key, sku, day, n, chance) / sku.pack_size
+        far = max(self._sold(key, sku, day, n, supply) / sku.pack_size, soon)
+        spared = UNWANTED_WEIGHT * (1 - far) + LATER_WEIGHT * (far - soon)
+        share = min(far, soon / (soon + spared))
+        lost_e4, left_e4 = self._costs_e4(key)
+        worth = sku.pack_size * ((lost_e4 + left_e4) * share - left_e4) / self._per_minor
+        return worth + self._shown(key, (n - 1) * sku.pack_size, n * sku.pack_size)
+
+    def _sold(self, key: SiteSku, sku: Sku, day: int, n: int, end: int) -> float:
+        """Units of the n-th pack received on `day` that are expected to sell before `end`."""
+        position, more, all_of_it = self._position(key, end), (n - 1) * sku.pack_size, n * sku.pack_size
+        whole = self._lost_in(key, 0, end)
+        sold = whole.at(position + more) - whole.at(position + all_of_it)
+        if day > 0:
+            rest = self._lost_in(key, day, end)
+            sold = min(sold, rest.at(more) - rest.at(all_of_it))
+        return min(max(sold, 0.0), sku.pack_size)
 
     def _gain_until(self, key: SiteSku, sku: Sku, day: int, n: int, end: int) -> float:
         position = self._position(key, end)
@@ -197,9 +222,13 @@ class _Books:
         """C(y) = p E[max(D - y, 0)] + h E[max(y - D, 0)], with the p and h of the site."""
         lost = demand.at(y)
         left = y - demand.mean + lost
-        lost_e4 = self._limits.lost_at_e4.get(key, self._limits.lost_unit_e4[key.sku_id])
-        left_e4 = self._limits.leftover_at_e4.get(key, self._limits.leftover_unit_e4[key.sku_id])
+        lost_e4, left_e4 = self._costs_e4(key)
         return (lost_e4 * lost + left_e4 * left) / self._per_minor
+
+    def _costs_e4(self, key: SiteSku) -> tuple[int, int]:
+        """What a unit lost and a unit left over cost at the site."""
+        lost_e4 = self._limits.lost_at_e4.get(key, self._limits.lost_unit_e4[key.sku_id])
+        return lost_e4, self._limits.leftover_at_e4.get(key, self._limits.leftover_unit_e4[key.sku_id])
 
     def _soonest_arrival(self, key: SiteSku) -> int | None:
         """The first day on which any permitted lane could bring the SKU, if that is before the regular supply."""

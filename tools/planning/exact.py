@@ -3,7 +3,7 @@
     min   sum c x  -  sum g r  +  sum l d  +  sum f z  +  sum e w
     s.t.  packs into a site-SKU   = its gain segments taken          (r in [0, 1] each)
           packs out of a site-SKU = its loss segments taken          (d in [0, 1] each)
-          volume on a lane       <= capacity * z                     (z: the departure is used)
+          volume on a departure  <= capacity * z                     (z: the departure is used)
           x <= M w,  x >= packs_min w,  w <= z                       (w: the line is used)
           a site does not send and receive the same SKU
           handling limits by site and day, storage, and the totals of policy and request
@@ -29,8 +29,9 @@ from importlib.metadata import version
 import highspy
 import pulp
 
-from tools.inventory import MICROLITRES_PER_LITRE, LaneKey, SiteSku, Snapshot
+from tools.inventory import MICROLITRES_PER_LITRE, SiteSku, Snapshot
 from tools.money import e4_per_minor
+from tools.planning.calendar import DepartureKey, free_microlitres, free_outbound_units
 from tools.planning.instance import Arc, Instance, fixed_cost
 from tools.planning.limits import Limits
 from tools.planning.polish import Pruner
@@ -39,7 +40,7 @@ from tools.planning.table import Table
 from tools.transfers import PlanRequest, SolveStatus
 
 VARIABLES_MAX = 15_000
-"""Beyond this the exact formulation would not answer in a conversation; the request must be narrowed."""
+"""Beyond this the exact formulation would not answer in a conversation; the fast path plans the request alone."""
 NODES_MAX = 20_000
 """Branch-and-bound stops after so many nodes: a count, so that a plan does not depend on the machine's speed."""
 SECONDS_MAX = 300.0
@@ -51,7 +52,7 @@ PROVEN = 1e-9
 COEFFICIENT_MAX = 1e6
 """Limits are scaled down to this, so that even one unit too many is far more than the solver's tolerance of 1e-6."""
 
-ArcKey = tuple[LaneKey, str]
+ArcKey = tuple[DepartureKey, str]
 WholeTerms = list[tuple[pulp.LpVariable, int]]
 VERSIONS = (f"pulp {version('pulp')}", f"highspy {version('highspy')}")
 
@@ -101,7 +102,7 @@ class _Found:
 
 def _only(instance: Instance, used: frozenset[ArcKey]) -> Instance:
     """The instance with the lines of a fractional solution and no others: small enough to be solved in whole packs."""
-    arcs = tuple(arc for arc in instance.arcs if (arc.lane.key, arc.sku.sku_id) in used)
+    arcs = tuple(arc for arc in instance.arcs if arc.key in used)
     senders, receivers = {arc.origin for arc in arcs}, {arc.destination for arc in arcs}
     nodes = {
         key: replace(
@@ -163,11 +164,11 @@ class _Formulation:
         self._cost: list[tuple[pulp.LpVariable, float]] = []
         self._packs: list[tuple[Arc, pulp.LpVariable]] = []
         self._lines: list[pulp.LpVariable] = []
-        self._departures: dict[LaneKey, pulp.LpVariable] = {}
+        self._departures: dict[DepartureKey, pulp.LpVariable] = {}
         self._limited: list[tuple[WholeTerms, int]] = []
         self._add_arcs()
         self._add_nodes()
-        self._add_lanes()
+        self._add_departures()
         self._add_handling_limits()
         self._add_storage()
         self._add_sets()
@@ -179,8 +180,8 @@ class _Formulation:
         for number, arc in enumerate(self._instance.arcs):
             most = min(arc.packs_max, self._packs_worth_moving(arc))
             kind = pulp.LpInteger if arc.sku.sku_id in self._whole else pulp.LpContinuous
-            x = pulp.LpVariable(f"x{number}", 0, most, kind)
-            w = pulp.LpVariable(f"w{number}", 0, 1, pulp.LpInteger)
+            x = self._problem.add_variable(f"x{number}", 0, most, kind)
+            w = self._problem.add_variable(f"w{number}", 0, 1, pulp.LpInteger)
             self._packs.append((arc, x))
             self._lines.append(w)
             self._cost.append((x, arc.move_cost + arc.late))
@@ -205,12 +206,12 @@ class _Formulation:
             self._balance(into[key], received)
             self._balance(out[key], sent)
             if received and sent:
-                sends = pulp.LpVariable(f"s{number}", 0, 1, pulp.LpInteger)
+                sends = self._problem.add_variable(f"s{number}", 0, 1, pulp.LpInteger)
                 self._at_most([*((r, 1) for r in received), (sends, len(received))], len(received))
                 self._at_most([*((d, 1) for d in sent), (sends, -len(sent))], 0)
 
     def _segments(self, name: str, costs: list[float]) -> list[pulp.LpVariable]:
-        segments = [pulp.LpVariable(f"{name}_{n}", 0, 1) for n in range(len(costs))]
+        segments = [self._problem.add_variable(f"{name}_{n}", 0, 1) for n in range(len(costs))]
         self._cost.extend(zip(segments, costs, strict=True))
         return segments
 
@@ -219,20 +220,20 @@ class _Formulation:
             terms = [*((x, 1) for x in packs), *((segment, -1) for segment in segments)]
             self._problem += pulp.LpAffineExpression(terms) == 0
 
-    def _add_lanes(self) -> None:
-        by_lane: dict[LaneKey, list[tuple[Arc, pulp.LpVariable, pulp.LpVariable]]] = defaultdict(list)
+    def _add_departures(self) -> None:
+        loads: dict[DepartureKey, list[tuple[Arc, pulp.LpVariable, pulp.LpVariable]]] = defaultdict(list)
         for (arc, x), w in zip(self._packs, self._lines, strict=True):
-            by_lane[arc.lane.key].append((arc, x, w))
-        for number, (key, loaded) in enumerate(by_lane.items()):
-            z = pulp.LpVariable(f"z{number}", 0, 1, pulp.LpInteger)
+            loads[arc.travels].append((arc, x, w))
+        for number, (key, loaded) in enumerate(loads.items()):
+            z = self._problem.add_variable(f"z{number}", 0, 1, pulp.LpInteger)
             self._departures[key] = z
-            lane = loaded[0][0].lane
+            lane, departure = loaded[0][0].lane, loaded[0][0].departure
             self._cost.append((z, fixed_cost(lane, self._snapshot.currency) + self._limits.lane_hurdle_minor))
             for _, _, w in loaded:
                 self._at_most([(w, 1), (z, -1)], 0)
-            if lane.capacity_microlitres_per_departure is not None:
-                volume = [(x, arc.volume_microlitres) for arc, x, _ in loaded]
-                self._limit(volume, lane.capacity_microlitres_per_departure, z)
+            free = free_microlitres(self._snapshot, lane, departure.depart_on)
+            if free is not None:
+                self._limit([(x, arc.volume_microlitres) for arc, x, _ in loaded], free, z)
 
     def _add_handling_limits(self) -> None:
         """Units in and out of a site on one day, less what other supply already takes up on that day."""
@@ -249,8 +250,8 @@ class _Formulation:
             limit = self._snapshot.site_by_id[site_id].inbound_units_per_day
             if limit is not None:
                 self._limit(terms, max(limit - taken[site_id, day], 0))
-        for (site_id, _), terms in leaving.items():
-            limit = self._snapshot.site_by_id[site_id].outbound_units_per_day
+        for (site_id, day), terms in leaving.items():
+            limit = free_outbound_units(self._snapshot, site_id, day)
             if limit is not None:
                 self._limit(terms, limit)
 
@@ -282,7 +283,7 @@ class _Formulation:
             ]
             if not coming:
                 continue
-            delivered = pulp.LpVariable(f"u{number}", 0, 1, pulp.LpInteger)
+            delivered = self._problem.add_variable(f"u{number}", 0, 1, pulp.LpInteger)
             for _, w in coming:
                 self._at_most([(w, 1), (delivered, -1)], 0)
             for sku_id in whole.missing:
@@ -313,7 +314,7 @@ class _Formulation:
             ]
             line = limits.line_charge_minor * per_minor * MICROLITRES_PER_LITRE
             lanes = [
-                (z, self._snapshot.lane_by_key[key].cost_fixed_e4 * MICROLITRES_PER_LITRE)
+                (z, self._snapshot.lane_by_key[key.lane].cost_fixed_e4 * MICROLITRES_PER_LITRE)
                 for key, z in self._departures.items()
             ]
             budget = overlays.transport_budget_minor * per_minor * MICROLITRES_PER_LITRE
@@ -358,11 +359,10 @@ class _Formulation:
         bound = info.mip_dual_bound if math.isfinite(info.mip_dual_bound) else None
         fractional = self._not_whole()
         if fractional:
-            used = frozenset((arc.lane.key, arc.sku.sku_id) for arc, _ in packs)
-            return _Found(Solution(status, bound=bound), fractional, used)
-        found = {(arc.lane.key, arc.sku.sku_id): round(value) for arc, value in packs}
+            return _Found(Solution(status, bound=bound), fractional, frozenset(arc.key for arc, _ in packs))
+        found = {arc.key: round(value) for arc, value in packs}
         polished = Pruner(self._instance, self._limits, self._snapshot.currency).polished(found)
-        moves = tuple(sorted(Move(lane, sku_id, count) for (lane, sku_id), count in polished.packs.items()))
+        moves = tuple(sorted(Move(lane, sku, n, day) for ((lane, day), sku), n in polished.packs.items()))
         if not moves and status is SolveStatus.FEASIBLE:
             note = "HiGHS stopped before it had found anything that pays, or a proof that nothing does"
             return _Found(Solution(SolveStatus.STOPPED, path="exact", versions=VERSIONS, note=note))

@@ -6,11 +6,12 @@ The numbers are those of the table; nodes and arcs carry ids instead of position
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 
-from tools.inventory import Lane, LaneKey, SiteSku, Sku, Snapshot
-from tools.planning.calendar import Departure
+from tools.inventory import Lane, SiteSku, Sku, Snapshot
+from tools.planning.calendar import NEXT, Departure, DepartureKey
 from tools.planning.limits import Limits
 from tools.planning.table import Table, fixed_cost, pack_move_cost, tabulate
 from tools.transfers import PlanRequest
@@ -29,7 +30,10 @@ class Node:
 
 @dataclass(frozen=True)
 class Arc:
-    """A SKU on a lane. Costs are per pack; `late` prices the demand that a faster lane would still have served."""
+    """A SKU on a departure. Costs are per pack; `late` prices the demand that a faster one would still have served.
+
+    `named_day` is the day that a move on it names.
+    """
 
     sku: Sku
     lane: Lane
@@ -38,6 +42,17 @@ class Arc:
     late: float
     packs_min: int
     packs_max: int
+    named_day: date = NEXT
+
+    @property
+    def travels(self) -> DepartureKey:
+        """The lane's departure, as a move names it."""
+        return DepartureKey(self.lane.key, self.named_day)
+
+    @property
+    def key(self) -> tuple[DepartureKey, str]:
+        """What tells the arc from all others."""
+        return self.travels, self.sku.sku_id
 
     @property
     def volume_microlitres(self) -> int:
@@ -61,7 +76,6 @@ class Instance:
 
     nodes: dict[SiteSku, Node]
     arcs: tuple[Arc, ...]
-    departures: dict[LaneKey, Departure]
     arcs_considered: int
 
 
@@ -73,7 +87,10 @@ def build_instance(snapshot: Snapshot, limits: Limits, request: PlanRequest) -> 
 def instance_of(table: Table) -> Instance:
     """The table's nodes and arcs by name."""
     arcs = tuple(
-        Arc(table.skus[sku], table.lanes[lane], table.departures[lane], move, late, least, most)
+        Arc(
+            table.skus[sku], table.lanes[lane], table.departures[lane], move, late, least, most,
+            table.named_days[lane],
+        )
         for sku, lane, move, late, least, most in zip(
             table.arc_sku.tolist(), table.arc_lane.tolist(), table.arc_move.tolist(), table.arc_late.tolist(),
             table.arc_least.tolist(), table.arc_most.tolist(), strict=True,
@@ -85,8 +102,7 @@ def instance_of(table: Table) -> Instance:
         key: Node(key, gains.get(key, ()), losses.get(key, ()))
         for key in sorted(gains.keys() | losses.keys(), key=lambda key: (key.sku_id, key.site_id))
     }
-    departures = {lane.key: departure for lane, departure in zip(table.lanes, table.departures, strict=True)}
-    return Instance(nodes, arcs, departures, table.arcs_considered)
+    return Instance(nodes, arcs, table.arcs_considered)
 
 
 def _by_place(table: Table, sku: np.ndarray, site: np.ndarray, money: np.ndarray) -> dict[SiteSku, tuple[float, ...]]:

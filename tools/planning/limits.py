@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from tools.inventory import Lane, LaneKey, SiteSku, Sku, Temperature
 
@@ -42,6 +43,7 @@ class Limits:
     `line_charge_minor` is paid for every line (pick, pack, papers). Hurdles are not
     paid; a line or lane must earn that much more than it costs to be planned.
 
+    `lane_departures` is how many departures of a lane, the next one first, a plan may choose from.
     Closures and blocks map to the name of the policy rule that made them.
 
     Merchandise rules, all absent unless facts and policy ask for them:
@@ -49,7 +51,9 @@ class Limits:
     `displays` add a convex cost of standing below a display; `leave_e4` is what every
     unit sent away from there earns on top; `must_leave` are units that have to leave
     with this plan; `closed_lines` are SKUs that may not travel on a lane, with the
-    rule; `least_life_days` is what a lot of a SKU must have left on arrival (a SKU that
+    rule; of the departures after a lane's next one, `depart_by` forbids those on which
+    what ends at a donor would leave too late, and `arrive_by` those on which its lots
+    would arrive with too little life; `least_life_days` is what a lot of a SKU must have left on arrival (a SKU that
     is not named must arrive on its last day at the latest); `whole_sets` may not be
     delivered in part.
     """
@@ -73,12 +77,15 @@ class Limits:
     review_interval_days: int = 7
     approval_latency_days: int = 0
     default_horizon_days: int = 14
+    lane_departures: int = 1
     lost_at_e4: Mapping[SiteSku, int] = field(default_factory=dict)
     leftover_at_e4: Mapping[SiteSku, int] = field(default_factory=dict)
     displays: Mapping[SiteSku, Display] = field(default_factory=dict)
     leave_e4: Mapping[SiteSku, int] = field(default_factory=dict)
     must_leave: Mapping[SiteSku, int] = field(default_factory=dict)
     closed_lines: Mapping[tuple[LaneKey, str], str] = field(default_factory=dict)
+    depart_by: Mapping[SiteSku, date] = field(default_factory=dict)
+    arrive_by: Mapping[SiteSku, date] = field(default_factory=dict)
     least_life_days: Mapping[str, int] = field(default_factory=dict)
     whole_sets: tuple[WholeSet, ...] = ()
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Literal
 
 from tools.inventory import MICROLITRES_PER_LITRE, Lane, LaneKey, SiteSku, Sku, Snapshot
 from tools.money import e4_per_minor
-from tools.planning.breaches import departure_of
+from tools.planning.breaches import departure_key, departure_label
+from tools.planning.calendar import NEXT, Departure, DepartureKey, offered_departures
 from tools.planning.limits import Limits
 from tools.planning.room import Constraint, Room
 from tools.planning.solution import Move
@@ -59,7 +61,10 @@ class Obstacle:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A lane, or a pair of sites without one, for the SKU. Costs are in millionths of a ten-thousandth of the currency unit."""
+    """A departure of a lane, or a pair of sites without a lane, for the SKU.
+
+    Costs are in millionths of a ten-thousandth of the currency unit. `depart_on` is the day that a move on it names.
+    """
 
     origin: str
     destination: str
@@ -67,6 +72,11 @@ class Way:
     forbidden_by: frozenset[Obstacle]
     unit_cost: int = 0
     line_cost: int = 0
+    depart_on: date = NEXT
+
+    def move(self, sku_id: str, packs: int) -> Move:
+        """So many packs on this way."""
+        return Move(self.lane, sku_id, packs, self.depart_on)
 
     @property
     def lane(self) -> LaneKey:
@@ -85,6 +95,15 @@ class Cap:
 
 
 @dataclass(frozen=True, slots=True)
+class Mate:
+    """Another SKU of a set: while the set is delivered in whole, these ways (by index) are open only if it can come."""
+
+    obstacle: Obstacle
+    ways: tuple[int, ...]
+    setting: Setting
+
+
+@dataclass(frozen=True, slots=True)
 class Setting:
     """All obstacles to one wish. `budget` is what may still be spent, in the unit of the ways' costs."""
 
@@ -95,10 +114,16 @@ class Setting:
     caps: tuple[Cap, ...]
     lines: tuple[tuple[Obstacle, int], ...]
     budget: tuple[Obstacle, int] | None
+    mates: tuple[Mate, ...] = ()
 
     @property
     def obstacles(self) -> frozenset[Obstacle]:
-        """Every obstacle."""
+        """Every obstacle, those to the other SKUs of a set included."""
+        return self.own.union(*({mate.obstacle} | mate.setting.own for mate in self.mates))
+
+    @property
+    def own(self) -> frozenset[Obstacle]:
+        """The obstacles that stand between the site and the wanted SKU itself."""
         found = {cap.obstacle for cap in self.caps} | {obstacle for way in self.ways for obstacle in way.forbidden_by}
         found |= {obstacle for obstacle, _ in self.lines}
         if self.budget is not None:
@@ -136,15 +161,24 @@ _NOT_CAPS = frozenset(("pack_size", "least_quantity", "plan_lines", "request_lin
 
 
 def setting_of(
-    facts: Snapshot, limits: Limits, request: PlanRequest, wanted: Wanted, committed: Sequence[Move]
+    facts: Snapshot,
+    limits: Limits,
+    request: PlanRequest,
+    wanted: Wanted,
+    committed: Sequence[Move],
+    room: Room | None = None,
 ) -> Setting:
-    """Every way and obstacle for a wish, beside moves that are made anyway. `facts` are those the request assumes."""
+    """Every way and obstacle for a wish, beside moves that are made anyway. `facts` are those the request assumes.
+
+    The SKU is looked at by itself, whatever set it belongs to (`tools.planning.mates`).
+    `room` is what the committed moves leave, where that is known already.
+    """
     sku = facts.sku_by_id[wanted.sku_id]
-    builder = _Builder(facts, limits, request, wanted, committed)
+    builder = _Builder(facts, limits, request, wanted, committed, room or Room(facts, limits, request, committed))
     lanes = sorted(
         (lane for lane in facts.lanes if _end(lane.key, wanted) == wanted.site_id), key=lambda lane: lane.key
     )
-    ways = [builder.way(lane) for lane in lanes]
+    ways = [way for lane in lanes for way in builder.ways(lane)]
     linked = {_other_end(lane.key, wanted) for lane in lanes} | {wanted.site_id}
     ways += [builder.missing_way(site.site_id) for site in facts.sites if site.site_id not in linked]
     caps = builder.caps(lanes, ways)
@@ -169,19 +203,35 @@ def _other_end(key: LaneKey, wanted: Wanted) -> str:
 
 class _Builder:
     def __init__(
-        self, facts: Snapshot, limits: Limits, request: PlanRequest, wanted: Wanted, committed: Sequence[Move]
+        self,
+        facts: Snapshot,
+        limits: Limits,
+        request: PlanRequest,
+        wanted: Wanted,
+        committed: Sequence[Move],
+        room: Room,
     ) -> None:
         self._facts, self._limits, self._request, self._wanted = facts, limits, request, wanted
         self._sku: Sku = facts.sku_by_id[wanted.sku_id]
         self._committed = tuple(committed)
-        self._room = Room(facts, limits, request, committed)
+        self._room = room
         self._per_minor = e4_per_minor(facts.currency)
 
-    def way(self, lane: Lane) -> Way:
-        """A lane with all that forbids it, and what it costs beyond the departures that are paid for anyway."""
-        fixed = 0 if self._room.uses(lane.key) else lane.cost_fixed_e4
+    def ways(self, lane: Lane) -> Iterator[Way]:
+        """The departures of a lane that a plan may choose from; one way also where it never departs."""
+        offered = offered_departures(self._facts, self._limits, lane)
+        leave_by = self._limits.depart_by.get(SiteSku(lane.origin, self._sku.sku_id), date.max)
+        yield self._way(lane, offered[0] if offered else None, NEXT)
+        for departure in offered[1:]:
+            if departure.depart_on <= leave_by:
+                yield self._way(lane, departure, departure.depart_on)
+
+    def _way(self, lane: Lane, departure: Departure | None, depart_on: date) -> Way:
+        """A departure with all that forbids it, and what it costs beyond the departures that are paid for anyway."""
+        fixed = 0 if self._room.uses(lane, depart_on) else lane.cost_fixed_e4
         volume_cost = lane.cost_per_litre_e4 * self._sku.unit_volume_microlitres
-        forbidden = {*self._of_lane(lane), *self._of_ends(lane.origin, lane.destination)}
+        timing = self._of_departure(DepartureKey(lane.key, depart_on), departure)
+        forbidden = {*self._of_lane(lane), *timing, *self._of_ends(lane.origin, lane.destination)}
         return Way(
             lane.origin,
             lane.destination,
@@ -189,6 +239,7 @@ class _Builder:
             frozenset(forbidden),
             lane.cost_per_unit_e4 * MICROLITRES_PER_LITRE + volume_cost,
             (fixed + self._limits.line_charge_minor * self._per_minor) * MICROLITRES_PER_LITRE,
+            depart_on,
         )
 
     def missing_way(self, site_id: str) -> Way:
@@ -215,7 +266,10 @@ class _Builder:
             yield Obstacle("hazmat", label, Kind.POLICY)
         if any(ref.covers(lane.key) for ref in self._request.overlays.excluded_lanes):
             yield Obstacle("excluded_lane", label, Kind.REQUEST)
-        departure = departure_of(self._facts, limits, lane.key)
+
+    def _of_departure(self, key: DepartureKey, departure: Departure | None) -> Iterator[Obstacle]:
+        """What keeps the SKU from travelling on that day."""
+        label = departure_label(self._facts, self._limits, key)
         if departure is None:
             yield Obstacle("never_departs", label, Kind.FACT)
             return
@@ -272,7 +326,7 @@ class _Builder:
         by_key = {lane.key: lane for lane in lanes}
         for number, way in enumerate(ways):
             lane = by_key.get(way.lane) or Lane(way.origin, way.destination, way.mode, 0, 0)
-            for constraint in self._room.but_for_budget(lane, self._sku):
+            for constraint in self._room.but_for_budget(lane, self._sku, depart_on=way.depart_on):
                 no_lane = way.lane not in by_key and constraint.code.endswith(("_per_day", "lot_life"))
                 unknown = constraint.code in ("available_stock", "source_protection") and self._not_stocked(way.origin)
                 if constraint.code in _NOT_CAPS or no_lane or unknown:
@@ -303,7 +357,7 @@ class _Builder:
 
     def lines(self) -> Iterator[tuple[Obstacle, int]]:
         """Limits on the number of lines, with what is left of them."""
-        used = len({(move.lane, move.sku_id) for move in self._committed})
+        used = len({(self._key(move), move.sku_id) for move in self._committed})
         for code, most in (("plan_lines", self._limits.lines_max), ("request_lines", self._request.overlays.max_lines)):
             if most is not None:
                 yield Obstacle(code, "the plan", _KINDS[code], "lines", most, used), most - used
@@ -318,11 +372,15 @@ class _Builder:
         obstacle = Obstacle("transport_budget", "the plan", Kind.REQUEST, "minor", budget, -(-spent // per_minor))
         return obstacle, budget * per_minor - spent
 
+    def _key(self, move: Move) -> DepartureKey:
+        return departure_key(self._facts, self._limits, move)
+
     def _spent(self) -> int:
         """What the committed moves cost, exactly."""
         facts = self._facts
         spent = len(self._committed) * self._limits.line_charge_minor * self._per_minor
-        spent += sum(facts.lane_by_key[key].cost_fixed_e4 for key in {move.lane for move in self._committed})
+        departures = {self._key(move) for move in self._committed}
+        spent += sum(facts.lane_by_key[key.lane].cost_fixed_e4 for key in departures)
         spent *= MICROLITRES_PER_LITRE
         for move in self._committed:
             sku, lane = facts.sku_by_id[move.sku_id], facts.lane_by_key[move.lane]

@@ -9,10 +9,11 @@ import numpy as np
 
 from tools.demand import DemandView, FloatArray, expected_sales_of
 from tools.demand_table import IntArray
-from tools.inventory import LaneKey, SiteSku, Snapshot
+from tools.inventory import SiteSku, Snapshot
 from tools.merchandise.lots import Travel, picks
 from tools.money import e4_per_minor, minor_from_e4, rounded_to_total
-from tools.planning.breaches import Breach, departure_of
+from tools.planning.breaches import Breach, departure_label, departure_of
+from tools.planning.calendar import DepartureKey, offered_departures
 from tools.planning.evaluate import Evaluation, evaluate
 from tools.planning.limits import Limits
 from tools.planning.solution import Move, Solution
@@ -33,8 +34,8 @@ class UnsoundSolutionError(RuntimeError):
 
 
 def moves_of(plan: TransferPlan) -> tuple[Move, ...]:
-    """The plan's moves, for the evaluator."""
-    return tuple(Move(line.lane, line.sku_id, line.packs) for line in plan.lines)
+    """The plan's moves, for the evaluator, each on the departure that its line names."""
+    return tuple(Move(line.lane, line.sku_id, line.packs, line.depart_on) for line in plan.lines)
 
 
 def make_plan(snapshot: Snapshot, limits: Limits, request: PlanRequest, solution: Solution) -> TransferPlan:
@@ -102,7 +103,7 @@ def lots_of(facts: Snapshot, limits: Limits, moves: tuple[Move, ...]) -> list[tu
     """The lots that each move takes, first expired first; none where its origin keeps no lots. The moves can be made."""
     travels = []
     for move in moves:
-        departure = departure_of(facts, limits, move.lane)
+        departure = departure_of(facts, limits, move.lane, move.depart_on)
         arrive_on = facts.as_of.date() if departure is None else departure.arrive_on
         travels.append(Travel(move.lane, move.sku_id, move.packs * facts.sku_by_id[move.sku_id].pack_size, arrive_on))
     found = picks(facts, travels, limits.least_life_days)
@@ -119,9 +120,10 @@ def _goods_values_minor(facts: Snapshot, moves: tuple[Move, ...]) -> list[int]:
 
 def _line(facts: Snapshot, limits: Limits, number: int, move: Move, money: tuple[int, float, int]) -> TransferLine:
     sku = facts.sku_by_id[move.sku_id]
-    departure = departure_of(facts, limits, move.lane)
-    if departure is None:
-        raise UnsoundSolutionError(f"{move.lane.label} never departs")
+    departure = departure_of(facts, limits, move.lane, move.depart_on)
+    if departure not in offered_departures(facts, limits, facts.lane_by_key[move.lane]):
+        label = departure_label(facts, limits, DepartureKey(move.lane, move.depart_on))
+        raise UnsoundSolutionError(f"{label} is not a departure that a plan may use")
     units = move.packs * sku.pack_size
     return TransferLine(
         line_no=number,
@@ -139,17 +141,17 @@ def _line(facts: Snapshot, limits: Limits, number: int, move: Move, money: tuple
     )
 
 
-def _load(facts: Snapshot, lines: tuple[TransferLine, ...], key: LaneKey, fixed_cost_minor: int) -> LaneLoad:
-    on_lane = [line for line in lines if line.lane == key]
+def _load(facts: Snapshot, lines: tuple[TransferLine, ...], key: DepartureKey, fixed_cost_minor: int) -> LaneLoad:
+    on_board = [line for line in lines if (line.lane, line.depart_on) == key]
     return LaneLoad(
-        origin=key.origin,
-        destination=key.destination,
-        mode=key.mode,
-        depart_on=on_lane[0].depart_on,
-        arrive_on=on_lane[0].arrive_on,
-        volume_microlitres=sum(line.units * facts.sku_by_id[line.sku_id].unit_volume_microlitres for line in on_lane),
+        origin=key.lane.origin,
+        destination=key.lane.destination,
+        mode=key.lane.mode,
+        depart_on=key.depart_on,
+        arrive_on=on_board[0].arrive_on,
+        volume_microlitres=sum(line.units * facts.sku_by_id[line.sku_id].unit_volume_microlitres for line in on_board),
         fixed_cost_minor=fixed_cost_minor,
-        line_nos=tuple(line.line_no for line in on_lane),
+        line_nos=tuple(line.line_no for line in on_board),
     )
 
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import accumulate
 
-from tools.inventory import LaneKey, SiteSku
+from tools.inventory import SiteSku
+from tools.planning.calendar import DepartureKey
 from tools.planning.instance import Arc, Instance, fixed_cost
 from tools.planning.limits import Limits
 
-Packs = dict[tuple[LaneKey, str], int]
+Packs = dict[tuple[DepartureKey, str], int]
 _WORTH_IT = 1e-9
 
 
@@ -31,19 +32,19 @@ class Pruner:
     """Prices sets of lines on one instance."""
 
     def __init__(self, instance: Instance, limits: Limits, currency: str) -> None:
-        self._arcs: dict[tuple[LaneKey, str], Arc] = {(arc.lane.key, arc.sku.sku_id): arc for arc in instance.arcs}
+        self._arcs: dict[tuple[DepartureKey, str], Arc] = {arc.key: arc for arc in instance.arcs}
         self._gain = {key: tuple(accumulate(node.gains, initial=0.0)) for key, node in instance.nodes.items()}
         self._loss = {key: tuple(accumulate(node.losses, initial=0.0)) for key, node in instance.nodes.items()}
         self._sets = limits.whole_sets
         self._line = limits.line_charge_minor + limits.line_hurdle_minor
         self._departure = {
-            arc.lane.key: fixed_cost(arc.lane, currency) + limits.lane_hurdle_minor for arc in instance.arcs
+            arc.travels: fixed_cost(arc.lane, currency) + limits.lane_hurdle_minor for arc in instance.arcs
         }
 
     def objective(self, packs: Packs) -> float:
         """The solver's objective for the lines, hurdles included: change against moving nothing."""
         received, sent = self._ends(packs)
-        total = sum(self._departure[lane] for lane in sorted({lane for lane, _ in packs}))
+        total = sum(self._departure[departure] for departure in sorted({departure for departure, _ in packs}))
         for key, count in packs.items():
             total += count * (self._arcs[key].move_cost + self._arcs[key].late) + self._line
         total -= sum(self._gain[key][count] for key, count in received.items())
@@ -56,8 +57,8 @@ class Pruner:
         improved = True
         while improved:
             improved = False
-            lanes = sorted({lane for lane, _ in kept})
-            groups = [[key] for key in sorted(kept)] + [[key for key in kept if key[0] == lane] for lane in lanes]
+            used = sorted({departure for departure, _ in kept})
+            groups = [[key] for key in sorted(kept)] + [[key for key in kept if key[0] == each] for each in used]
             for group in groups:
                 rest = {key: count for key, count in kept.items() if key not in group}
                 value = self.objective(rest)
@@ -69,7 +70,7 @@ class Pruner:
         """Whether no set comes in part to a site that must get it whole."""
         for whole in self._sets:
             brought = {
-                sku_id for lane, sku_id in packs if lane.destination == whole.site_id and sku_id in whole.sku_ids
+                sku_id for (lane, _), sku_id in packs if lane.destination == whole.site_id and sku_id in whole.sku_ids
             }
             if brought and not brought.issuperset(whole.missing):
                 return False

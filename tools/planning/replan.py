@@ -117,7 +117,7 @@ def only_forbids(before: Overlays, after: Overlays) -> bool:
 
 def changed_skus(before: Snapshot, after: Snapshot) -> frozenset[str] | None:
     """The SKUs whose facts differ between two snapshots; None where facts differ that every SKU shares."""
-    shared = ("currency", "sites", "lanes", "approval_latency_days", "merchandise")
+    shared = ("currency", "sites", "lanes", "approval_latency_days", "merchandise", "booked")
     if before.as_of.date() != after.as_of.date() or any(getattr(before, n) != getattr(after, n) for n in shared):
         return None
     found: set[str] = {sku.sku_id for sku in set(before.skus) ^ set(after.skus)}

@@ -7,12 +7,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import NamedTuple
 
-from tools.inventory import Lane, LaneKey, SiteSku, Sku, Snapshot
+from tools.inventory import Lane, SiteSku, Sku, Snapshot
 from tools.merchandise.lots import by_lot, fit_units
 from tools.money import e4_per_minor
-from tools.planning.breaches import departure_of, transport_cost_e4
-from tools.planning.calendar import next_departure
+from tools.planning.breaches import departure_key, departure_of, transport_cost_e4
+from tools.planning.calendar import (
+    NEXT,
+    Departure,
+    DepartureKey,
+    departure_at,
+    free_microlitres,
+    free_outbound_units,
+    next_departure,
+    offered_departures,
+)
 from tools.planning.limits import Limits
 from tools.planning.solution import Move
 from tools.positions import available_units
@@ -42,6 +52,15 @@ class Constraint:
         return self.left < self.needs
 
 
+class _Way(NamedTuple):
+    """A lane with the departure that is looked at."""
+
+    lane: Lane
+    departure: Departure | None
+    key: DepartureKey
+    label: str
+
+
 class Room:
     """What moves use of every limit. `facts` are those that the request assumes."""
 
@@ -51,8 +70,8 @@ class Room:
         self._request = request
         self._moves = tuple(moves)
         self._per_minor = e4_per_minor(facts.currency)
-        self._lines: Counter[tuple[LaneKey, str]] = Counter()
-        self._volume: Counter[LaneKey] = Counter()
+        self._lines: Counter[tuple[DepartureKey, str]] = Counter()
+        self._volume: Counter[DepartureKey] = Counter()
         self._stored: Counter[str] = Counter()
         self._arriving: Counter[tuple[str, date]] = Counter()
         self._leaving: Counter[tuple[str, date]] = Counter()
@@ -68,43 +87,49 @@ class Room:
         units = move.packs * sku.pack_size
         volume = units * sku.unit_volume_microlitres
         origin, destination, _ = move.lane
-        self._lines[move.lane, move.sku_id] += units
-        self._volume[move.lane] += volume
+        key = self._key(move)
+        self._lines[key, move.sku_id] += units
+        self._volume[key] += volume
         self._stored[destination] += volume
         self.sent[SiteSku(origin, move.sku_id)] += units
         self.received[SiteSku(destination, move.sku_id)] += units
         self._units += units
         self.value_e4 += units * sku.unit_cost_e4
-        departure = departure_of(self._facts, self._limits, move.lane)
+        departure = departure_of(self._facts, self._limits, move.lane, move.depart_on)
         if departure is not None:
             self._arriving[destination, departure.arrive_on] += units
             self._leaving[origin, departure.depart_on] += units
             self._from[SiteSku(origin, move.sku_id), departure.arrive_on] += units
 
-    def uses(self, lane: LaneKey) -> bool:
-        """Whether anything travels on the lane."""
-        return lane in self._volume
+    def uses(self, lane: Lane, depart_on: date = NEXT) -> bool:
+        """Whether anything travels on the lane's next departure, or on that of the day named."""
+        return self._way(lane, depart_on).key in self._volume
 
-    def volume_microlitres(self, lane: LaneKey) -> int:
-        """What travels on the lane."""
-        return self._volume[lane]
+    def of_line(self, lane: Lane, sku: Sku, packs: int = 1, depart_on: date = NEXT) -> tuple[Constraint, ...]:
+        """Every limit that `packs` more packs of the SKU on the lane's departure would draw on; there must be one."""
+        budget = self._of_budget(self._way(lane, depart_on), sku, packs)
+        return (*self.but_for_budget(lane, sku, packs, depart_on), *budget)
 
-    def of_line(self, lane: Lane, sku: Sku, packs: int = 1) -> tuple[Constraint, ...]:
-        """Every limit that `packs` more packs of the SKU on the lane would draw on; the lane must depart at all."""
-        return (*self.but_for_budget(lane, sku, packs), *self._of_budget(lane, sku, packs))
-
-    def but_for_budget(self, lane: Lane, sku: Sku, packs: int = 1) -> tuple[Constraint, ...]:
+    def but_for_budget(self, lane: Lane, sku: Sku, packs: int = 1, depart_on: date = NEXT) -> tuple[Constraint, ...]:
         """The same without the transport budget; for a lane that does not exist as well."""
-        units = packs * sku.pack_size
+        units, way = packs * sku.pack_size, self._way(lane, depart_on)
         return (
             *self._of_donor(SiteSku(lane.origin, sku.sku_id), sku, units),
-            *self._of_quantity(lane, sku, units),
-            *self._of_lane(lane, units * sku.unit_volume_microlitres),
-            *self._of_days(lane, units),
-            *self._of_lots(lane, sku, units),
+            *self._of_quantity(way, sku, units),
+            *self._of_departure(way, units * sku.unit_volume_microlitres),
+            *self._of_days(way, units),
+            *self._of_lots(way, sku, units),
             *self._of_receiver(SiteSku(lane.destination, sku.sku_id), sku, units),
-            *self._of_totals(lane, sku, units),
+            *self._of_totals(way, sku, units),
         )
+
+    def _way(self, lane: Lane, depart_on: date) -> _Way:
+        today, wait = self._facts.as_of.date(), self._limits.approval_latency_days
+        upcoming = next_departure(lane, today, wait)
+        departure = departure_at(lane, today, wait, depart_on)
+        key = DepartureKey(lane.key, depart_on if departure is None else departure.depart_on)
+        another = upcoming is not None and upcoming.depart_on != key.depart_on
+        return _Way(lane, departure, key, f"{lane.key.label} on {key.depart_on}" if another else lane.key.label)
 
     def _of_donor(self, key: SiteSku, sku: Sku, units: int) -> Iterator[Constraint]:
         available, kept, sent = (
@@ -122,23 +147,23 @@ class Room:
         for cap in _caps(self._request.overlays.send_caps, key):
             yield _upper("send_cap", where, "units", cap.units, sent, units)
 
-    def _of_quantity(self, lane: Lane, sku: Sku, units: int) -> Iterator[Constraint]:
-        on_line = self._lines[lane.key, sku.sku_id]
-        where = f"{sku.sku_id} {lane.key.label}"
+    def _of_quantity(self, way: _Way, sku: Sku, units: int) -> Iterator[Constraint]:
+        on_line = self._lines[way.key, sku.sku_id]
+        where = f"{sku.sku_id} {way.label}"
         if self._limits.line_units_max is not None:
             yield _upper("units_per_line", where, "units", self._limits.line_units_max, on_line, units)
         if sku.min_transfer_units > sku.pack_size and on_line:
             spare = on_line - sku.min_transfer_units
             yield Constraint("least_quantity", where, "units", sku.min_transfer_units, on_line, spare, units)
 
-    def _of_lane(self, lane: Lane, volume: int) -> Iterator[Constraint]:
-        capacity = lane.capacity_microlitres_per_departure
+    def _of_departure(self, way: _Way, volume: int) -> Iterator[Constraint]:
+        capacity = free_microlitres(self._facts, way.lane, way.key.depart_on)
         if capacity is not None:
             code = "lane_capacity_microlitres"
-            yield _upper(code, lane.key.label, "microlitres", capacity, self._volume[lane.key], volume)
+            yield _upper(code, way.label, "microlitres", capacity, self._volume[way.key], volume)
 
-    def _of_days(self, lane: Lane, units: int) -> Iterator[Constraint]:
-        departure = next_departure(lane, self._facts.as_of.date(), self._limits.approval_latency_days)
+    def _of_days(self, way: _Way, units: int) -> Iterator[Constraint]:
+        lane, departure = way.lane, way.departure
         if departure is None:
             return
         inbound = self._facts.site_by_id[lane.destination].inbound_units_per_day
@@ -147,29 +172,26 @@ class Room:
             limit = max(inbound - self._taken[lane.destination, day], 0)
             used = self._arriving[lane.destination, day]
             yield _upper("inbound_units_per_day", f"{lane.destination} on {day}", "units", limit, used, units)
-        outbound = self._facts.site_by_id[lane.origin].outbound_units_per_day
+        outbound = free_outbound_units(self._facts, lane.origin, departure.depart_on)
         if outbound is not None:
             day = departure.depart_on
             used = self._leaving[lane.origin, day]
             yield _upper("outbound_units_per_day", f"{lane.origin} on {day}", "units", outbound, used, units)
 
-    def _of_lots(self, lane: Lane, sku: Sku, units: int) -> Iterator[Constraint]:
+    def _of_lots(self, way: _Way, sku: Sku, units: int) -> Iterator[Constraint]:
         """Lots that last until a day serve whatever arrives on it or later; every day up to the line's own counts."""
-        key = SiteSku(lane.origin, sku.sku_id)
-        if not by_lot(self._facts, key):
+        key = SiteSku(way.lane.origin, sku.sku_id)
+        if not by_lot(self._facts, key) or way.departure is None:
             return
-        out = (each for each in self._facts.lanes if each.origin == lane.origin)
-        days = {self._arrival(each) for each in (*out, lane)}
-        own = self._arrival(lane)
-        for day in sorted(day for day in days if day is not None and own is not None and day <= own):
+        own = way.departure.arrive_on
+        out = (each for each in self._facts.lanes if each.origin == way.lane.origin)
+        offered = (offered_departures(self._facts, self._limits, each) for each in out)
+        days = {own} | {departure.arrive_on for departures in offered for departure in departures}
+        for day in sorted(day for day in days if day <= own):
             fit = fit_units(self._facts, key, day, self._limits.least_life_days.get(sku.sku_id, 0))
             used = sum(count for (site_sku, on), count in self._from.items() if site_sku == key and on >= day)
             where = f"{key.sku_id} from {key.site_id} arriving on {day} or later"
             yield _upper("lot_life", where, "units", fit, used, units)
-
-    def _arrival(self, lane: Lane) -> date | None:
-        departure = next_departure(lane, self._facts.as_of.date(), self._limits.approval_latency_days)
-        return None if departure is None else departure.arrive_on
 
     def _of_receiver(self, key: SiteSku, sku: Sku, units: int) -> Iterator[Constraint]:
         capacity = self._facts.site_by_id[key.site_id].storage_capacity_microlitres
@@ -181,9 +203,9 @@ class Room:
             where = f"{key.sku_id} at {key.site_id}"
             yield _upper("receive_cap", where, "units", cap.units, self.received[key], units)
 
-    def _of_totals(self, lane: Lane, sku: Sku, units: int) -> Iterator[Constraint]:
+    def _of_totals(self, way: _Way, sku: Sku, units: int) -> Iterator[Constraint]:
         limits, overlays = self._limits, self._request.overlays
-        another = 0 if self._lines[lane.key, sku.sku_id] else 1
+        another = 0 if self._lines[way.key, sku.sku_id] else 1
         for code, unit, most, used, needs in (
             ("plan_units", "units", limits.units_max, self._units, units),
             ("request_units", "units", overlays.max_units, self._units, units),
@@ -198,19 +220,22 @@ class Room:
             more = self._rounded_up(self.value_e4 + units * sku.unit_cost_e4)
             yield _upper("plan_goods_value", "the plan", "minor", worth, used, more - used)
 
-    def _of_budget(self, lane: Lane, sku: Sku, packs: int) -> Iterator[Constraint]:
+    def _of_budget(self, way: _Way, sku: Sku, packs: int) -> Iterator[Constraint]:
         budget = self._request.overlays.transport_budget_minor
         if budget is not None:
             used = self._rounded_up(transport_cost_e4(self._facts, self._limits, self._moves))
-            larger = self._with(lane.key, sku.sku_id, packs)
+            larger = self._with(way.key, sku.sku_id, packs)
             more = self._rounded_up(transport_cost_e4(self._facts, self._limits, larger))
             yield _upper("transport_budget", "the plan", "minor", budget, used, more - used)
 
-    def _with(self, lane: LaneKey, sku_id: str, packs: int) -> list[Move]:
+    def _with(self, key: DepartureKey, sku_id: str, packs: int) -> list[Move]:
         """The moves with so many packs more on a line."""
-        others = [move for move in self._moves if (move.lane, move.sku_id) != (lane, sku_id)]
-        there = sum(move.packs for move in self._moves if (move.lane, move.sku_id) == (lane, sku_id))
-        return [*others, Move(lane, sku_id, there + packs)]
+        same = [move for move in self._moves if (self._key(move), move.sku_id) == (key, sku_id)]
+        others = [move for move in self._moves if move not in same]
+        return [*others, Move(key.lane, sku_id, sum(move.packs for move in same) + packs, key.depart_on)]
+
+    def _key(self, move: Move) -> DepartureKey:
+        return departure_key(self._facts, self._limits, move)
 
     def _rounded_up(self, amount_e4: int) -> int:
         return -(-amount_e4 // self._per_minor)

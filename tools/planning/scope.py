@@ -1,4 +1,4 @@
-"""What a plan request lets move, and where: SKUs, lanes with their next departure, and the exclusions."""
+"""What a plan request lets move, and where: SKUs, lanes with their departures, and the exclusions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tools.inventory import Lane, LaneKey, SiteSku, Sku, Snapshot
-from tools.planning.calendar import Departure, next_departure
+from tools.planning.calendar import Departure, DepartureKey, next_departure, offered_departures
 from tools.planning.limits import Limits
 from tools.transfers import PlanRequest
 
@@ -34,7 +34,7 @@ class Reach:
 
     @cached_property
     def departures(self) -> dict[LaneKey, Departure]:
-        """The lanes that may be used, sorted by key, each with the departure it would use."""
+        """The lanes that may be used, sorted by key, each with its next departure."""
         found: dict[LaneKey, Departure] = {}
         for lane in sorted(self.snapshot.lanes, key=lambda lane: lane.key):
             if lane.key in self.limits.closed_lanes or not self._lane_wanted(lane.key):
@@ -43,6 +43,16 @@ class Reach:
             if departure is not None and self._in_time(departure):
                 found[lane.key] = departure
         return found
+
+    @cached_property
+    def offered(self) -> dict[DepartureKey, Departure]:
+        """The departures that a plan may choose from, sorted by lane and day; those of `departures` are among them."""
+        return {
+            DepartureKey(key, departure.depart_on): departure
+            for key in self.departures
+            for departure in offered_departures(self.snapshot, self.limits, self.snapshot.lane_by_key[key])
+            if self._in_time(departure)
+        }
 
     def why_not(self, sku: Sku, lane: Lane) -> str | None:
         """The reason why the SKU may not travel on an otherwise usable lane, or None when it may."""

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import date
 
 from tools.inventory import LaneKey
+from tools.planning.calendar import NEXT
 from tools.transfers import SolveStatus
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Move:
-    """So many packs of a SKU on a lane."""
+    """So many packs of a SKU on a departure of a lane, which is the lane's next one unless a day is named.
+
+    Moves are sorted by lane, SKU and day.
+    """
 
     lane: LaneKey
     sku_id: str
     packs: int
+    depart_on: date = NEXT
+
+    def __lt__(self, other: Move) -> bool:
+        """Whether the move comes first in a plan."""
+        return self._place < other._place
+
+    @property
+    def _place(self) -> tuple[LaneKey, str, date, int]:
+        return self.lane, self.sku_id, self.depart_on, self.packs
 
 
 @dataclass(frozen=True, slots=True)

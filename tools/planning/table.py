@@ -12,15 +12,17 @@ nothing of it is pruned: a pack that does not pay may have to come with those th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from tools.demand import FloatArray
 from tools.demand_table import IntArray
-from tools.inventory import MICROLITRES_PER_LITRE, Lane, SiteSku, Sku, Snapshot
+from tools.inventory import MICROLITRES_PER_LITRE, Lane, LaneKey, SiteSku, Sku, Snapshot
 from tools.money import e4_per_minor
-from tools.planning.calendar import Departure
+from tools.planning.calendar import NEXT, Departure, DepartureKey
 from tools.planning.limits import Limits
 from tools.planning.scope import Reach
 from tools.planning.values import ValueOfPacks, while_useful
@@ -47,6 +49,8 @@ def pack_move_cost(sku: Sku, lane: Lane, currency: str) -> float:
 class Table:
     """The pruned problem. `skus`, `sites` and `lanes` are what the numbers in the arrays stand for, sorted by id.
 
+    A lane stands there once for each departure that is looked at, one day after the other; `departures` are
+    those. Everything else takes them for lanes side by side.
     Arcs are sorted by SKU and lane: cost of freight and of lateness per pack in minor units, least and most packs.
     Curves hold one row per pack, by SKU, site and pack.
     """
@@ -69,18 +73,34 @@ class Table:
     loss: FloatArray
     arcs_considered: int
 
+    @cached_property
+    def departure_keys(self) -> tuple[DepartureKey, ...]:
+        """For each number of a lane the departure that it stands for."""
+        both = zip(self.lanes, self.departures, strict=True)
+        return tuple(DepartureKey(lane.key, departure.depart_on) for lane, departure in both)
+
+    @cached_property
+    def named_days(self) -> tuple[date, ...]:
+        """For each number of a lane the day that a move on it names: none on a lane's next departure."""
+        before = (None, *(lane.key for lane in self.lanes))
+        return tuple(
+            key.depart_on if key.lane == previous else NEXT
+            for key, previous in zip(self.departure_keys, before, strict=False)
+        )
+
 
 def tabulate(snapshot: Snapshot, limits: Limits, request: PlanRequest) -> Table:
     """The table of a request: arcs and packs that an optimal plan may use, and no others that can be told apart cheaply."""
     reach = Reach(snapshot, limits, request)
     sites = tuple(sorted(site.site_id for site in snapshot.sites))
     number = {site: n for n, site in enumerate(sites)}
-    lanes = tuple(snapshot.lane_by_key[key] for key in reach.departures)
+    lanes = tuple(snapshot.lane_by_key[key.lane] for key in reach.offered)
+    departures = tuple(reach.offered.values())
     frame = _Frame(
         reach, ValueOfPacks(snapshot, limits), sites, lanes,
         np.asarray([number[lane.origin] for lane in lanes], dtype=np.int64),
         np.asarray([number[lane.destination] for lane in lanes], dtype=np.int64),
-        np.asarray([d.days_until_arrival for d in reach.departures.values()], dtype=np.int64),
+        np.asarray([departure.days_until_arrival for departure in departures], dtype=np.int64),
     )  # fmt: skip
     parts = [
         _part(frame, reach.skus[first : first + SKUS_AT_ONCE], first)
@@ -89,12 +109,11 @@ def tabulate(snapshot: Snapshot, limits: Limits, request: PlanRequest) -> Table:
     columns = (np.concatenate(column) for column in zip(*(part.columns for part in parts), strict=True))
     empty = (np.zeros(0, dtype=np.int64) for _ in range(12))
     considered = sum(part.considered for part in parts)
-    departures = tuple(reach.departures.values())
     return Table(reach.skus, sites, lanes, departures, *(columns if parts else empty), considered)  # type: ignore[call-arg]  # see _Part
 
 
 class _Frame(NamedTuple):
-    """What all SKUs have in common: lanes as numbers of their sites and days until arrival."""
+    """What all SKUs have in common: departures of lanes as numbers of their sites and days until arrival."""
 
     reach: Reach
     values: ValueOfPacks
@@ -132,7 +151,10 @@ def _part(frame: _Frame, skus: tuple[Sku, ...], first_sku: int) -> _Part:
     )
     late = places.lateness(sku, destination, day, soonest)
     least = places.least[sku]
-    most = places.most_packs(sku, origin, destination)
+    most = places.most_in_time(
+        (sku, destination, day), soonest, places.first_loss[sku, origin] + move,
+        places.most_packs(sku, origin, destination),
+    )  # fmt: skip
     kept = ((margin - late > TOLERANCE) | asked) & (most >= least)
     sku, lane, move, late, least, most = (column[kept] for column in (sku, lane, move, late, least, most))
     curves = places.curves(sku, frame.origin[lane], frame.destination[lane], (move + late, least, most), soonest)
@@ -162,15 +184,33 @@ def _allowed(frame: _Frame, skus: tuple[Sku, ...]) -> np.ndarray:
         allowed[row] = carriage[terms]
     allowed &= can_send[:, frame.origin] & can_receive[:, frame.destination]
     row_of = {sku.sku_id: row for row, sku in enumerate(skus)}
-    column_of = {lane.key: column for column, lane in enumerate(frame.lanes)}
-    for lane_key, sku_id in limits.closed_lines:
-        if sku_id in row_of and lane_key in column_of:
-            allowed[row_of[sku_id], column_of[lane_key]] = False
+    if limits.closed_lines or limits.depart_by or limits.arrive_by:
+        _close_lines(frame, row_of, allowed)
     for ref in reach.request.overlays.excluded_lines:
         for column, lane in enumerate(frame.lanes):
             if ref.sku_id in row_of and (lane.origin, lane.destination) == (ref.origin, ref.destination):
                 allowed[row_of[ref.sku_id], column] = False
     return allowed
+
+
+def _close_lines(frame: _Frame, row_of: dict[str, int], allowed: np.ndarray) -> None:
+    """Close what `closed_lines` name on every departure of the lane, and what leaves or arrives too late on a later one."""
+    limits = frame.reach.limits
+    columns_of: dict[LaneKey, list[int]] = {}
+    later_from: dict[str, list[tuple[int, Departure]]] = {}
+    for column, (key, departure) in enumerate(frame.reach.offered.items()):
+        columns_of.setdefault(key.lane, []).append(column)
+        if len(columns_of[key.lane]) > 1:
+            later_from.setdefault(key.lane.origin, []).append((column, departure))
+    for lane_key, sku_id in limits.closed_lines:
+        if sku_id in row_of:
+            allowed[row_of[sku_id], columns_of.get(lane_key, [])] = False
+    for donor in sorted(limits.depart_by.keys() | limits.arrive_by.keys()):
+        leaves, arrives = limits.depart_by.get(donor, date.max), limits.arrive_by.get(donor, date.max)
+        if donor.sku_id in row_of:
+            later = later_from.get(donor.site_id, ())
+            late = [column for column, each in later if each.depart_on > leaves or each.arrive_on > arrives]
+            allowed[row_of[donor.sku_id], late] = False
 
 
 def _move_costs(frame: _Frame, skus: tuple[Sku, ...]) -> FloatArray:
@@ -242,6 +282,29 @@ class _Places:
             here = self._frame.values.gains_of(self._keys_at(k, j), self.pack[k], day[slow], 1)[:, 0]
             late[slow] = np.maximum(0.0, self.first_gain[k, j] - here)
         return late
+
+    def most_in_time(
+        self, arc: tuple[IntArray, IntArray, IntArray], soonest: IntArray, cost: FloatArray, most: IntArray
+    ) -> IntArray:
+        """The most packs of each arc, of a slower one only those that would pay though they arrive on its own day.
+
+        Lateness is charged by the first pack. Further packs lose more by a late arrival, and where only a day's
+        demand is left before the regular supply they lose everything. A least quantity may go all the same.
+        `arc`: SKU, destination, arrival day.
+        """
+        sku, destination, day = arc
+        slow = np.flatnonzero((day > soonest[sku, destination]) & ~self.compulsory[sku, destination] & (most > 0))
+        if not len(slow):
+            return most
+        keys, size, days = self._keys_at(sku[slow], destination[slow]), self.pack[sku[slow]], day[slow]
+        values = self._frame.values
+        paying, _ = while_useful(
+            lambda rows, packs: values.gains_of([keys[r] for r in rows.tolist()], size[rows], days[rows], packs),
+            most[slow], cost[slow], np.zeros(len(slow), dtype=np.int64),
+        )  # fmt: skip
+        found = most.copy()
+        found[slow] = np.minimum(np.maximum(paying, self.least[sku[slow]]), most[slow])
+        return found
 
     def most_packs(self, sku: IntArray, origin: IntArray, destination: IntArray) -> IntArray:
         """The most packs of a line: what the donor can send, within the policy's line and the request's caps."""

@@ -7,6 +7,7 @@ what breaks no constraint. It knows nothing of pruning, segments or solvers.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from itertools import permutations
 
 import numpy as np
@@ -23,8 +24,9 @@ from tests.builders import (
     a_supply,
     limits_for,
 )
-from tools.inventory import SiteSku, Snapshot, SupplyKind
+from tools.inventory import Lane, SiteSku, Snapshot, SupplyKind
 from tools.planning import Limits, Move, evaluate
+from tools.planning.calendar import NEXT, offered_departures
 from tools.transfers import DemandChange, LaneRef, LineRef, Overlays, PlanRequest, Scope, UnitCap
 from tools.whatif import assumed
 
@@ -187,6 +189,51 @@ def _request(rng: Generator, snapshot: Snapshot) -> PlanRequest:
     )
 
 
+def crowded_case(seed: int) -> Case:
+    """One or two SKUs into one site, by trucks or docks that are soon full, where two or three departures are looked at."""
+    rng = np.random.default_rng(seed)
+    skus = tuple(
+        a_sku(f"P{n}", pack_size=_between(rng, 1, 2), min_transfer_units=_between(rng, 1, 3))
+        for n in range(_between(rng, 1, 2))
+    )
+    full = _between(rng, 0, 2)
+    lanes = tuple(
+        a_lane(
+            origin, "S0", lead_time_days=_between(rng, 0, 2), cost_fixed_e4=_between(rng, 0, 20_000),
+            cost_per_unit_e4=_between(rng, 0, 2_000),
+            capacity_microlitres_per_departure=_between(rng, 1, 4) * 1_000_000 if full == 0 else None,
+            departure_weekdays=tuple(day for day in range(1, 8) if _sometimes(rng, 0.6)),
+        )
+        for origin in ("S1", "S2")[: _between(rng, 1, 2)]
+    )  # fmt: skip
+    sites = (
+        a_site("S0", inbound_units_per_day=_between(rng, 1, 4) if full == 1 else None),
+        *(a_site(f"S{n}", outbound_units_per_day=_between(rng, 1, 4) if full == 2 else None) for n in (1, 2)),
+    )
+    snapshot = a_snapshot(
+        sites=sites, skus=skus, lanes=lanes,
+        positions=[
+            a_position(site, sku.sku_id, 0 if site == "S0" else _between(rng, 2, 3) * sku.pack_size)
+            for site in ("S0", "S1", "S2") for sku in skus
+        ],
+        forecasts=[a_forecast("S0", sku.sku_id, float(rng.uniform(0.2, 2)), float(rng.choice([1.0, 2.0]))) for sku in skus],
+        replenishments=[a_replenishment("S0", sku.sku_id, days=_between(rng, 5, 12)) for sku in skus],
+    )  # fmt: skip
+    limits = limits_for(
+        *(sku.sku_id for sku in skus), line_charge_minor=_between(rng, 0, 40), lane_departures=_between(rng, 2, 3),
+        lane_hurdle_minor=_between(rng, 0, 60), approval_latency_days=_between(rng, 0, 1),
+        lines_max=_between(rng, 1, 3) if _sometimes(rng, 0.2) else None,
+    )  # fmt: skip
+    within = _between(rng, 2, 5) if _sometimes(rng, 0.2) else None
+    return Case(snapshot, limits, PlanRequest(within_days=within))
+
+
+def days_of(facts: Snapshot, limits: Limits, lane: Lane) -> list[date]:
+    """The days that moves on the lane may name."""
+    offered = offered_departures(facts, limits, lane)
+    return [NEXT, *(departure.depart_on for departure in offered[1:])]
+
+
 def brute_force(case: Case) -> tuple[float, tuple[Move, ...]] | None:
     """The least objective of all permitted combinations of moves, and one that has it; None when there are too many.
 
@@ -196,11 +243,14 @@ def brute_force(case: Case) -> tuple[float, tuple[Move, ...]] | None:
     facts = assumed(case.snapshot, case.request.overlays)
     choices = []
     for lane in facts.lanes:
-        for sku in facts.skus:
-            position = facts.position_by_key.get(SiteSku(lane.origin, sku.sku_id))
-            packs = max(position.available_units, 0) // sku.pack_size if position else 0
-            moves = [Move(lane.key, sku.sku_id, count) for count in range(1, packs + 1)]
-            choices.append([move for move in moves if not evaluate(facts, case.limits, case.request, [move]).breaches])
+        for day in days_of(facts, case.limits, lane):
+            for sku in facts.skus:
+                position = facts.position_by_key.get(SiteSku(lane.origin, sku.sku_id))
+                packs = max(position.available_units, 0) // sku.pack_size if position else 0
+                moves = [Move(lane.key, sku.sku_id, count, day) for count in range(1, packs + 1)]
+                choices.append(
+                    [each for each in moves if not evaluate(facts, case.limits, case.request, [each]).breaches]
+                )
     if np.prod([len(moves) + 1 for moves in choices]) > COMBINATIONS_MAX:
         return None
     best: tuple[float, tuple[Move, ...]] = (0.0, ())

@@ -27,6 +27,8 @@ from tools.inventory import LaneKey, SiteSku
 from tools.planning import Move, solve
 from tools.planning.blocked import Feasibility, UnknownWishError, find_conflict, other_moves
 from tools.planning.breaches import find_breaches
+from tools.planning.limits import WholeSet
+from tools.planning.mates import setting_with_mates
 from tools.planning.obstacles import Kind, Setting, Wanted, setting_of
 from tools.transfers import LaneRef, LineRef, Overlays, PlanRequest, Scope, UnitCap
 from tools.whatif import assumed
@@ -242,3 +244,65 @@ def test_an_obstacle_gives_way_by_as_little_as_meets_the_wish(seed, units):
             lines = tuple((each, left + by - 1 if each == obstacle else left) for each, left in tested.setting.lines)
             less = Feasibility(replace(tested.setting, caps=tuple(caps), lines=lines, budget=budget))
             assert less.loads(less.setting.obstacles, units) is None
+
+
+WHOLE = WholeSet("S2", ("P1", "P2"), ("P1", "P2"))
+SET = ("whole_set", "P1, P2 at S2")
+
+
+def a_set(second: int = 5, **fields: Any):
+    """P1 and P2 are a set of which S2 has nothing; S1 has so many of P2."""
+    positions = (a_position("S1"), a_position("S1", "P2", second), a_position("S2", on_hand_units=0))
+    skus = fields.pop("skus", (a_sku("P1"), a_sku("P2")))
+    forecasts = (a_forecast("S2"), a_forecast("S2", "P2"))
+    return a_snapshot(skus=skus, positions=positions, forecasts=forecasts, **fields)
+
+
+def test_a_set_that_cannot_come_in_whole_is_named_with_what_keeps_its_other_sku_back():
+    assert conflict_of(a_set(), whole_sets=(WHOLE,)) == []
+    assert conflict_of(a_set(0)) == []
+    assert conflict_of(a_set(0), whole_sets=(WHOLE,)) == [("available_stock", "P2 at S1"), SET]
+    hazardous = a_set(skus=(a_sku("P1"), a_sku("P2", hazmat=True)))
+    shut = conflict_of(hazardous, whole_sets=(WHOLE,), hazmat_modes=frozenset(("truck",)))
+    assert shut == [("hazmat", "S1→S2 by van"), SET]
+
+
+def test_that_policy_refuses_a_rescue_is_said_before_what_donors_keep():
+    limits = {"no_receive": {SiteSku("S2", "P1"): "not_an_emergency"}, "protected_units": {SiteSku("S1", "P1"): 96}}
+    assert conflict_of(a_needy_network(), **limits) == [("no_receive", "P1 at S2")]
+
+
+def test_what_keeps_the_whole_set_back_is_not_blamed_on_the_set():
+    limits = {"whole_sets": (WHOLE,), "closed_lanes": {VAN: "forbidden_lane"}}
+    assert conflict_of(a_set(), **limits) == [("closed_lane", "S1→S2 by van")]
+
+
+def test_a_sku_that_is_on_its_way_or_comes_with_the_plan_is_no_part_of_the_conflict():
+    coming = replace(WHOLE, missing=("P1",))
+    assert conflict_of(a_set(0), whole_sets=(coming,)) == []
+    assert conflict_of(a_set(5), moves=[a_move(5, sku_id="P2")], whole_sets=(WHOLE,)) == []
+    elsewhere = [a_move(5, sku_id="P2", destination="S3")]
+    three = a_set(5, sites=(a_site("S1"), a_site("S2"), a_site("S3")), lanes=(a_lane(), a_lane("S1", "S3")))
+    taken = conflict_of(three, moves=elsewhere, whole_sets=(WHOLE,))
+    assert ("available_stock", "P2 at S1") in taken
+    assert SET in taken
+
+
+def test_no_member_of_a_conflict_over_a_set_can_be_spared():
+    snapshot, limits = a_set(3, skus=(a_sku("P1"), a_sku("P2", pack_size=4))), limits_for(whole_sets=(WHOLE,))
+    members = frozenset(find_conflict(snapshot, limits, PlanRequest(), WISH).conflict)
+    assert {each.code for each in members} == {"whole_set", "pack_size", "available_stock"}
+    tested = Feasibility(setting_with_mates(snapshot, limits, PlanRequest(), WISH, ()))
+    assert tested.loads(members, WISH.units) is None
+    assert all(tested.loads(members - {member}, WISH.units) is not None for member in members)
+
+
+def test_units_that_have_to_leave_go_where_their_set_can_be_whole():
+    snapshot = a_set(0, sites=(a_site("S1"), a_site("S2"), a_site("S3")), lanes=(a_lane(), a_lane("S1", "S3")))
+    snapshot = replace(snapshot, forecasts=(*snapshot.forecasts, a_forecast("S3")))
+    out = Wanted("S1", "P1", 5, "out")
+    assert conflict_of(snapshot, out, whole_sets=(WHOLE,)) == []
+    shut = {LaneKey("S1", "S3", "van"): "forbidden_lane"}
+    found = conflict_of(snapshot, out, whole_sets=(WHOLE,), closed_lanes=shut)
+    assert SET in found
+    assert ("closed_lane", "S1→S3 by van") in found

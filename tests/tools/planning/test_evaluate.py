@@ -17,12 +17,14 @@ from tests.builders import (
     a_site,
     a_sku,
     a_supply,
+    in_days,
     limits_for,
 )
 from tests.tools.planning.random_networks import brute_force, random_case
 from tools.demand import WindowDemand, expected_sales
 from tools.inventory import LaneKey
 from tools.planning import evaluate
+from tools.planning.calendar import DepartureKey
 from tools.planning.evaluate import lost_sales
 from tools.transfers import PlanRequest
 from tools.whatif import assumed
@@ -65,7 +67,7 @@ def test_moves_are_worth_what_they_are_by_hand():
     found = value_of(a_move(5), snapshot=a_needy_network(lanes=(a_lane(cost_per_unit_e4=1_000),)), limits=limits)
     assert found.moves[0].saving == pytest.approx(2_960)
     assert found.moves[0].move_cost == pytest.approx(80)
-    assert found.fixed_costs == {LaneKey("S1", "S2", "van"): 500}
+    assert found.fixed_costs == {DepartureKey(LaneKey("S1", "S2", "van"), in_days(0)): 500}
     assert found.saving == pytest.approx(2_460)
     assert found.objective == pytest.approx(-2_460 + 300)
     assert found.breaches == ()

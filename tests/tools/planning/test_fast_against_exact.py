@@ -10,9 +10,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.tools.planning.random_networks import Case, random_case
+from tests.tools.planning.random_networks import Case, crowded_case, random_case
 from tests.tools.planning.test_solve import a_region
 from tools.planning import Solution, evaluate
+from tools.planning.calendar import NEXT
 from tools.planning.exact import solve_exactly
 from tools.planning.fast import Effort
 from tools.planning.instance import instance_of
@@ -24,6 +25,7 @@ from tools.whatif import assumed
 SEEDS = range(20_000, 20_560)
 PARTS = 14
 REGIONS = range(48)
+DEPARTURES = range(28)
 FULL_EFFORT = range(21_000, 21_030)
 LITTLE = Effort(iterations=8, repairs=2, trials=30, failures=8, polished=20)
 
@@ -63,6 +65,17 @@ def test_the_fast_path_keeps_every_constraint_and_is_never_better_than_the_best(
         assert exact.status in (SolveStatus.OPTIMAL, SolveStatus.NOTHING_TO_MOVE), seed
         moved += bool(fast.moves)
     assert moved >= 5
+
+
+def test_where_lanes_depart_several_times_both_ways_keep_every_constraint_and_the_bound_holds(little_effort):
+    later = found = best = 0.0
+    for seed in DEPARTURES:
+        fast, exact = both(crowded_case(seed))
+        assert exact.status in (SolveStatus.OPTIMAL, SolveStatus.NOTHING_TO_MOVE), seed
+        later += any(move.depart_on != NEXT for move in fast.moves)
+        found, best = found + fast.objective, best + exact.objective
+    assert later >= 8
+    assert found / best >= 0.9
 
 
 @pytest.mark.parametrize("part", range(2))

@@ -206,8 +206,8 @@ warnings.simplefilter("ignore")
 import numpy as np
 import pulp
 from tools.planning.flow import FlowArrays, Flows
-x = pulp.LpVariable("x", 0, 3)
 problem = pulp.LpProblem("p", pulp.LpMaximize)
+x = problem.add_variable("x", 0, 3)
 problem += 2 * x
 problem.solve(pulp.HiGHS(msg=False))
 one, zero, money = np.ones(1, dtype=np.int64), np.zeros(1, dtype=np.int64), np.ones(1)

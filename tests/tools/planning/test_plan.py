@@ -82,7 +82,7 @@ def test_a_plan_under_assumptions_belongs_to_the_facts_as_they_are():
 def test_packs_become_units():
     plan = planned(a_move(3), snapshot=a_needy_network(skus=(a_sku(pack_size=6),)))
     assert (plan.lines[0].packs, plan.lines[0].units) == (3, 18)
-    assert moves_of(plan) == (a_move(3),)
+    assert moves_of(plan) == (replace(a_move(3), depart_on=in_days(0)),)
 
 
 def test_a_plan_of_nothing_is_a_plan_with_the_reason_elsewhere():

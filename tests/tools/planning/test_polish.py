@@ -10,13 +10,14 @@ from tests.builders import a_forecast, a_lane, a_needy_network, a_position, a_si
 from tests.tools.planning.random_networks import random_case
 from tools.inventory import LaneKey, SiteSku
 from tools.planning import Move, evaluate
+from tools.planning.calendar import DepartureKey
 from tools.planning.instance import build_instance
 from tools.planning.polish import Pruner
 from tools.planning.values import ValueOfPacks
 from tools.transfers import PlanRequest
 from tools.whatif import assumed
 
-VAN, TRUCK = LaneKey("S1", "S2", "van"), LaneKey("S1", "S2", "truck")
+VAN, TRUCK = DepartureKey(LaneKey("S1", "S2", "van")), DepartureKey(LaneKey("S1", "S2", "truck"))
 
 
 def pruner(snapshot, limits=None):
@@ -71,7 +72,7 @@ def test_taking_one_line_out_can_make_another_worth_keeping():
         positions=[a_position("S1"), a_position("S2", on_hand_units=0), a_position("S3")],
         forecasts=(a_forecast("S2", daily_units=0.1),),
     )
-    packs = {(VAN, "P1"): 1, (LaneKey("S3", "S2", "van"), "P1"): 1}
+    packs = {(VAN, "P1"): 1, (DepartureKey(LaneKey("S3", "S2", "van")), "P1"): 1}
     polished = pruner(snapshot).polished(packs)
     assert len(polished.packs) == 1
     assert polished.objective == pytest.approx(100 - 274.3225, abs=1e-3)
@@ -117,16 +118,16 @@ def test_polishing_never_makes_a_plan_worse_nor_adds_to_it(seed, counts):
             len(instance.nodes[arc.destination].gains) - received.get(arc.destination, 0),
         )
         if room >= arc.packs_min:
-            packs[arc.lane.key, arc.sku.sku_id] = room
+            packs[arc.key] = room
             sent[arc.origin] = sent.get(arc.origin, 0) + room
             received[arc.destination] = received.get(arc.destination, 0) + room
     before = Pruner(instance, case.limits, facts.currency)
     polished = before.polished(packs)
     assert all(count <= packs[key] for key, count in polished.packs.items())
-    least = {(arc.lane.key, arc.sku.sku_id): arc.packs_min for arc in instance.arcs}
+    least = {arc.key: arc.packs_min for arc in instance.arcs}
     assert all(count >= least[key] for key, count in polished.packs.items())
     assert polished.objective <= before.objective(packs) + 1e-9
-    moves = [Move(lane, sku_id, count) for (lane, sku_id), count in packs.items()]
+    moves = [Move(lane, sku_id, count, day) for ((lane, day), sku_id), count in packs.items()]
     assert before.objective(packs) == pytest.approx(
         evaluate(facts, case.limits, case.request, moves).objective, rel=1e-6, abs=1e-6
     )
