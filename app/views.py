@@ -23,6 +23,7 @@ from app.errors import NotFoundError
 from app.governance.tables import Governance
 from app.ledger.tables import LedgerEvent
 from app.ledger.verify import Verification
+from app.left_behind import LeftBehindView, left_behind_views
 from app.orders.tables import TransferOrder
 from app.plans.store import read_negotiation, read_plan, read_snapshot
 from app.stock.tables import MasterRow
@@ -69,6 +70,7 @@ class PlanView(BaseModel):
     currency: str
     lines: list[LineView]
     lines_hidden: int
+    left_behind: list[LeftBehindView]
     units: int
     lanes: int
     status: str
@@ -212,7 +214,8 @@ def plan_view(session: Session, principal: Principal, digest: str) -> PlanView:
     if plan.lines and not principal.touches(plan.sites):
         raise NotFoundError("unknown_plan", f"there is no plan {digest[:12]}", "check the digest", plan=digest)
     snapshot = read_snapshot(session, plan.snapshot_digest)
-    lines = _line_views(session, principal, plan, snapshot)
+    names = names_for(session, principal, snapshot)
+    lines = _line_views(principal, plan, snapshot, names)
     return PlanView(
         digest=plan.digest,
         snapshot_digest=plan.snapshot_digest,
@@ -222,6 +225,7 @@ def plan_view(session: Session, principal: Principal, digest: str) -> PlanView:
         currency=plan.currency,
         lines=lines,
         lines_hidden=len(plan.lines) - len(lines),
+        left_behind=left_behind_views(principal, plan, snapshot, names),
         units=plan.units,
         lanes=len(plan.lanes),
         status=plan.solver.status,
@@ -238,8 +242,7 @@ def plan_view(session: Session, principal: Principal, digest: str) -> PlanView:
     )
 
 
-def _line_views(session: Session, principal: Principal, plan: TransferPlan, snapshot: Snapshot) -> list[LineView]:
-    names = names_for(session, principal, snapshot)
+def _line_views(principal: Principal, plan: TransferPlan, snapshot: Snapshot, names: Names) -> list[LineView]:
     views = []
     urgent = urgencies(
         released(plan.policy_digest), snapshot, plan,

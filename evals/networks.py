@@ -51,7 +51,7 @@ def network(
             for (site_id, sku_id), units in stock.items()
         ),
         forecasts=tuple(
-            ForecastRow(site_id, sku_id, NOW.date() + timedelta(days=day), units * E6, None)
+            ForecastRow(site_id, sku_id, NOW.date() + timedelta(days=day), units * E6, units * E6)
             for (site_id, sku_id), units in daily.items()
             for day in range(2 * SUPPLY_IN_DAYS)
         ),

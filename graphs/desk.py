@@ -11,6 +11,7 @@ from graphs.shortfalls import NothingToExplainError, shortfall_of, wish_of
 from graphs.summaries import plan_summary
 from graphs.world import World
 from policies.brief import brief, rule_sentences
+from policies.leaving import LeftBehind, left_behind
 from policies.limits import limits_of, targets_of, view_of
 from policies.rules import Facts
 from policies.urgency import urgencies
@@ -141,10 +142,16 @@ class AtDesk:
     def _side(self, plan: TransferPlan | None, note: str) -> dict[str, Any]:
         if plan is None:
             return {"plan": None, "note": note}
-        summary = plan_summary(plan, self.names, note)
+        summary = plan_summary(plan, self.names, note, self.left_behind(plan))
         del summary["plan"]  # a what-if is not kept, so there is nothing to refer to
         summary["top_lines"] = summary["top_lines"][:5]
         return summary
+
+    def left_behind(self, plan: TransferPlan) -> tuple[LeftBehind, ...]:
+        """What had to leave one of the caller's sites with a plan and stays, by the facts that the plan was made on."""
+        same = (plan.snapshot_digest, plan.policy_digest) == (self._facts.snapshot.digest, self._facts.policy.digest)
+        facts = self._facts if same else self._world.facts_of(plan)
+        return left_behind(facts.policy, facts.snapshot, plan, self._world.caller.sites)
 
     def explain_line(self, arguments: ExplainLine) -> dict[str, Any]:
         """A line of the current plan, explained from the facts it was made on."""
@@ -236,6 +243,7 @@ class AtDesk:
             max_lines=arguments.lines_max,
             max_units=arguments.units_max,
             transport_budget_minor=self._minor(arguments.transport_budget),
+            emergency_rescue=arguments.emergency_rescue,
         )
         return self._request(scope, overlays, arguments.within_days)
 

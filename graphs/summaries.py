@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from graphs.names import Names
+from policies.leaving import LeftBehind
 from tools.money import money_text
 from tools.transfers import TransferPlan
 
 LINES_SHOWN = 20
+LEFT_SHOWN = 5
 
 
-def plan_summary(plan: TransferPlan, names: Names, note: str = "") -> dict[str, Any]:
-    """What a person needs to see of a plan before asking for more."""
+def plan_summary(plan: TransferPlan, names: Names, note: str = "", left: Sequence[LeftBehind] = ()) -> dict[str, Any]:
+    """What a person needs to see of a plan before asking for more. `left` is what it leaves behind."""
     ranked = sorted(plan.lines, key=lambda line: (-line.saving_minor, line.line_no))
     return {
         "plan": plan.digest,
@@ -44,7 +47,16 @@ def plan_summary(plan: TransferPlan, names: Names, note: str = "") -> dict[str, 
         ],
         "lines_not_shown": max(len(plan.lines) - LINES_SHOWN, 0),
         "note": note,
+        **left_summary(left, names),
     }
+
+
+def left_summary(left: Sequence[LeftBehind], names: Names) -> dict[str, Any]:
+    """What had to leave a site and stays, the most urgent in words; nothing where all of it leaves."""
+    if not left:
+        return {}
+    said = [names.words(each.words) for each in left[:LEFT_SHOWN]]
+    return {"left_behind": said, "left_behind_not_shown": len(left) - len(said)}
 
 
 def _percent(ppm: int) -> str:

@@ -51,7 +51,8 @@ def a_network(
 ) -> NetworkFolder:
     """Three stores. S1 sits on far too much of P1 and P2, S2 has nearly nothing, S3 has enough.
 
-    Regular supply comes in 14 days, so a transfer from S1 to S2 clearly pays.
+    Regular supply comes in 14 days, so a transfer from S1 to S2 clearly pays. The forecast
+    states its variance: demand is Poisson, and its level is known.
     """
     stock = stock or {
         ("S1", "P1"): 200, ("S2", "P1"): 2, ("S3", "P1"): 45,
@@ -68,8 +69,8 @@ def a_network(
         positions=tuple(a_position(site, sku, units) for (site, sku), units in stock.items()),
         inbound=inbound,
         forecasts=tuple(
-            ForecastRow(site, sku, TODAY + timedelta(days=day), round(units * 1_000_000), None)
-            for (site, sku), units in daily.items()
+            ForecastRow(site, sku, TODAY + timedelta(days=day), units_e6, units_e6)
+            for (site, sku), units_e6 in ((key, round(units * 1_000_000)) for key, units in daily.items())
             for day in range(28)
         ),
         replenishments=tuple(Replenishment(site, sku, TODAY + timedelta(days=14), 7) for site, sku in stock),

@@ -56,6 +56,11 @@ class ProposePlan(Arguments):
     transport_budget: Annotated[int, Field(ge=0, le=10**9)] | None = Field(
         default=None, description="most to spend on moving, in whole currency units"
     )
+    emergency_rescue: bool = Field(
+        default=False,
+        description="true only when the user speaks of an emergency or a rescue: only sites that will very likely run out"
+        " are served, and donors may go below what they ordinarily keep; policy decides whether and for whom",
+    )
 
 
 class WhatIf(Arguments):

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from tools.demand_table import IntArray
-from tools.inventory import DemandForecast, SiteKind, SiteSku, Snapshot
+from tools.inventory import DemandForecast, Lane, SiteKind, SiteSku, Snapshot
 
 E6 = 1_000_000
 POISSON_BELOW = 1.01
@@ -167,6 +167,23 @@ def _quantiles(mean: FloatArray, phi: FloatArray, short_max: FloatArray) -> IntA
     return high
 
 
+def nearest_centres(snapshot: Snapshot) -> dict[str, Lane]:
+    """For each store the lane from its nearest centre: least lead time, then cost of a departure, then id."""
+    stores = {site.site_id for site in snapshot.sites if site.kind is SiteKind.STORE}
+    nearest: dict[str, Lane] = {}
+    for lane in snapshot.lanes:
+        if lane.origin in stores or lane.destination not in stores:
+            continue
+        held = nearest.get(lane.destination)
+        if held is None or _nearness(lane) < _nearness(held):
+            nearest[lane.destination] = lane
+    return nearest
+
+
+def _nearness(lane: Lane) -> tuple[int, int, str]:
+    return lane.lead_time_days, lane.cost_fixed_e4, lane.origin
+
+
 @dataclass(frozen=True)
 class DemandView:
     """Demand and horizons of a snapshot's site-SKUs.
@@ -284,16 +301,8 @@ class DemandView:
 
     @cached_property
     def _dependents(self) -> dict[str, tuple[str, ...]]:
-        """For each distribution centre the stores it is nearest to: least lead time, then cost, then id."""
-        nearest: dict[str, tuple[int, int, str]] = {}
-        stores = {site.site_id for site in self.snapshot.sites if site.kind is SiteKind.STORE}
-        for lane in self.snapshot.lanes:
-            if lane.origin in stores or lane.destination not in stores:
-                continue
-            offer = (lane.lead_time_days, lane.cost_fixed_e4, lane.origin)
-            if lane.destination not in nearest or offer < nearest[lane.destination]:
-                nearest[lane.destination] = offer
+        """For each distribution centre the stores it is nearest to."""
         served: dict[str, list[str]] = {}
-        for store, (_, _, centre) in sorted(nearest.items()):
-            served.setdefault(centre, []).append(store)
+        for store, lane in sorted(nearest_centres(self.snapshot).items()):
+            served.setdefault(lane.origin, []).append(store)
         return {centre: tuple(of_centre) for centre, of_centre in served.items()}

@@ -16,21 +16,26 @@ From history, per site-SKU:
    drawn towards that of the whole network while there are few periods.
 5. Uncertainty of the level: that of a Gamma-distributed level after the sales seen.
    One overdispersed unit carries 1/dispersion of the information of a Poisson unit.
+
+A forecast that somebody else made has a shape, but a level that may be wrong: its days
+are multiplied by a Gamma(8, 8) factor, of mean 1, unless they come with variances,
+which are taken as the whole of what its maker knows. Sales of periods that it covers
+update the factor.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.demand import E6, WindowDemand, survival
+from tools.demand import E6, WindowDemand, forecast_window, survival
 from tools.inventory import DemandForecast, SalesObservation, SiteSku
 from tools.signals import ForecastReading
 from tools.smoothing import NO_DEMAND_LEVEL, FloatArray, Level, smoothed_level
@@ -43,6 +48,10 @@ DISPERSION_WEIGHT = 10
 """How many periods the network's dispersion weighs against a series' own."""
 LEVEL_WEIGHT = 2.0
 """Shape of the Gamma prior of a level: before any sale its coefficient of variation is 0.7."""
+GIVEN = "given"
+GIVEN_AND_LEARNED = "given/learned"
+GIVEN_LEVEL_WEIGHT = 8.0
+"""Shape of the Gamma prior of the level of a forecast that somebody else made: its coefficient of variation is 0.35."""
 COMPLETIONS = 3
 GIVEN_DAYS_MAX = 1100
 WEEK_DAYS = 7
@@ -82,6 +91,7 @@ class _Series:
     key: SiteSku
     sold: FloatArray
     in_stock: NDArray[np.bool_]
+    first_on: date
 
     @property
     def kept(self) -> FloatArray:
@@ -112,13 +122,17 @@ def forecast_from_history(
     return _forecast(series, _CALENDARS[grain], as_of, pool or Pool()) if series else None
 
 
-def forecast_network(history: Iterable[SalesObservation], grain: Grain, as_of: date) -> tuple[DemandForecast, ...]:
+def forecast_network(
+    history: Iterable[SalesObservation], grain: Grain, as_of: date, given: Iterable[DemandForecast] = ()
+) -> tuple[DemandForecast, ...]:
     """Forecasts of every site-SKU with history, sorted by site and SKU.
 
     A site that reports a period has reported all its SKUs, so a SKU without a row
     sold nothing. Short histories lean on the SKU's other sites, uncertain dispersions
-    on the whole network. Raises ValueError for negative units.
+    on the whole network. Where somebody else's forecast is `given` (`forecast_given`),
+    it stands, with its level learned from the sales. Raises ValueError for negative units.
     """
+    stands = {forecast.key: forecast for forecast in given}
     calendar = _CALENDARS[grain]
     rows: defaultdict[SiteSku, list[SalesObservation]] = defaultdict(list)
     covered_until: dict[str, date] = {}
@@ -137,9 +151,12 @@ def forecast_network(history: Iterable[SalesObservation], grain: Grain, as_of: d
         elsewhere = levels.get(series.key.sku_id)
         pool = Pool(sum(elsewhere) / len(elsewhere) if elsewhere else None, dispersion)
         forecast = _forecast(series, calendar, as_of, pool)
+        if series.key in stands:
+            forecasts[series.key] = _learned(stands[series.key], series, calendar, _dispersion(series, pool))
+        elif forecast is not None:
+            forecasts[series.key] = forecast
         if forecast is None:
             continue
-        forecasts[series.key] = forecast
         if len(series.kept) >= calendar.periods_min:
             levels[series.key.sku_id].append(forecast.mean_e6[0] * calendar.days / E6)
     return tuple(forecasts[key] for key in sorted(forecasts))
@@ -149,7 +166,9 @@ def forecast_given(rows: Iterable[ForecastReading]) -> tuple[DemandForecast, ...
     """The forecasts that somebody else made, sorted by site and SKU.
 
     Days without a row between the first and the last have no demand. A day without a
-    variance is Poisson. After the last day the mean day of the last week goes on.
+    variance is Poisson. A forecast without any variance has an uncertain level; one with
+    variances has none of its own, because they are their maker's word about all that is
+    uncertain. After the last day the mean day of the last week goes on.
     Raises ValueError for two rows of one day, and for more than 1,100 days.
     """
     grouped: defaultdict[SiteSku, dict[date, ForecastReading]] = defaultdict(dict)
@@ -190,7 +209,7 @@ def _series(
         if period >= 0:
             sold[period] += row.units
             in_stock[period] &= row.in_stock
-    return _Series(key, sold, in_stock)
+    return _Series(key, sold, in_stock, first + timedelta(days=forgotten * calendar.days))
 
 
 def _forecast(series: _Series, calendar: _Calendar, as_of: date, pool: Pool) -> DemandForecast | None:
@@ -294,6 +313,7 @@ def _given(key: SiteSku, days: dict[date, ForecastReading]) -> DemandForecast:
     if count > GIVEN_DAYS_MAX:
         raise ValueError(f"the forecast of {key.site_id}/{key.sku_id} runs from {first} to {last}; at most 1,100 days")
     mean, variance = [0] * count, [0] * count
+    stated = any(row.variance_e6 is not None for row in days.values())
     for on, row in days.items():
         day = (on - first).days
         mean[day] = row.mean_e6
@@ -301,10 +321,40 @@ def _given(key: SiteSku, days: dict[date, ForecastReading]) -> DemandForecast:
     return DemandForecast(
         site_id=key.site_id,
         sku_id=key.sku_id,
-        method="given",
+        method=GIVEN,
         first_on=first,
         mean_e6=_with_tail(mean),
         variance_e6=_with_tail(variance),
+        level_cv2_e6=0 if stated else round(E6 / GIVEN_LEVEL_WEIGHT),
+    )
+
+
+def _learned(given: DemandForecast, series: _Series, calendar: _Calendar, dispersion: float) -> DemandForecast:
+    """The given forecast with its level updated by what was sold in the periods that it covers.
+
+    The factor is Gamma-distributed; sales of y where f was forecast add y/dispersion to
+    its shape and f/dispersion to its rate. A period that ran out of stock below the
+    forecast says only "at least so many" and is left out.
+    """
+    if given.level_cv2_e6 == 0:
+        return given
+    shape = rate = GIVEN_LEVEL_WEIGHT
+    days, told = calendar.days, False
+    before = -((given.first_on - series.first_on).days // -days)  # periods that begin before the forecast does
+    for period in range(max(before, 0), len(series.sold)):
+        sold = float(series.sold[period])
+        expected = forecast_window(given, series.first_on, period * days, (period + 1) * days).mean
+        if series.in_stock[period] or sold >= expected:
+            shape, rate, told = shape + sold / dispersion, rate + expected / dispersion, True
+    if not told:
+        return given
+    factor = shape / rate
+    return replace(
+        given,
+        method=GIVEN_AND_LEARNED,
+        mean_e6=tuple(round(day * factor) for day in given.mean_e6),
+        variance_e6=tuple(round(day * factor) for day in given.variance_e6),
+        level_cv2_e6=round(E6 / shape),
     )
 
 

@@ -56,7 +56,12 @@ class SalesReading(_Data):
 
 
 class ForecastReading(_Data):
-    """Expected demand of one day, in millionths of a unit. Without a variance demand is taken as Poisson."""
+    """Expected demand of one day, in millionths of a unit.
+
+    A variance, in millionths of units squared, is its maker's word about all that is
+    uncertain. Where no day has one, demand is Poisson and the level is uncertain
+    (`tools.forecast.forecast_given`).
+    """
 
     site_id: Id
     sku_id: Id

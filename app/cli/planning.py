@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from app.explanations import ExplanationView
     from app.views import ApprovalView, OrderView, PlanView
 
+LEFT_SHOWN = 10
+"""So many site-SKUs that a plan leaves behind are printed."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -175,3 +178,7 @@ def _print(found: PlanView | ApprovalView | OrderView) -> None:
     )  # fmt: skip
     if found.lines_hidden:
         print(f"  {found.lines_hidden} lines outside your sites are not shown")
+    for left in found.left_behind[:LEFT_SHOWN]:
+        print(f"  Left behind: {left.words}")
+    if len(found.left_behind) > LEFT_SHOWN:
+        print(f"  {len(found.left_behind) - LEFT_SHOWN:,} more SKUs at a site are left behind; see --json")

@@ -19,13 +19,14 @@ def plan_words(plan: PlanProposed | NoPlan, arguments: Mapping[str, Any]) -> str
         return f"There is no plan. {sentence(plan.note)} {_blocked(plan)} {_policy_costs(plan)}".strip()
     if not plan.lines:
         nothing = f"As of {instant(plan.as_of)} there is nothing worth moving. {sentence(plan.note)}"
-        return f"{nothing} {_blocked(plan)} {_policy_costs(plan)}"
+        return " ".join(filter(None, (nothing, _left(plan), _blocked(plan), _policy_costs(plan))))
     parts = [
         f"As of {instant(plan.as_of)}, plan {plan.plan[:12]} has {_figures(plan)} It {_quality(plan)}",
         f"The most valuable lines: {rows_of(_line(line) for line in plan.top_lines)}",
         "" if plan.lines <= len(plan.top_lines[:ROWS_SAID]) else "There are more lines.",
         _UNITS_ARE_A_LIMIT if "units_max" in arguments else "",
         sentence(plan.note),
+        _left(plan),
         f"Sites compete for the same stock in {count(plan.contested_pools, 'case')}." if plan.contested_pools else "",
         _policy_costs(plan),
         _what_next(plan),
@@ -47,8 +48,8 @@ def _side(side: PlanFigures | NoPlan) -> str:
     if isinstance(side, NoPlan):
         return f"there is no plan. {sentence(side.note)}"
     if not side.lines:
-        return f"there is nothing worth moving. {sentence(side.note)}"
-    return f"a plan of {_figures(side)} {sentence(side.note)}"
+        return " ".join(filter(None, ("there is nothing worth moving.", sentence(side.note), _left(side))))
+    return " ".join(filter(None, (f"a plan of {_figures(side)}", sentence(side.note), _left(side))))
 
 
 def _figures(plan: PlanFigures) -> str:
@@ -68,6 +69,13 @@ def _quality(plan: PlanFigures) -> str:
     if not plan.gap_percent.strip("0."):
         return "is the best possible but for a trifle."
     return f"is at most {plan.gap_percent} % from the best possible."
+
+
+def _left(plan: PlanFigures) -> str:
+    """What had to leave and stays."""
+    more = plan.left_behind_not_shown
+    rest = f"The same holds for {count(more, 'other SKU')} at a site." if more else ""
+    return " ".join(filter(None, (*plan.left_behind, rest)))
 
 
 def _line(line: LineRow) -> str:

@@ -56,6 +56,21 @@ RESTOCK = (r"(?:restock|replenish|refill|top up|resupply)",)
 
 RESTOCK_AT = r"restock (?P<what>[^|]+?) (?:at|in) (?P<where>[^|]+)"
 
+EMERGENCY = (
+    r"(?:, )?(?:(?:because |since |as )?(?:this|it|that) is|as|in|for) an emergency(?: rescue)?",
+    (
+        r"emergency(?= (?:\||,|transfers?|plans?|moves?|proposals?|rebalance|rebalancing|restock|replenish|refill"
+        r"|resupply|rescues?)(?!\S))"
+    ),
+)
+"""Asks for a rescue at the donors' expense; whether there may be one is for the policy to say."""
+
+RESCUE = (r"(?:(?:make|propose|plan|start) )?(?:an? |the )?rescues?",)
+"""Names a destination, as a restock does, and is an emergency by itself."""
+
+RESCUE_OF = r"restock (?P<role>of|for|at|in|to)"
+RESCUE_FROM = r"restock(?= {name} (?:from|to)(?!\S)|$)"
+
 COVER_SHORTAGES = (
     (
         r"(?:fix|solve|resolve|cover|cure|remove)(?: the| all| all the)?"
@@ -101,7 +116,7 @@ AND_SUBMIT = (
 )
 POSITIVE_LANE = r"(?:on |via |over |along )?(?:the )?(?:lane |route )?(?:from )?(?P<one>{name}) -> (?P<other>{name})"
 
-COMMANDS = (*REBALANCE, *MOVE, *RESTOCK, *COVER_SHORTAGES, *CLEAR_SURPLUS)
+COMMANDS = (*REBALANCE, *MOVE, *RESTOCK, *RESCUE, *COVER_SHORTAGES, *CLEAR_SURPLUS)
 WORDS = words_of(
     *HEAD,
     *COMMANDS,
@@ -110,6 +125,7 @@ WORDS = words_of(
     *SURPLUS,
     *EVERYTHING,
     RESTOCK_AT,
+    *EMERGENCY,
     *NOT_YET,
     *AND_SUBMIT,
     POSITIVE_LANE,
@@ -135,6 +151,8 @@ def plan_request(utterance: Utterance) -> Call | Ask:
     if stays and submits:
         return Ask("Do you want the plan to be submitted or not?")
     utterance.take(*HEAD, r"for (?:me|us)", r"some(?: of)?(?= {name})", leave="")
+    if _take_emergency(utterance):
+        arguments["emergency_rescue"] = True
     utterance.rewrite(HOW_MANY, lambda match: f"{match['verb']} {OF} {match['what']}")
     quantities = [number_in(match["number"]) for match in utterance.take(*MOVE_UNITS, leave=f"move {OF}")]
     utterance.rewrite(POSITIVE_LANE, lambda match: f"from {match['one']} to {match['other']}")
@@ -151,6 +169,18 @@ def plan_request(utterance: Utterance) -> Call | Ask:
     if quantities:
         arguments["units_max"] = min(quantities[0], arguments.get("units_max", quantities[0]))
     return _request(cut, arguments | {"closed_lanes": closed}, whole=whole, submits=bool(submits))
+
+
+def _take_emergency(utterance: Utterance) -> bool:
+    """Take out that it is an emergency; a rescue is said as the restock that it is."""
+    said = bool(utterance.take(*EMERGENCY, leave=""))
+    if not utterance.take(*RESCUE, leave="restock"):
+        return said
+    # "Rescue of P1 at S2" names the SKU first, "rescue for S2" the site.
+    utterance.rewrite(RESCUE_OF, lambda match: f"move {OF}" if match["role"].lower() == "of" else f"move {OF} {CUT} to")
+    utterance.rewrite(RESCUE_FROM, lambda _: f"move {OF}")
+    utterance.rewrite(r"(?<={of} {name} )(?:at|in|for)", lambda _: "to")
+    return True
 
 
 def _take_command(utterance: Utterance) -> tuple[int, bool]:

@@ -80,7 +80,10 @@ class LineRow(Result):
 
 
 class PlanFigures(Result):
-    """What a plan comes to. `gap_percent` is how far from the best possible it may be, None where nobody knows."""
+    """What a plan comes to. `gap_percent` is how far from the best possible it may be, None where nobody knows.
+
+    `left_behind` says what had to leave a site and stays there.
+    """
 
     lines: int
     units: int
@@ -94,6 +97,8 @@ class PlanFigures(Result):
     gap_percent: str | None
     top_lines: tuple[LineRow, ...]
     note: str
+    left_behind: tuple[str, ...] = ()
+    left_behind_not_shown: int = 0
 
 
 class PlanProposed(PlanFigures):

@@ -78,7 +78,7 @@ NOT_IN_NAMES = _words(
     " week weeks month months year years hour hours monday tuesday wednesday thursday friday saturday sunday tomorrow"
     " yesterday today show list give tell status submit submitting rebalance rebalancing move moving explain policy"
     " approve send short shortage shortages surplus surpluses expiring stranded coverage cover line lines unit units"
-    " piece pieces budget closed doubles doubled halves halved triples quickly fast sure make do does keep"
+    " piece pieces budget emergency emergencies rescue rescues closed doubles doubled halves halved triples quickly fast sure make do does keep"
 )
 """Words that show that what looks like a name is a part of a sentence that was not understood."""
 

@@ -15,7 +15,7 @@ from graphs.world import Context
 
 
 def presenter(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any]:
-    """The plan with its violations, concessions and conflicts, for the llm to put into words."""
+    """The plan with its violations, concessions, conflicts and what it leaves behind, for the llm to put into words."""
     world = runtime.context.world
     digest = state.get("plan_digest")
     desk = AtDesk(world, digest)
@@ -23,7 +23,8 @@ def presenter(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any
     note = desk.words(" ".join(filter(None, (state.get("note", ""), record.get("pricing", "")))))
     answer: dict[str, Any] = {"outcome": state["outcome"], "note": note}
     if digest is not None:
-        answer |= plan_summary(world.plan(digest), desk.names, note)
+        plan = world.plan(digest)
+        answer |= plan_summary(plan, desk.names, note, desk.left_behind(plan))
     answer["violations"] = [desk.words(violation["words"]) for violation in state.get("violations", [])[:10]]
     answer["contested_pools"] = sum(item["contests"] for item in record.get("rounds", [])[-1:])
     answer["negotiation_rounds"] = len(record.get("rounds", []))

@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 
 from graphs.desk import AtDesk
 from graphs.state import RebalanceState
+from graphs.summaries import LEFT_SHOWN
 from graphs.world import Context, World
 from tools.money import money_text
 
@@ -50,9 +51,9 @@ def _words(state: RebalanceState, world: World) -> str:
             reasons = " ".join(desk.words(violation["words"]) for violation in state.get("violations", [])[:5])
             words = f"{name} breaks policy and goes no further. {reasons or note}"
         case "nothing_to_move":
-            words = (
-                f"There is nothing worth moving: {note or 'no transfer earns more than it costs'}. {blocked}".strip()
-            )
+            left = desk.left_behind(world.plan(digest))[:LEFT_SHOWN] if digest else ()
+            said = f"There is nothing worth moving: {note or 'no transfer earns more than it costs'}."
+            words = " ".join(filter(None, (said, *(desk.words(each.words) for each in left), blocked)))
         case "no_plan":
             words = f"There is no plan: {note} {blocked}".strip()
         case other:

@@ -1,13 +1,18 @@
-"""What tests of conversations share: a scripted vendor, and a service that asks it."""
+"""What tests of the service share: a scripted vendor and a service that asks it, and databases that nothing changes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
 import pytest
+from sqlmodel import Session
 
+from app.db.database import Database
 from app.service import Service
+from evals.databases import Servers
+from tests.builders import a_folder
 from tests.installation import settle_in
+from tests.signals import a_database, signal_network, take_in, undone
 from tests.vendor import CONFIGURED, Vendor, scripted_vendor
 
 
@@ -35,3 +40,35 @@ def asking(vendor: Vendor, open_with: Callable[..., Service]) -> Callable[..., S
 def agent(asking: Callable[..., Service]) -> Service:
     """A service with a network and people, whose language model is the scripted vendor."""
     return asking()
+
+
+@pytest.fixture(scope="session")
+def empty(servers: Servers) -> Iterator[Database]:
+    """A database without a network, in which nothing stays."""
+    with a_database(servers) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def database(servers: Servers) -> Iterator[Database]:
+    """A database that holds the network, with PO-1 of 5 units for S1, and that no test changes."""
+    with a_database(servers) as opened:
+        with opened.transaction() as session:
+            take_in(session, signal_network())
+        yield opened
+
+
+@pytest.fixture
+def session(database: Database) -> Iterator[Session]:
+    """A session on the network of which nothing stays."""
+    with undone(database) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def databases(servers: Servers, empty: Database) -> Iterator[dict[str, Database]]:
+    """Two databases that no test changes: an empty one, and one that holds a folder's network."""
+    with a_database(servers) as filled:
+        with filled.transaction() as session:
+            take_in(session, a_folder())
+        yield {"empty": empty, "filled": filled}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -34,7 +33,6 @@ from tests.signals import (
     order,
     position,
     send,
-    signal_network,
     sold,
     take_in,
     undone,
@@ -47,29 +45,6 @@ from tools.network_folder import ForecastRow
 from tools.signals import TransitState, TransitStatusData
 
 S1_P1, S2_P1 = SiteSku("S1", "P1"), SiteSku("S2", "P1")
-
-
-@pytest.fixture(scope="module")
-def database(servers: Servers) -> Iterator[Database]:
-    """A database that holds the network, with PO-1 of 5 units for S1, and that no test here changes."""
-    with a_database(servers) as opened:
-        with opened.transaction() as session:
-            take_in(session, signal_network())
-        yield opened
-
-
-@pytest.fixture
-def session(database: Database) -> Iterator[Session]:
-    """A session of which nothing stays."""
-    with undone(database) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def empty(servers: Servers) -> Iterator[Database]:
-    """A database without a network, in which nothing stays."""
-    with a_database(servers) as opened:
-        yield opened
 
 
 def supply_of(session: Session, key: SiteSku) -> list[tuple[int, date, str]]:
@@ -255,12 +230,24 @@ def test_the_last_week_of_a_forecast_that_has_run_out_goes_on(session: Session) 
 
 def test_a_given_forecast_comes_before_one_from_history(session: Session) -> None:
     send(session, a_signal(history("P1"), "sales of P1"), jump_units_min=10**9)
-    send(session, a_signal(history("P3"), "sales of P3"))
+    send(session, a_signal(history("P3"), "sales of P3"), jump_units_min=10**9)
     found = freeze(session).forecast_by_key
     assert found[S1_P1].method == "given"
     assert found[SiteSku("S1", "P3")].method != "given"
     send(session, a_signal(forecast(5, sku_id="P3"), "forecast of P3"), forecast_factor_max=10**6)
     assert freeze(session).forecast_by_key[SiteSku("S1", "P3")].method == "given"
+
+
+def test_sales_since_a_forecast_was_given_correct_its_level(session: Session) -> None:
+    """Fourteen a week were sold where seven were forecast."""
+    send(session, a_signal(forecast(1, range(-28, 14), "P3"), "forecast of P3"), forecast_factor_max=10**6)
+    at_s1 = SiteSku("S1", "P3")
+    before = freeze(session).forecast_by_key[at_s1]
+    assert (before.method, before.level_cv2_e6) == ("given", 125_000)
+    send(session, a_signal(history("P3"), "sales of P3"), jump_units_min=10**9)
+    after = freeze(session).forecast_by_key[at_s1]
+    # (8 + 56) / (8 + 28), cv2 = 1 / (8 + 56)
+    assert (after.method, after.mean_e6[0], after.level_cv2_e6) == ("given/learned", 1_777_778, 15_625)
 
 
 def test_forecasts_are_made_again_only_when_demand_or_the_day_has_changed(session: Session) -> None:

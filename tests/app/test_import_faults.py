@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,24 +13,14 @@ from app.db.database import Database
 from app.errors import InvalidError
 from app.stock.folder import read_folder
 from app.stock.importing import Imported, ImportRefusedError, import_network
-from evals.databases import Servers
 from tests.builders import FOLDER, a_folder
-from tests.signals import a_database, all_digests, table_digests, take_in, undone
+from tests.signals import all_digests, table_digests, take_in, undone
 from tools.network_folder import (
     FAULTS_LISTED_MAX,
     SIZE_LIMIT_BYTES,
     FaultCode,
     ImportFaults,
 )
-
-
-@pytest.fixture(scope="module")
-def databases(servers: Servers) -> Iterator[dict[str, Database]]:
-    """Two databases that no test here changes: an empty one, and one that holds a network."""
-    with a_database(servers) as empty, a_database(servers) as filled:
-        with filled.transaction() as session:
-            take_in(session, a_folder())
-        yield {"empty": empty, "filled": filled}
 
 
 @pytest.fixture

@@ -33,10 +33,9 @@ from app.stock.tables import (
     SignalRow,
     StockCountRow,
 )
-from evals.databases import Servers
 from tests.builders import FOLDER, NOW, a_folder, a_lane, a_position, a_site, a_sku, a_supply
 from tests.installation import a_network, balances, import_into
-from tests.signals import a_database, position, table_digests, take_in, undone
+from tests.signals import position, table_digests, take_in, undone
 from tools.inventory import SiteSku, Snapshot
 from tools.moves import available, committed
 from tools.network_folder import (
@@ -46,15 +45,6 @@ from tools.network_folder import (
     write_network,
 )
 from tools.signals import READINGS_MAX, SignalKind, StockData
-
-
-@pytest.fixture(scope="module")
-def databases(servers: Servers) -> Iterator[dict[str, Database]]:
-    """Two databases that no test here changes: an empty one, and one that holds a network."""
-    with a_database(servers) as empty, a_database(servers) as filled:
-        with filled.transaction() as session:
-            take_in(session, a_folder())
-        yield {"empty": empty, "filled": filled}
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -10,7 +10,6 @@ import pytest
 from sqlmodel import Session, select
 
 from app.auth.people import SYSTEM
-from app.db.database import Database
 from app.db.documents import unpacked
 from app.errors import ConflictError
 from app.plans.store import read_plan
@@ -18,12 +17,10 @@ from app.service import Service
 from app.stock.facts import freeze
 from app.stock.ingest import Ingested, ingest
 from app.stock.tables import DataHoldRow, InboundRow, SalesRow, SignalRow, StockCountRow
-from evals.databases import Servers
 from tests.builders import NOW, TODAY, in_days
 from tests.installation import a_network, scan, settle_in, waiting
 from tests.signals import (
     a_count,
-    a_database,
     a_reading,
     a_signal,
     an_order,
@@ -39,11 +36,9 @@ from tests.signals import (
     position,
     quarantine_events,
     send,
-    signal_network,
     sold,
     table_digests,
     take_in,
-    undone,
 )
 from tools.canonical import digest
 from tools.execution import OrderState
@@ -63,22 +58,6 @@ from tools.signals import (
 ACCEPTED, WARNED, QUARANTINED = QualityVerdict
 S1_P1 = SiteSku("S1", "P1")
 NEVER_COUNTED = SiteSku("S1", "P3")
-
-
-@pytest.fixture(scope="module")
-def database(servers: Servers) -> Iterator[Database]:
-    """A database that holds the network and that no test here changes."""
-    with a_database(servers) as opened:
-        with opened.transaction() as session:
-            take_in(session, signal_network())
-        yield opened
-
-
-@pytest.fixture
-def session(database: Database) -> Iterator[Session]:
-    """A session of which nothing stays."""
-    with undone(database) as opened:
-        yield opened
 
 
 @dataclass(frozen=True)

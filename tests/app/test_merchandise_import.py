@@ -16,9 +16,8 @@ from app.plans.store import read_snapshot, snapshot_now
 from app.stock.facts import freeze
 from app.stock.importing import ImportRefusedError
 from app.stock.tables import EndOfLifeRow, LotRow, MarkdownRow, MinimumDisplayRow, SubstituteRow
-from evals.databases import Servers
 from tests.builders import NOW, TODAY, a_folder, in_days
-from tests.signals import a_database, a_signal, send, table_digests, take_in, undone
+from tests.signals import a_signal, send, table_digests, take_in, undone
 from tools.inventory import SiteSku
 from tools.merchandise.facts import Lot, Merchandise
 from tools.merchandise.lots import lots_free
@@ -34,17 +33,10 @@ STATED = {
 }
 
 
-@pytest.fixture(scope="module")
-def database(servers: Servers) -> Iterator[Database]:
-    """An empty database that no test here changes."""
-    with a_database(servers) as empty:
-        yield empty
-
-
 @pytest.fixture
-def session(database: Database) -> Iterator[Session]:
-    """A session of which nothing stays."""
-    with undone(database) as opened:
+def session(empty: Database) -> Iterator[Session]:
+    """A session on an empty database. Nothing of it stays."""
+    with undone(empty) as opened:
         yield opened
 
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from sqlmodel import Session
 
-from app.db.database import Database
 from app.db.documents import unpacked
 from app.stock.tables import SignalRow
-from evals.databases import Servers
 from tests.builders import NOW
 from tests.signals import (
     a_count,
-    a_database,
     a_reading,
     a_signal,
     counts,
@@ -28,10 +24,7 @@ from tests.signals import (
     position,
     quarantine_events,
     send,
-    signal_network,
     sold,
-    take_in,
-    undone,
 )
 from tools.findings import QualityCheck, QualityVerdict
 from tools.inventory import SiteSku
@@ -44,22 +37,6 @@ from tools.signals import (
 ACCEPTED, WARNED, QUARANTINED = QualityVerdict
 S1_P1 = SiteSku("S1", "P1")
 NEVER_COUNTED = SiteSku("S1", "P3")
-
-
-@pytest.fixture(scope="module")
-def database(servers: Servers) -> Iterator[Database]:
-    """A database that holds the network and that no test here changes."""
-    with a_database(servers) as opened:
-        with opened.transaction() as session:
-            take_in(session, signal_network())
-        yield opened
-
-
-@pytest.fixture
-def session(database: Database) -> Iterator[Session]:
-    """A session of which nothing stays."""
-    with undone(database) as opened:
-        yield opened
 
 
 STALE_COUNT = a_count(7, sku_id="P3", as_of=NOW - timedelta(hours=48, minutes=1))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -11,20 +10,14 @@ from pydantic import ValidationError
 from sqlmodel import Session
 
 from app.auth.people import SYSTEM
-from app.db.database import Database
 from app.errors import InvalidError
 from app.stock.ingest import ingest
-from evals.databases import Servers
 from tests.signals import (
-    a_database,
     a_signal,
     never_asked,
     raw,
     send,
-    signal_network,
     table_digests,
-    take_in,
-    undone,
 )
 from tools.signals import (
     READINGS_MAX,
@@ -33,23 +26,6 @@ from tools.signals import (
     TransitState,
     TransitStatusData,
 )
-
-
-@pytest.fixture(scope="module")
-def database(servers: Servers) -> Iterator[Database]:
-    """A database that holds the network and that no test here changes."""
-    with a_database(servers) as opened:
-        with opened.transaction() as session:
-            take_in(session, signal_network())
-        yield opened
-
-
-@pytest.fixture
-def session(database: Database) -> Iterator[Session]:
-    """A session of which nothing stays."""
-    with undone(database) as opened:
-        yield opened
-
 
 GOOD_ENVELOPE: dict[str, Any] = {
     "specversion": "1.0",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
@@ -14,11 +14,9 @@ from app.db.database import Database
 from app.plans.store import read_snapshot, snapshot_now
 from app.plans.tables import SnapshotRow
 from app.stock.facts import freeze
-from evals.databases import Servers
 from tests.builders import NOW, TODAY, a_site, a_sku, in_days
 from tests.signals import (
     a_count,
-    a_database,
     a_reading,
     a_signal,
     an_order,
@@ -56,29 +54,6 @@ from tools.network_folder import ForecastRow, NetworkFolder
 from tools.signals import SignalKind, data_digest
 
 S1_P1, S2_P1 = SiteSku("S1", "P1"), SiteSku("S2", "P1")
-
-
-@pytest.fixture(scope="module")
-def database(servers: Servers) -> Iterator[Database]:
-    """A database that holds the network, with PO-1 of 5 units for S1, and that no test here changes."""
-    with a_database(servers) as opened:
-        with opened.transaction() as session:
-            take_in(session, signal_network())
-        yield opened
-
-
-@pytest.fixture
-def session(database: Database) -> Iterator[Session]:
-    """A session of which nothing stays."""
-    with undone(database) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def empty(servers: Servers) -> Iterator[Database]:
-    """A database without a network, in which nothing stays."""
-    with a_database(servers) as opened:
-        yield opened
 
 
 def test_a_snapshot_names_the_signals_it_rests_on_by_digest(session: Session) -> None:

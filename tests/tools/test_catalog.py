@@ -106,6 +106,9 @@ def test_a_tool_without_words_has_an_empty_description():
         (ProposePlan, {"mentions": [""]}),
         (ProposePlan, {"mentions": ["x"] * 201}),
         (ProposePlan, {"within_days": 366}),
+        (ProposePlan, {"emergency_rescue": 1}),
+        (ProposePlan, {"emergency_rescue": "true"}),
+        (ProposePlan, {"emergency_rescue": None}),
         (WhatIf, {"demand_percent": 1_001}),
         (WhatIf, {"service_level_percent": 100}),
         (WhatIf, {"closed_lanes": ["a->b"] * 51}),
@@ -122,6 +125,14 @@ def test_a_tool_without_words_has_an_empty_description():
 def test_arguments_that_are_unknown_coerced_or_out_of_bounds_are_refused(arguments, document):
     with pytest.raises(ValidationError):
         arguments.model_validate_json(json.dumps(document))
+
+
+def test_a_plan_is_no_emergency_unless_that_is_said_and_the_llm_is_told_who_decides():
+    assert ProposePlan().emergency_rescue is False
+    assert ProposePlan.model_validate_json('{"emergency_rescue": true}').emergency_rescue is True
+    described = CATALOG["propose_plan"].schema()["function"]["parameters"]["properties"]["emergency_rescue"]
+    assert described["type"] == "boolean"
+    assert "policy decides" in described["description"]
 
 
 def test_arguments_come_as_the_user_wrote_them():

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tests.builders import TODAY, in_days, weekly_sales
-from tools.forecast import Pool, completed_sales, forecast_from_history, forecast_given, forecast_network
+from tools.forecast import Pool, completed_sales, forecast_from_history, forecast_network
 from tools.inventory import DemandForecast, SalesObservation, SiteSku
-from tools.signals import ForecastReading
 
 HERE = SiteSku("S1", "P1")
 VN2 = Path(__file__).parents[2].parent / "shared" / "data" / "vn2"
@@ -322,45 +321,6 @@ def test_a_site_that_reported_a_week_reported_all_its_skus():
 def test_a_network_without_history_has_no_forecasts():
     assert forecast_network((), "week", TODAY) == ()
     assert forecast_network(weekly_sales(3, until=in_days(7)), "week", TODAY) == ()
-
-
-def given_day(day: int, mean_e6: int, variance_e6: int | None = None, site_id: str = "S1") -> ForecastReading:
-    return ForecastReading(site_id=site_id, sku_id="P1", on=in_days(day), mean_e6=mean_e6, variance_e6=variance_e6)
-
-
-def test_a_given_forecast_is_taken_day_by_day():
-    # The days without a row have no demand; after them the mean of the last seven days goes on: 15/7 and 28/7.
-    rows = (given_day(4, 3_000_000), given_day(0, 2_000_000), given_day(6, 10_000_000, 23_000_000))
-    (found,) = forecast_given(rows)
-    assert found.first_on == TODAY
-    assert found.mean_e6 == (2_000_000, 0, 0, 0, 3_000_000, 0, 10_000_000, 2_142_857)
-    assert found.variance_e6 == (2_000_000, 0, 0, 0, 3_000_000, 0, 23_000_000, 4_000_000)
-    assert (found.method, found.level_cv2_e6) == ("given", 0)
-
-
-def test_only_the_last_week_of_a_given_forecast_goes_on():
-    (found,) = forecast_given(given_day(day, 9_000_000 if day == 0 else 1_000_000) for day in range(8))
-    assert found.mean_e6 == (9_000_000, *[1_000_000] * 7)
-
-
-def test_a_given_forecast_of_one_day_holds_for_all_days():
-    assert forecast_given([given_day(0, 5)])[0].mean_e6 == (5,)
-
-
-def test_given_forecasts_are_sorted():
-    found = forecast_given([given_day(0, 5, site_id="S2"), given_day(0, 5, site_id="S1")])
-    assert [row.site_id for row in found] == ["S1", "S2"]
-
-
-def test_two_forecasts_of_one_day_are_refused():
-    with pytest.raises(ValueError, match="S1/P1 has two forecasts of 2026-03-02"):
-        forecast_given([given_day(0, 5), given_day(0, 5)])
-
-
-def test_a_given_forecast_has_an_end():
-    assert len(forecast_given([given_day(0, 5), given_day(1_099, 5)])[0].mean_e6) == 1_101
-    with pytest.raises(ValueError, match="at most 1,100 days"):
-        forecast_given([given_day(0, 5), given_day(1_100, 5)])
 
 
 @pytest.mark.shared

@@ -1,3 +1,5 @@
+"""Stock counts are judged by what is known already; doubtful ones are warned of, bad ones are kept apart."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -9,63 +11,22 @@ from hypothesis import strategies as st
 
 from tests.builders import (
     NOW,
-    TODAY,
     a_forecast,
     a_hold,
-    a_lane,
     a_position,
     a_replenishment,
     a_site,
     a_sku,
-    a_snapshot,
     a_supply,
-    in_days,
 )
-from tools.findings import QualityCheck, QualityContext, QualityRules, QualityVerdict
-from tools.inventory import SiteSku, SupplyKind
+from tests.tools.judging import ACCEPTED, QUARANTINED, RULES, WARNED, a_context, passes, the_finding
+from tools.findings import QualityCheck
+from tools.inventory import SiteSku
 from tools.quality import holds, judge
 from tools.signals import (
-    ForecastData,
-    ForecastReading,
-    InboundData,
-    InboundReading,
-    LeadTimeData,
-    SalesData,
-    SalesReading,
     StockData,
     StockReading,
-    SupplierReliabilityData,
-    TransitState,
-    TransitStatusData,
 )
-
-ACCEPTED, WARNED, QUARANTINED = QualityVerdict
-
-RULES = QualityRules(
-    stale_after_hours=24,
-    stale_verdict=WARNED,
-    missing_verdict=WARNED,
-    future_minutes_max=5,
-    jump_sds=6,
-    jump_units_min=10,
-    impossible_days=1_000,
-    impossible_units_min=3_000,
-    forecast_factor_max=5,
-    forecast_daily_e6_min=2_000_000,
-    overdue_days_max=14,
-    lead_time_change_days_max=10,
-)
-
-
-def a_context(covered_before=(), rules=RULES, **facts):
-    """The default network, counted two days ago: 10 units at each store, and a Poisson demand of 2 a day."""
-    before = NOW - timedelta(days=2)
-    defaults = {
-        "positions": (a_position("S1", as_of=before), a_position("S2", as_of=before)),
-        "forecasts": (a_forecast("S1", daily_units=2.0), a_forecast("S2", daily_units=2.0)),
-        "replenishments": (),
-    }
-    return QualityContext(a_snapshot(**defaults | facts), NOW, rules, frozenset(covered_before))
 
 
 def a_count(on_hand_units=6, site_id="S1", sku_id="P1", **fields):
@@ -74,18 +35,6 @@ def a_count(on_hand_units=6, site_id="S1", sku_id="P1", **fields):
 
 def counts(*readings, as_of=NOW):
     return StockData(as_of=as_of, readings=readings)
-
-
-def the_finding(data, context):
-    judgement = judge(data, context)
-    assert len(judgement.findings) == 1
-    assert judgement.verdict is judgement.findings[0].verdict
-    return judgement.findings[0]
-
-
-def passes(data, context):
-    judgement = judge(data, context)
-    return judgement.findings == () and judgement.verdict is ACCEPTED and not judgement.quarantined_readings
 
 
 def test_a_count_that_follows_from_the_one_before_is_accepted():
@@ -304,199 +253,3 @@ def test_every_reading_is_judged_and_bad_ones_are_kept_apart(units, hours):
             assert position in judgement.quarantined_readings
     assert len([found for found in judgement.findings if len(found.readings) == 1 and found.key]) <= len(units)
     assert all(hold.site_id != "S9" or hours < 0 for hold in holds(data, judgement))
-
-
-def sales(*readings, grain="week"):
-    return SalesData(grain=grain, readings=readings)
-
-
-def a_sale(units, days=-7, site_id="S1"):
-    return SalesReading(site_id=site_id, sku_id="P1", on=in_days(days), units=units)
-
-
-def test_ordinary_sales_are_accepted():
-    assert passes(sales(a_sale(14), a_sale(0, days=0)), a_context())
-
-
-def test_negative_sales_are_quarantined():
-    found = the_finding(sales(a_sale(14), a_sale(-2)), a_context())
-    assert (found.check, found.verdict, found.readings) == (QualityCheck.NEGATIVE, QUARANTINED, (1,))
-    assert found.reason == "S1/P1: -2 units sold on 2026-02-23; sales cannot be negative"
-
-
-def test_sales_of_tomorrow_are_quarantined():
-    found = the_finding(sales(a_sale(2, days=1)), a_context())
-    assert (found.check, found.reason) == (QualityCheck.FUTURE, "S1/P1: sales on 2026-03-03, 1 day from now")
-
-
-def test_sales_far_above_the_forecast_are_quarantined():
-    # 14 expected in a week; 6 standard deviations of sqrt(14) are 22.4, rounded up 23.
-    found = the_finding(sales(a_sale(38)), a_context())
-    assert (found.check, found.verdict) == (QualityCheck.SUDDEN_JUMP, QUARANTINED)
-    assert found.reason == (
-        "S1/P1: 38 units sold in the week of 2026-02-23 where 14 were expected; "
-        "a difference above 23 units is not believed"
-    )
-    assert passes(sales(a_sale(37)), a_context())
-    assert passes(sales(a_sale(0)), a_context())
-
-
-def test_sales_of_a_day_are_compared_with_a_day():
-    # 2 expected; 6 x sqrt(2) = 8.5 is below the floor of 10.
-    assert passes(sales(a_sale(12), grain="day"), a_context())
-    assert "in the day of" in the_finding(sales(a_sale(13), grain="day"), a_context()).reason
-
-
-def test_sales_without_a_forecast_are_accepted():
-    assert passes(sales(a_sale(9_000)), a_context(forecasts=()))
-
-
-def test_sales_of_an_unknown_site_are_quarantined():
-    assert the_finding(sales(a_sale(1, site_id="S9")), a_context()).check is QualityCheck.UNKNOWN
-
-
-def forecasts(*daily_units, first=0, site_id="S1", sku_id="P1"):
-    return ForecastData(
-        readings=[
-            ForecastReading(site_id=site_id, sku_id=sku_id, on=in_days(first + day), mean_e6=round(units * 1_000_000))
-            for day, units in enumerate(daily_units)
-        ]
-    )
-
-
-def test_a_forecast_near_the_present_one_is_accepted():
-    assert passes(forecasts(2, 0, 3, 9), a_context())
-
-
-def test_a_forecast_many_times_the_present_one_is_quarantined():
-    found = the_finding(forecasts(0, 31), a_context(forecasts=(a_forecast("S1", daily_units=3.0),)))
-    assert (found.check, found.verdict, found.readings) == (QualityCheck.SUDDEN_JUMP, QUARANTINED, (0, 1))
-    assert found.reason == (
-        "S1/P1: 15.5 units a day from 2026-03-02 on, where 3 were forecast; "
-        "more than 5 times as many or as few are not believed"
-    )
-    assert passes(forecasts(0, 30), a_context(forecasts=(a_forecast("S1", daily_units=3.0),)))
-
-
-def test_a_forecast_that_falls_to_a_small_part_is_quarantined():
-    context = a_context(forecasts=(a_forecast("S1", daily_units=15.0),))
-    assert the_finding(forecasts(2.99, 2.99), context).check is QualityCheck.SUDDEN_JUMP
-    assert passes(forecasts(3, 3), context)
-
-
-def test_a_small_difference_between_forecasts_is_no_jump():
-    assert passes(forecasts(0), a_context())
-    assert passes(forecasts(2.2), a_context(forecasts=(a_forecast("S1", daily_units=0.4),)))
-    assert passes(forecasts(2), a_context(forecasts=(a_forecast("S1", daily_units=0.0),)))
-    assert the_finding(forecasts(2.1), a_context(forecasts=(a_forecast("S1", daily_units=0.0),)))
-
-
-def test_a_first_forecast_is_accepted():
-    assert passes(forecasts(900), a_context(forecasts=()))
-
-
-def test_a_forecast_that_has_ended_is_stale():
-    found = the_finding(forecasts(2, 2, first=-3), a_context())
-    assert (found.check, found.verdict, found.readings) == (QualityCheck.STALE, WARNED, (0, 1))
-    assert found.reason == "S1/P1: the forecast ends on 2026-02-28, 2 days ago"
-    assert the_finding(forecasts(2, first=-1), a_context()).reason.endswith("2026-03-01, 1 day ago")
-    assert passes(forecasts(2, 2, first=-1), a_context())
-
-
-def test_a_forecast_of_an_unknown_sku_is_quarantined():
-    assert the_finding(forecasts(2, sku_id="P9"), a_context()).check is QualityCheck.UNKNOWN
-
-
-def test_each_site_sku_of_a_forecast_is_judged_by_itself():
-    readings = (
-        *forecasts(90, site_id="S2").readings,
-        *forecasts(2).readings,
-        *forecasts(90, first=1, site_id="S2").readings,
-    )
-    data = ForecastData(readings=readings)
-    judgement = judge(data, a_context())
-    assert judgement.quarantined_readings == {0, 2}
-    assert [hold.site_id for hold in holds(data, judgement)] == ["S2"]
-
-
-def inbound(units, days=3, site_id="S1"):
-    reading = InboundReading(
-        site_id=site_id,
-        sku_id="P1",
-        units=units,
-        expected_on=in_days(days),
-        kind=SupplyKind.PURCHASE_ORDER,
-        reference="PO-1",
-    )
-    return InboundData(readings=(reading,))
-
-
-def test_an_order_on_its_way_is_accepted():
-    assert passes(inbound(40), a_context())
-
-
-def test_a_negative_order_is_quarantined():
-    found = the_finding(inbound(-4), a_context())
-    assert (found.check, found.verdict) == (QualityCheck.NEGATIVE, QUARANTINED)
-    assert found.reason == "S1/P1: -4 units inbound; they cannot be negative"
-
-
-def test_an_order_for_years_is_impossible():
-    assert the_finding(inbound(3_001), a_context()).check is QualityCheck.IMPOSSIBLE_LEVEL
-
-
-def test_an_order_long_overdue_is_accepted_with_a_warning():
-    found = the_finding(inbound(40, days=-15), a_context())
-    assert (found.check, found.verdict) == (QualityCheck.OVERDUE, WARNED)
-    assert found.reason == "S1/P1: 40 units expected on 2026-02-15, 15 days ago"
-    assert dict(found.numbers) == {"units": 40, "days": 15, "days_max": 14}
-    assert passes(inbound(40, days=-14), a_context())
-    assert passes(inbound(0, days=-90), a_context())
-
-
-def test_an_order_for_an_unknown_site_is_quarantined():
-    assert the_finding(inbound(4, site_id="S9"), a_context()).check is QualityCheck.UNKNOWN
-
-
-def lead_time(days, destination="S2"):
-    return LeadTimeData(origin="S1", destination=destination, mode="van", lead_time_days=days)
-
-
-def test_a_lead_time_near_the_known_one_is_accepted():
-    context = a_context(lanes=(a_lane(lead_time_days=12),))
-    assert passes(lead_time(2), context)
-    assert passes(lead_time(22), context)
-
-
-@pytest.mark.parametrize(("known", "days"), [(0, 365), (13, 2), (12, 23)])
-def test_a_lead_time_that_jumps_is_quarantined(known, days):
-    data = lead_time(days)
-    judgement = judge(data, a_context(lanes=(a_lane(lead_time_days=known),)))
-    assert judgement.findings[0].reason == (
-        f"S1→S2 by van: {days} days, where {known} were known; a change above 10 days is not believed"
-    )
-    assert (judgement.findings[0].check, judgement.verdict) == (QualityCheck.SUDDEN_JUMP, QUARANTINED)
-    assert holds(data, judgement) == ()
-
-
-def test_the_lead_time_of_an_unknown_lane_is_quarantined():
-    found = the_finding(lead_time(1, destination="S9"), a_context())
-    assert (found.check, found.verdict) == (QualityCheck.UNKNOWN, QUARANTINED)
-    assert found.reason == "there is no lane S1→S9 by van in the master data; add it, or correct the signal"
-
-
-@pytest.mark.parametrize(("site_id", "sku_id"), [("S9", None), ("S1", "P9")])
-def test_the_reliability_of_unknown_supply_is_quarantined(site_id, sku_id):
-    data = SupplierReliabilityData(site_id=site_id, sku_id=sku_id, on_time_percent=80, mean_delay_days=3)
-    found = the_finding(data, a_context())
-    assert (found.check, found.verdict) == (QualityCheck.UNKNOWN, QUARANTINED)
-
-
-@pytest.mark.parametrize("sku_id", [None, "P1"])
-def test_the_reliability_of_known_supply_is_accepted(sku_id):
-    data = SupplierReliabilityData(site_id="S1", sku_id=sku_id, on_time_percent=80, mean_delay_days=3)
-    assert passes(data, a_context())
-
-
-def test_what_a_carrier_says_is_accepted():
-    assert passes(TransitStatusData(transfer_id="0" * 36, state=TransitState.DELAYED, expected_on=TODAY), a_context())

@@ -16,6 +16,7 @@ from tests.builders import (
     a_plan,
     a_position,
     a_site,
+    a_sku,
     a_snapshot,
     limits_for,
 )
@@ -24,6 +25,7 @@ from tools.inventory import LaneKey, SiteSku
 from tools.money import money_text
 from tools.planning import evaluate, make_plan, moves_of, solve
 from tools.planning.blocked import other_moves
+from tools.planning.limits import WholeSet
 from tools.planning.obstacles import Wanted
 from tools.planning.solution import Move
 from tools.shortfall import Shortfall, blocked_words, explain_shortfall
@@ -107,6 +109,20 @@ def test_what_must_leave_and_cannot_is_one_sentence():
     found = shortfall(snapshot, Wanted("S1", "P1", 20, "out"))
     assert blocked_words(found.blocked, "USD") == (
         "Of 20 units of P1 from S1 at most 7 can be moved, because S2 has room for 7.0 l."
+    )
+
+
+def test_a_set_that_would_come_in_part_is_told_with_the_sku_that_keeps_it_back():
+    snapshot = a_snapshot(
+        skus=(a_sku("P1"), a_sku("P2")),
+        positions=(a_position("S1"), a_position("S1", "P2"), a_position("S2", on_hand_units=0)),
+        forecasts=(a_forecast("S2"), a_forecast("S2", "P2")),
+    )
+    whole = (WholeSet("S2", ("P1", "P2"), ("P1", "P2")),)
+    found = shortfall(snapshot, Wanted("S2", "P1", 4), whole_sets=whole, no_send={SiteSku("S1", "P2"): "cool_down"})
+    assert found.blocked.possible_units == 0
+    assert found.words.endswith(
+        "because P2 at S1 may not be sent: cool down; the set P1, P2 at S2 is delivered in whole or not at all."
     )
 
 

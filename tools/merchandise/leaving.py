@@ -17,13 +17,9 @@ class UnmetMove:
     leaving_units: int
 
     @property
-    def words(self) -> str:
-        """The unmet move as a sentence."""
-        left = self.due_units - self.leaving_units
-        return (
-            f"{left:,} of {self.due_units:,} {self.key.sku_id} that must leave {self.key.site_id}"
-            " with this plan stay there."
-        )
+    def left_units(self) -> int:
+        """How many stay."""
+        return self.due_units - self.leaving_units
 
 
 def unmet_moves(must_leave: Mapping[SiteSku, int], sent: Iterable[tuple[SiteSku, int]]) -> tuple[UnmetMove, ...]:

@@ -55,7 +55,7 @@ _CATEGORY = Text(80, forbidden=";")
 _MONEY = Number("the currency unit", 4, 10**9)
 _LITRES = Number("litres", 6, 10**9)
 _UNITS = units()
-_HANDLED_UNITS = units()
+_SOME_UNITS = units(1)
 _LEAD_TIME = Number("days", 0, 365)
 _DAY = Day()
 _FLAG = Flag()
@@ -86,8 +86,8 @@ def _site(name: str = "site_id") -> Column:
     return Column(name, IDENTIFIER, required=True, refers_to="sites.csv")
 
 
-def _sku() -> Column:
-    return Column("sku_id", IDENTIFIER, required=True, refers_to="skus.csv")
+def _sku(name: str = "sku_id") -> Column:
+    return Column(name, IDENTIFIER, required=True, refers_to="skus.csv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +123,8 @@ SITES = FileFormat(
         Column("longitude", Coordinate(180), "longitude_e6"),
         Column("timezone", TIMEZONE, default="UTC"),
         Column("storage_capacity_litres", _LITRES, "storage_capacity_microlitres"),
-        Column("inbound_units_per_day", _HANDLED_UNITS),
-        Column("outbound_units_per_day", _HANDLED_UNITS),
+        Column("inbound_units_per_day", _UNITS),
+        Column("outbound_units_per_day", _UNITS),
     ),
     key=("site_id",),
     names="site_id",
@@ -143,7 +143,7 @@ SKUS = FileFormat(
         Column("unit_volume_litres", Number("litres", 6, 10**6), "unit_volume_microlitres", default=0),
         Column("unit_weight_kg", Number("kilograms", 6, 10**6), "unit_weight_milligrams", default=0),
         Column("pack_size", units(1, 10**6), default=1),
-        Column("min_transfer_units", units(1), default=1),
+        Column("min_transfer_units", _SOME_UNITS, default=1),
         Column("shelf_life_days", Number("days", 0, 36_500, minimum=1)),
         Column("temperature", Choice(Temperature), default=Temperature.AMBIENT),
         Column("hazmat", _FLAG, default=False),
@@ -262,7 +262,7 @@ DISPLAYS = FileFormat(
         _site(),
         _sku(),
         Column("kind", Choice(DisplayKind), default=DisplayKind.HARD),
-        _needed("units", units(1)),
+        _needed("units", _SOME_UNITS),
         Column("shortfall_cost", _MONEY, "shortfall_e4", default=0),
     ),
     key=("site_id", "sku_id", "kind"),
@@ -273,7 +273,7 @@ DISPLAYS = FileFormat(
 LOTS = FileFormat(
     "lots.csv",
     Lot,
-    (_site(), _sku(), _needed("lot_id", IDENTIFIER), _needed("units", units(1)), _needed("expires_on", _DAY)),
+    (_site(), _sku(), _needed("lot_id", IDENTIFIER), _needed("units", _SOME_UNITS), _needed("expires_on", _DAY)),
     key=("site_id", "sku_id", "lot_id"),
     required=False,
     rows_required=False,
@@ -307,7 +307,7 @@ SUBSTITUTES = FileFormat(
     Substitute,
     (
         _sku(),
-        Column("substitute_id", IDENTIFIER, required=True, refers_to="skus.csv"),
+        _sku("substitute_id"),
         _needed("share", Number("of the customers", 4, 1), "share_bp"),
     ),
     key=("sku_id", "substitute_id"),

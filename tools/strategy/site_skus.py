@@ -11,9 +11,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.demand import DemandView, FloatArray
+from tools.demand import DemandView, FloatArray, nearest_centres
 from tools.demand_table import IntArray
-from tools.inventory import Lane, SiteKind, SiteSku, Snapshot, SupplyKind
+from tools.inventory import Lane, SiteSku, Snapshot, SupplyKind
 from tools.strategy.requests import StrategyRequest, StrategyRules
 from tools.targets import DemandClass
 
@@ -95,16 +95,8 @@ class Supply:
 
     @cached_property
     def lanes(self) -> dict[str, Lane]:
-        """For each store the lane from its nearest centre: least lead time, then cost, then id, as `DemandView` has it."""
-        stores = {site.site_id for site in self.snapshot.sites if site.kind is SiteKind.STORE}
-        nearest: dict[str, Lane] = {}
-        for lane in self.snapshot.lanes:
-            if lane.origin in stores or lane.destination not in stores:
-                continue
-            held = nearest.get(lane.destination)
-            if held is None or _offer(lane) < _offer(held):
-                nearest[lane.destination] = lane
-        return nearest
+        """For each store the lane from its nearest centre."""
+        return nearest_centres(self.snapshot)
 
     def outside_days(self, site_id: str) -> int:
         """Lead time of supply from outside the network to a site."""
@@ -130,10 +122,6 @@ def _furthest(snapshot: Snapshot, pairs: Iterable[tuple[str, date]]) -> dict[str
             furthest[site_id] = on
     as_of = snapshot.as_of.date()
     return {site_id: min((on - as_of).days, DAYS_MAX) for site_id, on in furthest.items() if on > as_of}
-
-
-def _offer(lane: Lane) -> tuple[int, int, str]:
-    return lane.lead_time_days, lane.cost_fixed_e4, lane.origin
 
 
 @dataclass(frozen=True)

@@ -58,9 +58,9 @@ def test_without_demand_stock_is_left_and_nothing_is_not() -> None:
     assert one_left_ppm(DemandView(snapshot, 14), [HERE, THERE]).tolist() == [1_000_000, 0]
 
 
-def test_what_must_leave_and_stays_is_said_by_site_and_sku() -> None:
+def test_what_must_leave_and_stays_is_counted_by_site_and_sku() -> None:
     due = {THERE: 4, HERE: 10, SiteSku("S1", "P2"): 6}
     found = unmet_moves(due, [(HERE, 3), (HERE, 4), (SiteSku("S1", "P2"), 6)])
     assert found == (UnmetMove(HERE, 10, 7), UnmetMove(THERE, 4, 0))
-    assert found[0].words == "3 of 10 P1 that must leave S1 with this plan stay there."
+    assert [each.left_units for each in found] == [3, 4]
     assert unmet_moves({}, [(HERE, 3)]) == ()
