@@ -13,6 +13,8 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from scipy import sparse
@@ -20,12 +22,15 @@ from scipy import sparse
 from benchmarks.instance_rules import dropped_bad_lanes, largest_to_largest, nearest_surplus, textbook_model
 from benchmarks.instances import SITES, Curves, arrays_of, curves, in_chunks, joined
 from benchmarks.table import print_table
+from tools.demand import FloatArray
 from tools.planning.coupled import Coupled, SharedLimits
 from tools.planning.coupled import Curves as Cumulative
 from tools.planning.fast import FastPlan, plan_fast
 from tools.planning.flow import Flows, IntArray
 from tools.planning.repair import dropped
 from tools.planning.replan import Standing
+
+FoundT = TypeVar("FoundT")
 
 MIP_BOUND_200 = -28_260.0
 """The bound of HiGHS 1.15 on the 200-SKU instance with lane fixed cost, after 200 s of branch and bound."""
@@ -40,7 +45,7 @@ class Measured:
     megabytes: int
 
 
-def measured(work: Callable[[], object]) -> tuple[object, Measured]:
+def measured(work: Callable[[], FoundT]) -> tuple[FoundT, Measured]:
     """What the work returns, and what it took, child processes included."""
     children, own, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.process_time(), time.perf_counter()
     found = work()
@@ -80,7 +85,8 @@ def all_together(skus: int, *, tight: bool = False) -> Coupled:
     size = arrays.skus, arrays.sites
     free = Flows(arrays).solve().packs
     units = found.pack_size[arrays.arc_sku].astype(np.float64)
-    rows, most = [], []
+    rows: list[FloatArray] = []
+    most: list[float] = []
     for site in range(SITES):
         for end in (arrays.arc_destination, arrays.arc_origin):
             weight = np.where(end == site, units, 0.0)
@@ -111,12 +117,12 @@ def _uncoupled_of_size(skus: int) -> tuple[float, Measured]:
     """Pruning and flows, from gains and losses on; in a process of its own, so that its peak memory is its own."""
     parts, spent = [], 0.0
     for chunk in in_chunks(skus):
-        part, taken = measured(lambda chunk=chunk: arrays_of(chunk))  # type: ignore[misc]
+        part, taken = measured(partial(arrays_of, chunk))
         parts.append(part)
         spent += taken.cpu
     arrays = joined(parts)
     result, taken = measured(lambda: float(Flows(arrays).solve().value.sum()))
-    return float(result), replace(taken, cpu=taken.cpu + spent)  # type: ignore[arg-type]
+    return result, replace(taken, cpu=taken.cpu + spent)
 
 
 def uncoupled(sizes: tuple[int, ...] = (200, 2_000, 10_000, 100_000), textbook: int = 2_000) -> None:
@@ -132,7 +138,7 @@ def uncoupled(sizes: tuple[int, ...] = (200, 2_000, 10_000, 100_000), textbook: 
     found = curves(textbook)
     (objective, spent) = measured(lambda: textbook_model(found))
     ratio = f"{spent.cpu / times[textbook]:,.0f} x CPU" if textbook in times else ""
-    rows.append((f"textbook PuLP + CBC, {textbook:,} SKUs", *_figures(float(objective), spent), ratio))  # type: ignore[arg-type]
+    rows.append((f"textbook PuLP + CBC, {textbook:,} SKUs", *_figures(objective, spent), ratio))
     print_table(f"Uncoupled, {SITES} sites", ("", "objective", "CPU s", "wall s", "MB", "against ours"), rows)
     largest, smallest = max(times), min(times)
     if largest > smallest:
@@ -228,7 +234,7 @@ _HEADINGS = ("", "objective", "CPU s", "wall s", "gap", "share")
 
 def _planned(problem: Coupled) -> tuple[FastPlan, Measured]:
     plan, spent = measured(lambda: plan_fast(problem))
-    if not isinstance(plan, FastPlan) or not problem.fits(plan.packs):
+    if not problem.fits(plan.packs):
         raise AssertionError("a plan exceeds a limit")
     return plan, spent
 

@@ -88,10 +88,10 @@ def textbook_model(found: Curves) -> float:
     problem = pulp.LpProblem("textbook", pulp.LpMinimize)
     pairs = [(k, i, j) for k in range(skus) for i in range(sites) for j in range(sites) if i != j]
     segments = [(k, i, n) for k in range(skus) for i in range(sites) for n in range(PACKS_MAX)]
-    x = pulp.LpVariable.dicts("x", pairs, 0, PACKS_MAX)
-    received = pulp.LpVariable.dicts("r", segments, 0, 1)
+    x = problem.add_variable_dicts("x", pairs, 0, PACKS_MAX)
+    received = problem.add_variable_dicts("r", segments, 0, 1)
     there = [key for key in segments if np.isfinite(found.loss[key])]
-    sent = pulp.LpVariable.dicts("d", there, 0, 1)
+    sent = problem.add_variable_dicts("d", there, 0, 1)
     cost: FloatArray = found.pack_cost
     problem += (
         pulp.lpSum(cost[key] * x[key] for key in pairs)

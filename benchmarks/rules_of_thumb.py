@@ -53,18 +53,18 @@ def _served(instance: Instance, preference: Preference) -> list[Move]:
 def textbook_model(instance: Instance, snapshot: Snapshot, limits: Limits) -> list[Move]:
     """The model as a textbook writes it, solved by CBC: integer packs, a weak link of volume to departure, no cuts of ours."""
     problem = pulp.LpProblem("textbook", pulp.LpMinimize)
-    packs = {arc: pulp.LpVariable(f"x{n}", 0, arc.packs_max, "Integer") for n, arc in enumerate(instance.arcs)}
-    used = {arc: pulp.LpVariable(f"w{n}", 0, 1, "Binary") for n, arc in enumerate(instance.arcs)}
+    packs = {arc: problem.add_variable(f"x{n}", 0, arc.packs_max, "Integer") for n, arc in enumerate(instance.arcs)}
+    used = {arc: problem.add_variable(f"w{n}", 0, 1, "Binary") for n, arc in enumerate(instance.arcs)}
     lanes = {arc.lane.key: arc.lane for arc in instance.arcs}
-    departs = {key: pulp.LpVariable(f"z{n}", 0, 1, "Binary") for n, key in enumerate(sorted(lanes))}
+    departs = {key: problem.add_variable(f"z{n}", 0, 1, "Binary") for n, key in enumerate(sorted(lanes))}
     line_cost = limits.line_charge_minor + limits.line_hurdle_minor
     cost = [packs[a] * (a.move_cost + a.late) + used[a] * line_cost for a in instance.arcs]
     cost += [
         departs[key] * (fixed_cost(lanes[key], snapshot.currency) + limits.lane_hurdle_minor) for key in sorted(lanes)
     ]
     for number, (key, node) in enumerate(instance.nodes.items()):
-        gains = [pulp.LpVariable(f"r{number}_{n}", 0, 1) for n in range(len(node.gains))]
-        losses = [pulp.LpVariable(f"d{number}_{n}", 0, 1) for n in range(len(node.losses))]
+        gains = [problem.add_variable(f"r{number}_{n}", 0, 1) for n in range(len(node.gains))]
+        losses = [problem.add_variable(f"d{number}_{n}", 0, 1) for n in range(len(node.losses))]
         cost += [-gain * segment for gain, segment in zip(node.gains, gains, strict=True)]
         cost += [loss * segment for loss, segment in zip(node.losses, losses, strict=True)]
         problem += pulp.lpSum(packs[a] for a in instance.arcs if a.destination == key) == pulp.lpSum(gains)
