@@ -9,8 +9,8 @@ from policies.limits import imbalance_rules, limits_of, targets_of, view_of
 from policies.rules import Facts
 from tools.imbalance import Imbalance, find_imbalances
 from tools.inventory import Snapshot
-from tools.planning import Limits, Solution, make_plan, moves_of, solve
-from tools.planning.replan import only_forbids, replan, touched_by
+from tools.planning import Limits, Solution, UnsoundSolutionError, make_plan, moves_of, solve
+from tools.planning.replan import bound_holds, changed_skus, replan, touched_by, with_sets
 from tools.transfers import PlanRequest, SolveStatus, TransferPlan
 
 Solver = Callable[[Snapshot, Limits, PlanRequest], Solution]
@@ -34,22 +34,44 @@ def draft(facts: Facts, request: PlanRequest, relaxed: frozenset[str] = frozense
     return Draft(make_plan(facts.snapshot, limits, request, solution), solution.status, solution.note)
 
 
-def draft_beside(facts: Facts, request: PlanRequest, base: TransferPlan, solver: Solver = solve) -> Draft:
+def draft_beside(
+    facts: Facts, request: PlanRequest, base: TransferPlan, solver: Solver = solve, before: Snapshot | None = None
+) -> Draft:
     """As `draft`, but only the SKUs that the request touches are solved again; all others keep the base plan's lines.
 
-    Everything is solved when the base plan was made on other facts or under another
-    policy, or when what has changed may concern any SKU.
+    `before` is the snapshot that the base plan was made on, where it may be another one:
+    SKUs whose facts have changed since are then solved again too. Everything is solved
+    when the base plan was made under another policy or another kind of request, when what
+    has changed may concern any SKU, or when the lines that stand no longer fit.
     """
-    touched = touched_by(base, request.overlays, facts.snapshot)
-    same = base.snapshot_digest == facts.snapshot.digest and base.policy_digest == facts.policy.digest
-    if not same or touched is None or base.request.scope != request.scope or base.solver.path != "fast":
+    touched = _touched(facts, request, base, before)
+    if touched is None:
         return draft(facts, request, solver=solver)
     limits = limits_of(facts.policy, facts.snapshot, request)
-    forbids = only_forbids(base.request.overlays, request.overlays) and base.solver.bound_minor is not None
-    bound = float(base.solver.bound_minor or 0) if forbids else None
+    touched = with_sets(touched, limits)
+    holds = base.snapshot_digest == facts.snapshot.digest and bound_holds(base.request.overlays, request.overlays)
+    bound = None if base.solver.bound_minor is None or not holds else float(base.solver.bound_minor)
     solution = replan(facts.snapshot, limits, request, moves_of(base), touched, bound)
+    try:
+        plan = make_plan(facts.snapshot, limits, request, solution)
+    except UnsoundSolutionError:
+        # Lines that stand may break what they share with others, such as room that has gone since.
+        return draft(facts, request, solver=solver)
     note = f"Only {len(touched)} SKUs were planned again; all other lines stand as they were."
-    return Draft(make_plan(facts.snapshot, limits, request, solution), solution.status, note)
+    return Draft(plan, solution.status, note)
+
+
+def _touched(facts: Facts, request: PlanRequest, base: TransferPlan, before: Snapshot | None) -> frozenset[str] | None:
+    """The SKUs to solve again beside the base plan; None when that may be any."""
+    asked = (base.request.scope, base.request.within_days) == (request.scope, request.within_days)
+    if not asked or base.policy_digest != facts.policy.digest or base.solver.path != "fast":
+        return None
+    changed: frozenset[str] | None = frozenset()
+    if base.snapshot_digest != facts.snapshot.digest:
+        known = before if before is not None and before.digest == base.snapshot_digest else None
+        changed = None if known is None else changed_skus(known, facts.snapshot)
+    touched = touched_by(base, request.overlays, facts.snapshot)
+    return None if changed is None or touched is None else touched | changed
 
 
 def nothing_moved(facts: Facts, request: PlanRequest) -> TransferPlan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import app  # first of all: it makes LangGraph's serializer strict
 
 # isort: split
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,7 +19,9 @@ from app.settings import Settings
 from evals.databases import Servers, embedded_servers
 
 # The same examples on every run and machine, nothing kept between runs, and no limit that a busy machine could break.
-hypothesis_settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
+hypothesis_settings.register_profile(
+    "repeatable", deadline=None, derandomize=True, database=None, max_examples=int(os.environ.get("EXAMPLES", "40"))
+)
 hypothesis_settings.load_profile("repeatable")
 
 assert app.__doc__, "imported for what it does"

@@ -17,13 +17,10 @@ from tools.money import money_text
 from tools.planning import Limits, Move, moves_of
 from tools.planning.blocked import Blocked, Feasibility, find_conflict, other_moves
 from tools.planning.breaches import departure_key
-from tools.planning.obstacles import Kind, Obstacle, Setting, Wanted, setting_of
+from tools.planning.obstacles import Obstacle, Setting, Wanted, setting_of
 from tools.relaxations import price_relaxations
 from tools.transfers import PlanRequest, TransferPlan
 from tools.whatif import assumed
-
-_ANOTHER = Obstacle("scope_sites", "another lane", Kind.REQUEST)
-"""Stands on every way but the one that is looked at."""
 
 PLACES_SAID = 3
 """So many places are named for one kind of obstacle; the others are counted."""
@@ -46,6 +43,7 @@ _WORDS = {
     "temperature": ("{where} does not carry its temperature",) * 2,
     "hazmat": ("{where} does not carry dangerous goods",) * 2,
     "days_until_arrival": ("{where} would arrive in {used} and {limit} are allowed",) * 2,
+    "leaves_too_late": ("{where} does not depart by then",) * 2,
     "whole_set": ("the set {where} is delivered in whole or not at all",) * 2,
     "sends_and_receives": ("{where} goes the other way in this plan",) * 2,
     "scope_skus": ("the request is not about {where}",) * 2,
@@ -166,12 +164,16 @@ def best_offer(
     ways = [(number, way) for number, way in enumerate(setting.ways) if not way.forbidden_by]
     sites = {end for _, way in ways for end in way.lane[:2]} | {end for move in same_sku for end in move.lane[:2]}
     worth = SkuWorth(facts, limits, request, sku, frozenset(sites))
-    offers = []
+    offers, tried = [], set()
     for number, way in ways:
         paid = departure_key(facts, limits, way.move(sku.sku_id, 1)) in used
         departure = 0.0 if paid else worth.fixed_cost(way.lane)
         asked = limits.line_hurdle_minor + (0 if paid else limits.lane_hurdle_minor)
         for packs in _quantities(setting, number):
+            # A lane's departures come in order: the same load on a later one, for the same fixed cost, is worth no more.
+            if (load := (way.lane, packs, paid)) in tried:
+                continue
+            tried.add(load)
             found = worth.added(same_sku, way.move(sku.sku_id, packs))
             offers.append(
                 Offer(
@@ -186,10 +188,9 @@ def _quantities(setting: Setting, number: int) -> list[int]:
     """Packs to try on a way alone: the most of the wish that fits, and the least that a line may carry."""
     alone = replace(
         setting,
-        ways=tuple(
-            each if at == number else replace(each, forbidden_by=each.forbidden_by | {_ANOTHER})
-            for at, each in enumerate(setting.ways)
-        ),
+        ways=(setting.ways[number],),
+        caps=tuple(replace(cap, ways=(0,)) for cap in setting.caps if number in cap.ways),
+        mates=tuple(replace(mate, ways=(0,)) for mate in setting.mates if number in mate.ways),
     )
     most = Feasibility(alone).most_units() // setting.pack_size
     least = -(-setting.least_units // setting.pack_size)
@@ -248,10 +249,13 @@ def conflict_words(conflict: Sequence[Obstacle], currency: str) -> list[str]:
 
 def _obstacle_words(obstacle: Obstacle, currency: str) -> str:
     alone, beside = _WORDS[obstacle.code]
+    limit = _amount(obstacle.limit, obstacle.unit, currency)
+    if obstacle.booked:
+        limit += f" (what is free of {_amount(obstacle.limit + obstacle.booked, obstacle.unit, currency)})"
     return (beside if obstacle.used else alone).format(
         where=obstacle.where,
         rule=obstacle.rule.replace("_", " "),
-        limit=_amount(obstacle.limit, obstacle.unit, currency),
+        limit=limit,
         used=_amount(obstacle.used, obstacle.unit, currency),
     )
 

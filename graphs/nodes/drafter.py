@@ -23,7 +23,7 @@ def drafter(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any]:
     if base is None:
         made = draft(world.facts(), request, solver=world.solve)
     else:
-        made = draft_beside(world.facts(), request, base, world.solve)
+        made = draft_beside(world.facts(), request, base, world.solve, before=world.facts_of(base).snapshot)
     if made.plan is None:
         return {"plan_digest": None, "outcome": "no_plan", "note": f"{made.status}: {made.note}"}
     world.store_plan(made.plan, state.get("negotiation", {}))

@@ -18,7 +18,7 @@ def test_lines_of_one_sku_on_two_departures_become_transfer_orders_of_their_own(
     van = a_lane("S1", "S2", lead_time_days=1, capacity_microlitres_per_departure=12_000_000)
     settle_in(service, a_network(lanes=(van,)))
     with service.database.transaction() as session:
-        activate_policy(session, "2026-11", "otto", "more than one departure")
+        activate_policy(session, "2026-12", "otto", "more than one departure")
     scan(service)
     (request,) = waiting(service)
     assert approve(service, request).status is ApprovalStatus.APPROVED

@@ -64,7 +64,7 @@ def in_body(event: str, old: str, new: str) -> str:
 def test_a_sound_run_has_no_never_events(stage: Stage) -> None:
     assert never_events(stage) == ()
     assert {order.state for order in stage.orders()} == {OrderState.CLOSED}
-    assert oracle_share(stage) == pytest.approx(1.0)
+    assert 0.995 <= oracle_share(stage) <= 1.0 + 1e-6  # plans are solved to a gap of 0.5 %
 
 
 @pytest.mark.parametrize(

@@ -47,11 +47,15 @@ Approval tier large: up to 200,000.00 USD and 20,000 units, also between legal e
 
 
 WHAT_THE_THIRD_ADDED = """\
-Policy standard 2026-11: As 2026-04, and facts about merchandise count: sets, priced displays, lots, ends of life, markdowns, substitutes, rescues. A plan may use later departures of a lane.
-Of a lane that can be full a plan uses the next 3 departures at most.
+Policy standard 2026-11: As 2026-04, and facts about merchandise count: sets, priced displays, lots, ends of life, markdowns, substitutes, rescues.
 Sets are kept and delivered whole; a display that has a price counts; a planned markdown is weighed against a transfer; a shortage costs less where a substitute is left.
 Lots arrive with 3 days and 25 % of the shelf life left at least. An end of life counts from 28 days before its date on. A line to a site that runs out with 80 % or more is a rescue.
 In an emergency rescue donors keep their own demand at 30 %, and only sites that run out with 95 % or more are served.
+"""
+
+WHAT_THE_FOURTH_ADDED = """\
+Policy standard 2026-12: As 2026-11, and a plan may use later departures of a lane.
+Of a lane that can be full a plan uses the next 3 departures at most.
 """
 
 
@@ -82,6 +86,12 @@ def test_what_the_third_release_added_shows_in_its_words() -> None:
     assert [line for line in after if line not in before] == WHAT_THE_THIRD_ADDED.splitlines()
 
 
+def test_what_the_fourth_release_added_shows_in_its_words() -> None:
+    before = set(brief(released("2026-11"), "USD").splitlines())
+    after = brief(released("2026-12"), "USD").splitlines()
+    assert [line for line in after if line not in before] == WHAT_THE_FOURTH_ADDED.splitlines()
+
+
 @pytest.mark.parametrize("place", sorted(set(NUMBERS) - {"tiers.0.approvals"}))
 @settings(max_examples=20)
 @given(data=st.data())
@@ -104,7 +114,7 @@ def test_the_next_number_makes_other_words(place: str) -> None:
 
 def test_a_tier_says_that_one_approval_is_enough() -> None:
     tiers = [line for policy in releases() for line in brief(policy, "USD").splitlines() if line.startswith("Approval")]
-    assert len(tiers) == 6
+    assert len(tiers) == 8
     assert all("; 1 approval; expires after" in line for line in tiers)
 
 

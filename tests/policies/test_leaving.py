@@ -11,10 +11,10 @@ from policies.leaving import REASONS_MAX, LeftBehind, left_behind
 from policies.library import released
 from policies.limits import limits_of
 from tests.builders import a_forecast, a_lane, a_needy_network, a_position, a_site, a_sku, in_days
-from tools.inventory import SiteSku, Snapshot
+from tools.inventory import BookedLoad, SiteSku, Snapshot
 from tools.merchandise.facts import EndOfLife, Merchandise
-from tools.planning import make_plan, solve
-from tools.transfers import LaneRef, Overlays, PlanRequest, Scope, TransferPlan
+from tools.planning import Solution, make_plan, solve
+from tools.transfers import LaneRef, Overlays, PlanRequest, Scope, SolveStatus, TransferPlan
 
 POLICY = released("2026-11")
 ENDS = Merchandise(ends_of_life=(EndOfLife("P1", "S1", in_days(3)),))
@@ -109,3 +109,41 @@ def test_the_first_date_comes_first_and_reasons_are_found_for_the_most_urgent() 
     found = left(replace(snapshot, merchandise=Merchandise(ends_of_life=rows)))
     assert [each.unmet.key for each in found] == [SiteSku("S1", f"P{number}") for number in (5, 3, 1, 4, 2, 0)]
     assert [bool(each.why) for each in found] == [True] * REASONS_MAX + [False]
+
+
+def test_what_departs_only_after_the_date_does_not_leave_in_time() -> None:
+    """The only van leaves on Thursday; P1 has to be gone on Wednesday."""
+    ends = Merchandise(ends_of_life=(EndOfLife("P1", "S1", in_days(2)),))
+    snapshot = replace(network(lanes=(a_lane("S1", "S2", departure_weekdays=(4,)),)), merchandise=ends)
+    plan = planned(snapshot, PlanRequest())
+    assert [(line.units, line.depart_on) for line in plan.lines] == [(6, in_days(3))]
+    (found,) = left_behind(POLICY, snapshot, plan)
+    assert (found.unmet.left_units, found.late_units) == (6, 6)
+    assert found.words.startswith(
+        "6 of 6 P1 that must leave S1 by 2026-03-04 do not leave by then with this plan, which sends 6 only after that"
+        " date, and the next plan would be too late. At most 0 can be moved, because S1→S2 by van does not depart by then."
+    )
+
+
+def test_an_offer_that_gains_is_not_followed_by_words_that_nobody_gains() -> None:
+    snapshot, request = network(), PlanRequest()
+    limits = limits_of(POLICY, snapshot, request)
+    nothing = make_plan(snapshot, limits, request, Solution(SolveStatus.NOTHING_TO_MOVE, bound=0.0))
+    (found,) = left_behind(POLICY, snapshot, nothing)
+    assert "it would save" in found.why
+    assert found.why.endswith(
+        "S2 would gain by that, and no other line is in the way, but this plan does not send them."
+    )
+
+
+def test_a_truck_that_is_booked_in_part_is_told_with_what_is_free_of_what() -> None:
+    load = BookedLoad("S1", "S2", "van", in_days(1), 3, 3_000_000)
+    (found,) = left(network(lanes=(TIGHT,), booked=(load,)))
+    assert "S1→S2 by van carries 1.0 l (what is free of 4.0 l)" in found.why
+
+
+def test_a_plan_that_is_looked_at_again_is_answered_with_what_was_found() -> None:
+    snapshot = network(lanes=(TIGHT,))
+    plan = planned(snapshot, PlanRequest())
+    assert left_behind(POLICY, snapshot, plan) is left_behind(POLICY, snapshot, plan)
+    assert left_behind(POLICY, snapshot, plan, frozenset(("S2",))) == ()

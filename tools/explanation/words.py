@@ -86,7 +86,7 @@ def of_limits(binding: tuple[Constraint, ...], currency: str) -> str:
     said = [
         _LIMITS[constraint.code].format(
             where=constraint.where,
-            limit=_amount(constraint.limit, constraint.unit, currency),
+            limit=_limit(constraint, currency),
             used=_amount(constraint.used, constraint.unit, currency),
             left=_amount(constraint.left, constraint.unit, currency),
         )
@@ -94,6 +94,13 @@ def of_limits(binding: tuple[Constraint, ...], currency: str) -> str:
     ]
     rest = " and other limits" if len(binding) > BINDING_SAID else ""
     return f"What binds it: {'; '.join(said)}{rest}."
+
+
+def _limit(constraint: Constraint, currency: str) -> str:
+    limit = _amount(constraint.limit, constraint.unit, currency)
+    if not constraint.booked:
+        return limit
+    return f"{limit} (what is free of {_amount(constraint.limit + constraint.booked, constraint.unit, currency)})"
 
 
 def of_sources(line: LineExplanation) -> str:

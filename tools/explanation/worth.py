@@ -41,7 +41,7 @@ class SkuWorth:
         self._soonest = {site_id: day for site_id, (day, _) in soonest.items()}
         centres = any(SiteSku(site_id, sku.sku_id) not in facts.forecast_by_key for site_id in sites)
         self._fed = _lanes_that_feed_stores(facts) if centres else frozenset()
-        self._kept = self._fed | {key for _, key in soonest.values()}
+        self._soonest_lane = {site_id: key for site_id, (_, key) in soonest.items()}
         self._facts = _cut(facts, sku)
         self._parts: dict[tuple[bool, Move, int, tuple[DemandChange, ...]], float] = {}
 
@@ -57,7 +57,9 @@ class SkuWorth:
         if lane is not None:
             # A lane that is not as it is departs on other days: whatever travels on it takes its next departure.
             near = [replace(each, depart_on=NEXT) if each.lane == lane.key else each for each in near]
-        keys = sorted({each.lane for each in (*near, move)} | self._kept)
+        used = {each.lane for each in (*near, move)}
+        soonest = {self._soonest_lane[key.destination] for key in used if key.destination in self._soonest_lane}
+        keys = sorted(used | self._fed | soonest)
         lanes = tuple(lane if lane is not None and key == lane.key else self._lane_by_key[key] for key in keys)
         facts = assumed(replace(self._facts, lanes=lanes), Overlays(demand_changes=changes))
         last = evaluate(facts, self._limits, self._request, [*near, move]).moves[-1]

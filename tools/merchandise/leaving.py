@@ -10,7 +10,7 @@ from tools.inventory import SiteSku
 
 @dataclass(frozen=True, slots=True)
 class UnmetMove:
-    """A move that should have been made: `due_units` had to leave the site, `leaving_units` do."""
+    """A move that should have been made: `due_units` had to leave the site, `leaving_units` do in time."""
 
     key: SiteSku
     due_units: int
@@ -23,7 +23,10 @@ class UnmetMove:
 
 
 def unmet_moves(must_leave: Mapping[SiteSku, int], sent: Iterable[tuple[SiteSku, int]]) -> tuple[UnmetMove, ...]:
-    """What must leave and does not, sorted by site and SKU. `sent` lists units by origin, in any number of parts."""
+    """What must leave and does not, sorted by site and SKU. `sent` lists units by origin, in any number of parts.
+
+    Units that depart after the date on which they had to leave are not among them.
+    """
     leaving: dict[SiteSku, int] = {}
     for key, units in sent:
         leaving[key] = leaving.get(key, 0) + units

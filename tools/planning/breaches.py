@@ -126,7 +126,9 @@ def _of_timing(
     elif request.within_days is not None and departure.days_until_arrival > request.within_days:
         yield Breach("days_until_arrival", where, request.within_days, departure.days_until_arrival)
     last_on = limits.depart_by.get(SiteSku(move.lane.origin, move.sku_id), date.max)
-    if departure is not None and departure != upcoming and departure.depart_on > last_on:
+    # A lane's next departure is always allowed, and stays so while it waits to leave: only one after it can be too late.
+    free_until = last_on if upcoming is None else max(last_on, upcoming.depart_on)
+    if departure is not None and departure.depart_on > free_until:
         yield Breach("leaves_too_late", where, 0, units)
 
 

@@ -83,13 +83,15 @@ class _Booked(NamedTuple):
 
 
 def _booked(snapshot: Snapshot) -> _Booked:
-    """Worked out once for the same facts."""
-    found: _Booked | None = snapshot.worked_out.get(_Booked)
-    if found is None:
-        found = snapshot.worked_out[_Booked] = _Booked(Counter(), Counter())
-        for load in snapshot.booked:
-            found.volume[load.lane, load.depart_on] += load.volume_microlitres
-            found.leaving[load.origin, load.depart_on] += load.units
+    """Worked out once for the same facts. Threads share snapshots, so nothing is kept there before it is complete."""
+    kept: _Booked | None = snapshot.worked_out.get(_Booked)
+    if kept is not None:
+        return kept
+    found = _Booked(Counter(), Counter())
+    for load in snapshot.booked:
+        found.volume[load.lane, load.depart_on] += load.volume_microlitres
+        found.leaving[load.origin, load.depart_on] += load.units
+    snapshot.worked_out[_Booked] = found
     return found
 
 

@@ -56,12 +56,12 @@ class Curves:
         total = np.concatenate([self.total[start:end] for start, end in zip(starts, ends, strict=True)])
         return Curves(self.first[skus] - moved[:, None], self.packs[skus], total)
 
-    def packs_at(self, sku: int, sites: IntArray) -> tuple[IntArray, FloatArray]:
-        """Site and money of every single pack of a SKU at these sites."""
-        first, packs = self.first[sku, sites], self.packs[sku, sites]
-        site = np.repeat(sites, packs)
-        at = np.arange(len(site)) - np.repeat(np.cumsum(packs) - packs, packs) + np.repeat(first, packs)
-        return site, self.total[at + 1] - self.total[at]
+    def packs_at(self, sku: IntArray, site: IntArray) -> tuple[IntArray, IntArray, FloatArray]:
+        """SKU, site and money of every single pack at these places."""
+        first, packs = self.first[sku, site], self.packs[sku, site]
+        each = np.repeat(np.arange(len(packs)), packs)
+        at = np.arange(len(each)) - (np.cumsum(packs) - packs)[each] + first[each]
+        return sku[each], site[each], self.total[at + 1] - self.total[at]
 
     def step(self, sku: IntArray, site: IntArray, n: IntArray) -> FloatArray:
         """The money of the n-th pack (from 1) at each of the places; NaN where there is no such pack."""
@@ -172,31 +172,7 @@ class Coupled:
         and so with all lines out of it. On nothing and every such quantity the levelled
         money is that of the curve and nowhere does it fall below, so that flows still bound every plan, and closely.
         """
-        a = self.arrays
-        if not (self.arc_least > 1).any():
-            return a
-        receive_packs, receive_gain = self._levelled(
-            (a.receive_sku, a.receive_site), a.receive_packs, a.receive_gain, self.gains, a.arc_destination
-        )
-        send_packs, send_loss = self._levelled(
-            (a.send_sku, a.send_site), a.send_packs, a.send_loss, self.losses, a.arc_origin
-        )
-        return replace(
-            a, receive_packs=receive_packs, receive_gain=receive_gain, send_packs=send_packs, send_loss=send_loss
-        )
-
-    def _levelled(
-        self, place: tuple[IntArray, IntArray], packs: IntArray, money: FloatArray, curves: Curves, end: IntArray
-    ) -> tuple[IntArray, FloatArray]:
-        """The blocks with the first packs, up to the least that must move, at their mean; none where so many are not there."""
-        a = self.arrays
-        least = np.full((a.skus, a.sites), np.iinfo(np.int64).max)
-        np.minimum.at(least, (a.arc_sku, end), np.maximum(self.arc_least, 1))
-        least = np.where(least == np.iinfo(np.int64).max, 1, least)
-        there = least <= curves.packs
-        mean = curves.at(np.where(there, least, 0)) / least
-        first = packs_before(place[0] * a.sites + place[1], packs) < least[place]
-        return np.where(there[place], packs, 0), np.where(first, np.where(there, mean, 0.0)[place], money)
+        return levelled(self.arrays, self.gains, self.losses, self.arc_least)
 
     @cached_property
     def couples(self) -> bool:
@@ -336,6 +312,39 @@ class Coupled:
             (self.volume(packs) <= full).all()
             and (self.usage(packs) <= self.limits.most + SLACK * np.abs(self.limits.most)).all()
         )
+
+
+def levelled(a: FlowArrays, gains: Curves, losses: Curves, arc_least: IntArray) -> FlowArrays:
+    """As `Coupled.levelled`, for any blocks of these curves."""
+    if not (arc_least > 1).any():
+        return a
+    receive_packs, receive_gain = _level(
+        a, (a.receive_sku, a.receive_site), (a.receive_packs, a.receive_gain), gains, (a.arc_destination, arc_least)
+    )
+    send_packs, send_loss = _level(
+        a, (a.send_sku, a.send_site), (a.send_packs, a.send_loss), losses, (a.arc_origin, arc_least)
+    )
+    return replace(
+        a, receive_packs=receive_packs, receive_gain=receive_gain, send_packs=send_packs, send_loss=send_loss
+    )
+
+
+def _level(
+    a: FlowArrays,
+    place: tuple[IntArray, IntArray],
+    blocks: tuple[IntArray, FloatArray],
+    curves: Curves,
+    lines: tuple[IntArray, IntArray],
+) -> tuple[IntArray, FloatArray]:
+    """Blocks with the first packs, up to the least that must move, at their mean; none where so many are not there."""
+    (packs, money), (end, arc_least) = blocks, lines
+    least = np.full((a.skus, a.sites), np.iinfo(np.int64).max)
+    np.minimum.at(least, (a.arc_sku, end), np.maximum(arc_least, 1))
+    least = np.where(least == np.iinfo(np.int64).max, 1, least)
+    there = least <= curves.packs
+    mean = curves.at(np.where(there, least, 0)) / least
+    first = packs_before(place[0] * a.sites + place[1], packs) < least[place]
+    return np.where(there[place], packs, 0), np.where(first, np.where(there, mean, 0.0)[place], money)
 
 
 SLACK = 1e-12

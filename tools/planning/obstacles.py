@@ -25,13 +25,14 @@ from tools.transfers import PlanRequest
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """So many units of a SKU that shall come to a site, or leave it, and arrive within so many days if that is asked."""
+    """So many units of a SKU that shall come to a site, or leave it; `within_days` to arrive and `leave_by` if asked."""
 
     site_id: str
     sku_id: str
     units: int
     direction: Literal["in", "out"] = "in"
     within_days: int | None = None
+    leave_by: date | None = None
 
 
 class Kind(StrEnum):
@@ -47,7 +48,7 @@ class Obstacle:
     """A named constraint. `limit` and `used` are in `unit`; `used` is what other lines of the plan take of it.
 
     `unit` is one of units, microlitres, lines, minor, days and none (nothing to count).
-    `rule` is the rule of policy that makes a closure or block.
+    `rule` is the rule of policy that makes a closure or block. `booked` was taken of a truck or a dock before the plan.
     """
 
     code: str
@@ -57,6 +58,7 @@ class Obstacle:
     limit: int = 0
     used: int = 0
     rule: str = ""
+    booked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +278,8 @@ class _Builder:
         days = [days for days in (self._request.within_days, self._wanted.within_days) if days is not None]
         if days and departure.days_until_arrival > min(days):
             yield Obstacle("days_until_arrival", label, Kind.REQUEST, "days", min(days), departure.days_until_arrival)
+        if self._wanted.leave_by is not None and departure.depart_on > self._wanted.leave_by:
+            yield Obstacle("leaves_too_late", label, Kind.FACT)
 
     def _of_ends(self, origin: str, destination: str) -> Iterator[Obstacle]:
         """What keeps the SKU from going from one site to the other, on whatever lane."""
@@ -335,8 +339,9 @@ class _Builder:
                 kind = _KINDS.get(constraint.code, Kind.FACT)
                 where = "a line" if each else constraint.where
                 obstacle = Obstacle(
-                    constraint.code, where, kind, constraint.unit, constraint.limit, 0 if each else constraint.used
-                )
+                    constraint.code, where, kind, constraint.unit, constraint.limit, 0 if each else constraint.used,
+                    booked=constraint.booked,
+                )  # fmt: skip
                 found.setdefault((obstacle, constraint.where), []).append(number)
                 rooms[obstacle, constraint.where] = self._room_and_weight(constraint)
         return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from math import fsum
 from typing import NamedTuple
 
@@ -92,7 +93,7 @@ def _assemble(
             path="exact" if solution.path == "exact" else "fast" if solution.path == "fast" else "none",
             status=solution.status,
             objective_minor=round(evaluation.objective),
-            bound_minor=None if solution.bound is None else round(solution.bound),
+            bound_minor=None if solution.bound is None else math.floor(solution.bound + 1e-6),
             gap_ppm=solution.gap_ppm,
             versions=solution.versions,
         ),

@@ -2,15 +2,20 @@
 
 What stands keeps its room on lanes, at docks and in totals; a departure that standing
 lines use is paid for. A plan made so is as sound as any other, because the evaluator
-checks it whole; what it lacks is a bound of its own. Where the change only forbids
-things, the bound of the plan before it still holds.
+checks it whole; what it lacks is a bound of its own. The bound of the plan before it
+holds only where the change takes plans away and values none of them anew: a lane, site
+or line that is excluded can change when a SKU arrives soonest at a site, which changes
+what packs are worth there, so that the best plan may be worth more than before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from tools.inventory import SiteSku, Snapshot
+import numpy as np
+
+from tools.inventory import LaneKey, SiteSku, Snapshot
 from tools.planning.coupled import Coupled
 from tools.planning.coupling import coupled_of, delivered_in_part, moves_of_packs
 from tools.planning.evaluate import evaluate
@@ -18,7 +23,7 @@ from tools.planning.fast import Effort, plan_fast
 from tools.planning.flow import VERSIONS, IntArray
 from tools.planning.limits import Limits
 from tools.planning.solution import Move, Solution
-from tools.planning.table import tabulate
+from tools.planning.table import Table, tabulate
 from tools.transfers import Overlays, PlanRequest, Scope, SolveStatus, TransferPlan
 from tools.whatif import assumed
 
@@ -59,10 +64,12 @@ def replan(
 ) -> Solution:
     """Moves for a request when all but the touched SKUs keep their standing moves.
 
-    `bound` is the lower bound of the plan before, given only where everything that has
-    changed since is a restriction. The objective is the evaluator's. Standing moves that
-    are no longer permitted show as breaches when the plan is made.
+    `bound` is the lower bound of the plan before, given only where it still holds (see
+    `bound_holds`). The objective is the evaluator's. What shares a set with a touched SKU
+    is touched. Standing moves that are no longer permitted show as breaches when the plan
+    is made.
     """
+    touched = with_sets(touched, limits)
     facts = assumed(snapshot, request.overlays)
     kept = tuple(move for move in standing if move.sku_id not in touched)
     asked = touched & frozenset(request.scope.skus) if request.scope.skus else touched
@@ -72,19 +79,38 @@ def replan(
         narrowed = request.model_copy(update={"scope": Scope(**{**dict(request.scope), "skus": known})})
         table = tabulate(facts, limits, narrowed)
         problem = coupled_of(table, facts, limits, request, kept)
-        found = plan_fast(problem, QUICK)
-        if not delivered_in_part(table, limits, found.packs).any():
-            moves = tuple(sorted((*kept, *moves_of_packs(table, found.packs))))
+        moves = tuple(sorted((*kept, *moves_of_packs(table, _whole_sets_only(problem, table, limits)))))
     objective = evaluate(facts, limits, request, moves).objective
     status = SolveStatus.FEASIBLE if moves else SolveStatus.NOTHING_TO_MOVE
     return Solution(status, moves, objective, bound if bound is None else min(bound, objective), "fast", VERSIONS)
 
 
-def touched_by(plan: TransferPlan, after: Overlays, snapshot: Snapshot) -> frozenset[str] | None:
-    """The SKUs whose moves may change when a plan's overlays become `after`; None when that could be any.
+def _whole_sets_only(problem: Coupled, table: Table, limits: Limits) -> IntArray:
+    """Packs that bring no set in part. Sets are touched whole, so no standing move is of one that the table holds."""
+    packs = plan_fast(problem, QUICK).packs
+    while (refused := delivered_in_part(table, limits, packs)).any():
+        arc_most = np.where(refused, 0, problem.arrays.arc_most)
+        problem = replace(problem, arrays=replace(problem.arrays, arc_most=arc_most))
+        packs = plan_fast(problem, QUICK).packs
+    return packs
 
-    What is newly forbidden touches the SKUs with a line in it. What is newly assumed
-    about demand touches the SKUs named. Totals, delays and service levels touch everything.
+
+def with_sets(skus: frozenset[str], limits: Limits) -> frozenset[str]:
+    """The SKUs and all that come with them in whole or not at all, by way of however many sets."""
+    sets = [frozenset(whole.sku_ids) for whole in limits.whole_sets]
+    found = skus
+    while joined := [members for members in sets if members & found and not members <= found]:
+        found = found.union(*joined)
+    return found
+
+
+def touched_by(plan: TransferPlan, after: Overlays, snapshot: Snapshot) -> frozenset[str] | None:
+    """The SKUs whose moves or their worth may change when a plan's overlays become `after`; None when that could be any.
+
+    A lane or site that is newly forbidden touches every SKU that could travel on it, used
+    or not, because another soonest arrival changes what packs are worth. What is newly
+    assumed about demand touches the SKUs named. Totals, delays and service levels touch
+    everything.
     """
     before = plan.request.overlays
     everywhere = ("supply_delay_days", "service_level_bp", "transport_budget_minor", "max_units", "max_lines")
@@ -103,21 +129,52 @@ def touched_by(plan: TransferPlan, after: Overlays, snapshot: Snapshot) -> froze
     found |= {ref.sku_id for ref in set(after.excluded_lines) - set(before.excluded_lines)}
     for name in ("receive_caps", "send_caps"):
         found |= {cap.sku_id for cap in set(getattr(after, name)) - set(getattr(before, name))}
-    sites, lanes = set(after.excluded_sites) - set(before.excluded_sites), set(after.excluded_lanes)
-    for line in plan.lines:
-        if {line.origin, line.destination} & sites or any(lane.covers(line.lane) for lane in lanes):
-            found.add(line.sku_id)
+    sites = set(after.excluded_sites) - set(before.excluded_sites)
+    refs = set(after.excluded_lanes) - set(before.excluded_lanes)
+    closed = [
+        lane.key
+        for lane in snapshot.lanes
+        if {lane.origin, lane.destination} & sites or any(ref.covers(lane.key) for ref in refs)
+    ]
+    found |= _travelling(snapshot, closed)
     return frozenset(sku for sku in found if sku in snapshot.sku_by_id)
 
 
-def only_forbids(before: Overlays, after: Overlays) -> bool:
-    """Whether `after` assumes nothing new about the world, so that a bound found before still holds."""
-    return before.demand_changes == after.demand_changes
+def _travelling(snapshot: Snapshot, lanes: Iterable[LaneKey]) -> set[str]:
+    """SKUs that have a position where one of the lanes begins and a position or a forecast where it ends."""
+    ends = {(lane.origin, lane.destination) for lane in lanes}
+    if not ends:
+        return set()
+    held: dict[str, set[str]] = {}
+    carried: dict[str, set[str]] = {}
+    for position in snapshot.positions:
+        held.setdefault(position.site_id, set()).add(position.sku_id)
+        carried.setdefault(position.site_id, set()).add(position.sku_id)
+    for forecast in snapshot.forecasts:
+        carried.setdefault(forecast.site_id, set()).add(forecast.sku_id)
+    none: set[str] = set()
+    return none.union(*(held.get(origin, none) & carried.get(destination, none) for origin, destination in ends))
+
+
+def bound_holds(before: Overlays, after: Overlays) -> bool:
+    """Whether no plan under `after` can be worth more than the bound found under `before` says.
+
+    So where only SKUs are excluded or units capped: caps do not count for the soonest
+    arrival at a site, and a SKU that is excluded leaves those of the others as they are.
+    """
+    restricting = ("excluded_skus", "receive_caps", "send_caps")
+    same = all(
+        getattr(before, name) == getattr(after, name) for name in Overlays.model_fields if name not in restricting
+    )
+    return same and all(set(getattr(before, name)) <= set(getattr(after, name)) for name in restricting)
 
 
 def changed_skus(before: Snapshot, after: Snapshot) -> frozenset[str] | None:
-    """The SKUs whose facts differ between two snapshots; None where facts differ that every SKU shares."""
-    shared = ("currency", "sites", "lanes", "approval_latency_days", "merchandise", "booked")
+    """The SKUs whose facts differ between two snapshots; None where facts differ that every SKU shares.
+
+    What approved transfers have on a truck or at a dock touches what could travel there.
+    """
+    shared = ("currency", "sites", "lanes", "approval_latency_days", "merchandise")
     if before.as_of.date() != after.as_of.date() or any(getattr(before, n) != getattr(after, n) for n in shared):
         return None
     found: set[str] = {sku.sku_id for sku in set(before.skus) ^ set(after.skus)}
@@ -126,7 +183,19 @@ def changed_skus(before: Snapshot, after: Snapshot) -> frozenset[str] | None:
         if old is not new:
             found |= {row.sku_id for row in set(old) ^ set(new)}
     found |= {key.sku_id for key in _moved_positions(before, after)}
-    return frozenset(found)
+    return frozenset(found | _travelling(after, _with_other_room(before, after)))
+
+
+def _with_other_room(before: Snapshot, after: Snapshot) -> set[LaneKey]:
+    """Lanes whose truck, or the dock that they leave from, has other room because other loads are booked."""
+    loads = set(before.booked) ^ set(after.booked)
+    filled = {load.lane for load in loads}
+    docks = {load.origin for load in loads if after.site_by_id[load.origin].outbound_units_per_day is not None}
+    return {
+        lane.key
+        for lane in after.lanes
+        if lane.origin in docks or (lane.key in filled and lane.capacity_microlitres_per_departure is not None)
+    }
 
 
 def _moved_positions(before: Snapshot, after: Snapshot) -> set[SiteSku]:

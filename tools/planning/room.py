@@ -35,7 +35,8 @@ class Constraint:
 
     `unit` is one of units, microlitres, lines and minor (money in minor units). Left is
     limit - used, except for `least_quantity`, a limit from below, where it is used -
-    limit, and for `pack_size`, where it is what no longer makes a pack.
+    limit, and for `pack_size`, where it is what no longer makes a pack. `booked` is what
+    approved transfers and other supply took of a truck or a dock before: limit + booked is all of it.
     """
 
     code: str
@@ -45,6 +46,7 @@ class Constraint:
     used: int
     left: int
     needs: int
+    booked: int = 0
 
     @property
     def binding(self) -> bool:
@@ -157,10 +159,13 @@ class Room:
             yield Constraint("least_quantity", where, "units", sku.min_transfer_units, on_line, spare, units)
 
     def _of_departure(self, way: _Way, volume: int) -> Iterator[Constraint]:
-        capacity = free_microlitres(self._facts, way.lane, way.key.depart_on)
-        if capacity is not None:
-            code = "lane_capacity_microlitres"
-            yield _upper(code, way.label, "microlitres", capacity, self._volume[way.key], volume)
+        free, whole = (
+            free_microlitres(self._facts, way.lane, way.key.depart_on),
+            way.lane.capacity_microlitres_per_departure,
+        )
+        if free is not None and whole is not None:
+            code, used = "lane_capacity_microlitres", self._volume[way.key]
+            yield _upper(code, way.label, "microlitres", free, used, volume, whole - free)
 
     def _of_days(self, way: _Way, units: int) -> Iterator[Constraint]:
         lane, departure = way.lane, way.departure
@@ -171,12 +176,15 @@ class Room:
             day = departure.arrive_on
             limit = max(inbound - self._taken[lane.destination, day], 0)
             used = self._arriving[lane.destination, day]
-            yield _upper("inbound_units_per_day", f"{lane.destination} on {day}", "units", limit, used, units)
-        outbound = free_outbound_units(self._facts, lane.origin, departure.depart_on)
-        if outbound is not None:
+            code, where = "inbound_units_per_day", f"{lane.destination} on {day}"
+            yield _upper(code, where, "units", limit, used, units, inbound - limit)
+        outbound = self._facts.site_by_id[lane.origin].outbound_units_per_day
+        free = free_outbound_units(self._facts, lane.origin, departure.depart_on)
+        if outbound is not None and free is not None:
             day = departure.depart_on
             used = self._leaving[lane.origin, day]
-            yield _upper("outbound_units_per_day", f"{lane.origin} on {day}", "units", outbound, used, units)
+            code, where = "outbound_units_per_day", f"{lane.origin} on {day}"
+            yield _upper(code, where, "units", free, used, units, outbound - free)
 
     def _of_lots(self, way: _Way, sku: Sku, units: int) -> Iterator[Constraint]:
         """Lots that last until a day serve whatever arrives on it or later; every day up to the line's own counts."""
@@ -260,8 +268,8 @@ class Room:
         return held
 
 
-def _upper(code: str, where: str, unit: str, limit: int, used: int, needs: int) -> Constraint:
-    return Constraint(code, where, unit, limit, used, limit - used, needs)
+def _upper(code: str, where: str, unit: str, limit: int, used: int, needs: int, booked: int = 0) -> Constraint:
+    return Constraint(code, where, unit, limit, used, limit - used, needs, booked)
 
 
 def _caps(caps: Sequence[UnitCap], key: SiteSku) -> list[UnitCap]:

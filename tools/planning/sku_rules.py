@@ -19,10 +19,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from tools.planning.coupled import Coupled, Curves
+from tools.planning.coupled import Coupled, Curves, levelled
 from tools.planning.flow import BoolArray, FloatArray, FlowArrays, Flows, IntArray
 
 NODES_MAX = 200
+PACKS_MAX = 500_000
+"""With more packs than this at all places together, the curves are offered in blocks."""
 BETTER = 1e-7
 
 
@@ -53,8 +55,8 @@ class SkuProblems:
         """The part of a problem that is these SKUs' own (sorted), with packs on an arc charged `extra`.
 
         All arrays are by arc of these SKUs, as `rows_of` lists them: packs go on usable arcs up to `most`; a line is
-        charged `line_charge`, or else what lines cost; `strong` is M under the charges. The curves of a single SKU
-        are offered pack by pack, those of many in the blocks that the flows know.
+        charged `line_charge`, or else what lines cost; `strong` is M under the charges. Curves are offered pack by
+        pack, unless that would be very many packs: then in the blocks that the flows know.
         """
         every = np.concatenate([np.arange(rows.start, rows.stop) for rows in map(problem.rows_of, skus.tolist())])
         a = problem.arrays
@@ -63,7 +65,10 @@ class SkuProblems:
         kept = most >= least if usable is None else usable & (most >= least)
         rows = every[kept]
         gains, losses = problem.gains.of_skus(skus), problem.losses.of_skus(skus)
-        arrays = problem.levelled.of_skus(skus, rows) if len(skus) > 1 else _pack_by_pack(a, rows, gains, losses)
+        arrays = a.of_skus(skus, rows)
+        if gains.packs.sum() + losses.packs.sum() <= PACKS_MAX:
+            arrays = _pack_by_pack(arrays, gains, losses)
+        arrays = levelled(arrays, gains, losses, least[kept])
         charge = np.full(len(every), problem.line_cost) if line_charge is None else line_charge
         return cls(
             replace(arrays, arc_most=most[kept], arc_cost=arrays.arc_cost + extra[kept]),
@@ -103,18 +108,16 @@ class SkuProblems:
         return np.searchsorted(self.arrays.arc_sku, np.arange(self.arrays.skus + 1)).astype(np.int64)
 
 
-def _pack_by_pack(a: FlowArrays, rows: IntArray, gains: Curves, losses: Curves) -> FlowArrays:
-    """The arrays of one SKU with a block for every pack."""
-    zero = np.asarray([0])
-    senders, receivers = np.unique(a.arc_origin[rows]), np.unique(a.arc_destination[rows])
-    send_site, send_loss = losses.packs_at(0, senders)
-    receive_site, receive_gain = gains.packs_at(0, receivers)
-    return FlowArrays(
-        skus=1, sites=a.sites, lanes=a.lanes, arc_sku=zero.repeat(len(rows)), arc_origin=a.arc_origin[rows],
-        arc_destination=a.arc_destination[rows], arc_lane=a.arc_lane[rows], arc_most=a.arc_most[rows],
-        arc_cost=a.arc_cost[rows], send_sku=zero.repeat(len(send_site)), send_site=send_site,
-        send_packs=np.ones_like(send_site), send_loss=send_loss, receive_sku=zero.repeat(len(receive_site)),
-        receive_site=receive_site, receive_packs=np.ones_like(receive_site), receive_gain=receive_gain,
+def _pack_by_pack(a: FlowArrays, gains: Curves, losses: Curves) -> FlowArrays:
+    """The arrays with a block for every single pack."""
+    receivers = np.unique(a.arc_sku * a.sites + a.arc_destination)
+    senders = np.unique(a.arc_sku * a.sites + a.arc_origin)
+    receive_sku, receive_site, receive_gain = gains.packs_at(receivers // a.sites, receivers % a.sites)
+    send_sku, send_site, send_loss = losses.packs_at(senders // a.sites, senders % a.sites)
+    return replace(
+        a, send_sku=send_sku, send_site=send_site, send_packs=np.ones_like(send_site), send_loss=send_loss,
+        receive_sku=receive_sku, receive_site=receive_site, receive_packs=np.ones_like(receive_site),
+        receive_gain=receive_gain,
     )  # fmt: skip
 
 
@@ -155,13 +158,16 @@ class _BranchAndBound:
             [(-np.inf, 0, _root(end - start))] if end > start else [] for start, end in self._ends
         ]
         self._below: list[tuple[float, _Node] | None] = [None] * arrays.skus
+        self._settled = np.full(arrays.skus, np.inf)
         self._made = 0
 
     def bound(self) -> FloatArray:
         """By SKU the cost below which nothing can be: of the best packs, or of the nodes not looked at."""
-        lowest = [min(heap[0][0] if heap else np.inf, below[0] if below else np.inf)
-                  for heap, below in zip(self._waiting, self._below, strict=True)]  # fmt: skip
-        return np.minimum(self._cost, np.asarray(lowest, dtype=np.float64))
+        lowest = self._settled.copy()
+        for sku, (heap, below) in enumerate(zip(self._waiting, self._below, strict=True)):
+            lowest[sku] = min(lowest[sku], heap[0][0] if heap else np.inf, below[0] if below else np.inf)
+        bound: FloatArray = np.minimum(self._cost, lowest)
+        return bound
 
     def step(self) -> bool:
         """Look at one more node of every SKU; False when there is none."""
@@ -257,7 +263,8 @@ class _BranchAndBound:
                 children = [way for way in ways if not (way.closed & (way.forced > 0)).any()]
             elif sku in dear:
                 children = _closed_or_forced(node, dear[sku] - start, 0)
-            else:
+            else:  # blocks wider than a pack are priced at its first, so a node without a fault may promise too much
+                self._settled[sku] = min(self._settled[sku], float(bound[sku]))
                 continue
             if children:
                 self._below[sku] = (float(bound[sku]), children[-1])

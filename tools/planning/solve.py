@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -16,7 +17,8 @@ from tools.planning.flow import VERSIONS
 from tools.planning.instance import instance_of
 from tools.planning.limits import Limits
 from tools.planning.solution import Solution
-from tools.planning.table import Table, tabulate
+from tools.planning.table import SEGMENTS_MAX, Table, tabulate
+from tools.planning.whole_sets import completed
 from tools.transfers import PlanRequest, SolveStatus
 from tools.whatif import assumed
 
@@ -42,6 +44,12 @@ def solve(
     """
     facts = assumed(snapshot, request.overlays)
     table = tabulate(facts, limits, request)
+    found = _solved(table, facts, limits, request, (gap_ppm, planner))
+    return _short_of_packs(found) if table.cut_short and found.status.has_plan else found
+
+
+def _solved(table: Table, facts: Snapshot, limits: Limits, request: PlanRequest, how: tuple[int, Planner]) -> Solution:
+    gap_ppm, planner = how
     size = formulation_size(table)
     if size <= EXACT_FIRST_MAX:
         return solve_exactly(instance_of(table), facts, limits, request, gap_ppm)
@@ -50,6 +58,13 @@ def solve(
         return fast
     exact = solve_exactly(instance_of(table), facts, limits, request, gap_ppm)
     return _better(fast, exact)
+
+
+def _short_of_packs(found: Solution) -> Solution:
+    """The solution without its proof: more packs might pay than were looked at."""
+    note = f"more than {SEGMENTS_MAX:,} packs of a SKU would pay at a site; the plan stops there, and proves nothing beyond"
+    status = found.status if found.status is SolveStatus.NOTHING_TO_MOVE else SolveStatus.FEASIBLE
+    return replace(found, status=status, bound=None, note=note)
 
 
 def solve_fast(
@@ -62,16 +77,21 @@ def solve_fast(
 ) -> Solution:
     """The fast path's solution, whatever the size."""
     problem = coupled_of(table, facts, limits, request)
-    found = planner(problem)
+    found = _with_whole_sets(table, problem, limits, planner(problem))
     refused = delivered_in_part(table, limits, found.packs)
     while refused.any():
         problem = replace(
             problem, arrays=replace(problem.arrays, arc_most=np.where(refused, 0, problem.arrays.arc_most))
         )
-        again = planner(problem)
+        again = _with_whole_sets(table, problem, limits, planner(problem))
         found = replace(again, bound=min(found.bound, again.objective))
         refused = delivered_in_part(table, limits, found.packs)
     return _solution(table, problem, found, gap_ppm)
+
+
+def _with_whole_sets(table: Table, problem: Coupled, limits: Limits, found: FastPlan) -> FastPlan:
+    packs = completed(table, problem, limits, found.packs)
+    return replace(found, packs=packs, objective=problem.objective(packs))
 
 
 def _solution(table: Table, problem: Coupled, found: FastPlan, gap_ppm: int) -> Solution:
@@ -82,6 +102,9 @@ def _solution(table: Table, problem: Coupled, found: FastPlan, gap_ppm: int) -> 
         status = SolveStatus.OPTIMAL if found.gap <= PROVEN else SolveStatus.WITHIN_GAP
     if not moves:
         note = "every possible line costs more than it earns once departures and lines are paid"
+        if found.bound < -PROVEN:
+            most = math.ceil(-found.bound)
+            note = f"no line was found that pays; proven is that no plan saves more than {most:,} minor units of money"
         return Solution(SolveStatus.NOTHING_TO_MOVE, (), 0.0, min(found.bound, 0.0), "fast", versions, note)
     return Solution(status, moves, objective, min(found.bound, objective), "fast", versions)
 

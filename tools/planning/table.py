@@ -6,7 +6,8 @@ sender keeps packs that cost at least its first loss, so the plan gets no worse.
 receiver's n-th pack is kept while it gains more than the cheapest pack it could get
 costs; a donor's while it loses less than the best receiver would pay. A least quantity
 may force `packs_min - 1` packs beyond that point. Where a set must be delivered whole
-nothing of it is pruned: a pack that does not pay may have to come with those that do.
+a line that does not pay may have to come with those that do: its arc is kept, and so are
+the packs that it needs at least, at its site and, for all such sites, at every donor.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ class Table:
     loss_site: IntArray
     loss: FloatArray
     arcs_considered: int
+    cut_short: bool
+    """Whether even the last of the most packs that are looked at would have paid somewhere."""
 
     @cached_property
     def departure_keys(self) -> tuple[DepartureKey, ...]:
@@ -108,8 +111,8 @@ def tabulate(snapshot: Snapshot, limits: Limits, request: PlanRequest) -> Table:
     ]
     columns = (np.concatenate(column) for column in zip(*(part.columns for part in parts), strict=True))
     empty = (np.zeros(0, dtype=np.int64) for _ in range(12))
-    considered = sum(part.considered for part in parts)
-    return Table(reach.skus, sites, lanes, departures, *(columns if parts else empty), considered)  # type: ignore[call-arg]  # see _Part
+    considered, cut_short = sum(part.considered for part in parts), any(part.cut_short for part in parts)
+    return Table(reach.skus, sites, lanes, departures, *(columns if parts else empty), considered, cut_short)  # type: ignore[call-arg]  # see _Part
 
 
 class _Frame(NamedTuple):
@@ -127,6 +130,7 @@ class _Frame(NamedTuple):
 class _Part(NamedTuple):
     columns: tuple[IntArray | FloatArray, ...]
     considered: int
+    cut_short: bool
 
 
 def _part(frame: _Frame, skus: tuple[Sku, ...], first_sku: int) -> _Part:
@@ -159,7 +163,10 @@ def _part(frame: _Frame, skus: tuple[Sku, ...], first_sku: int) -> _Part:
     sku, lane, move, late, least, most = (column[kept] for column in (sku, lane, move, late, least, most))
     curves = places.curves(sku, frame.origin[lane], frame.destination[lane], (move + late, least, most), soonest)
     shifted = [column + first_sku if place in (0, 3) else column for place, column in enumerate(curves)]
-    return _Part((sku + first_sku, lane, move, late, least, most, *shifted), int(allowed.sum()))
+    cut_short = any(
+        np.bincount(curves[n] * len(frame.sites) + curves[n + 1]).max(initial=0) >= SEGMENTS_MAX for n in (0, 3)
+    )
+    return _Part((sku + first_sku, lane, move, late, least, most, *shifted), int(allowed.sum()), cut_short)
 
 
 def _allowed(frame: _Frame, skus: tuple[Sku, ...]) -> np.ndarray:
@@ -337,7 +344,7 @@ class _Places:
         values = self._frame.values
         spare = np.zeros(self._shape[0], dtype=np.int64)
         np.maximum.at(spare, sku, least - 1)
-        spare += self.compulsory.any(axis=1)
+        forced = self.compulsory * np.maximum(self.least, 1)[:, None]
         price, offer = np.full(self._shape, np.inf), np.full(self._shape, -np.inf)
         np.minimum.at(price, (sku, destination), self.first_loss[sku, origin] + cost)
         np.maximum.at(offer, (sku, origin), self.first_gain[sku, destination] - cost)
@@ -348,13 +355,13 @@ class _Places:
         keys, size, day = self._keys_at(gk, gj), self.pack[gk], soonest[gk, gj]
         gains = while_useful(
             lambda rows, packs: values.gains_of([keys[r] for r in rows.tolist()], size[rows], day[rows], packs),
-            intake[gk, gj], price[gk, gj], spare[gk],
+            intake[gk, gj], price[gk, gj], spare[gk] + forced[gk, gj],
         )  # fmt: skip
         lk, lj = np.nonzero(np.isfinite(offer))
         senders, pack, own = self._keys_at(lk, lj), self.pack[lk], self.first_gain[lk, lj]
         worths = while_useful(
             lambda rows, packs: -values.losses_of([senders[r] for r in rows.tolist()], pack[rows], own[rows], packs),
-            self.sendable[lk, lj], -offer[lk, lj], spare[lk],
+            self.sendable[lk, lj], -offer[lk, lj], spare[lk] + forced.sum(axis=1)[lk],
         )  # fmt: skip
         return (
             np.repeat(gk, gains[0]), np.repeat(gj, gains[0]), gains[1],

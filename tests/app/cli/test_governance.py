@@ -11,9 +11,9 @@ from tests.installation import orders
 def test_policies_are_listed_with_the_one_in_force(shared_office: Office) -> None:
     rows = shared_office("policy", "list", "--json").document
     in_force = [(row["release"], row["in_force"]) for row in rows]
-    assert in_force == [("2026-01", True), ("2026-04", False), ("2026-11", False)]
+    assert in_force == [("2026-01", True), ("2026-04", False), ("2026-11", False), ("2026-12", False)]
     said = shared_office("policy", "list").out.splitlines()
-    assert [line.split()[0] for line in said] == ["release", "2026-01", "2026-04", "2026-11"]
+    assert [line.split()[0] for line in said] == ["release", "2026-01", "2026-04", "2026-11", "2026-12"]
 
 
 def test_a_policy_is_shown_in_words(shared_office: Office) -> None:

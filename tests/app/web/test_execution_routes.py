@@ -171,7 +171,7 @@ def test_events_that_there_are_none_of_are_refused(house: Door, query: str) -> N
 def test_policies_are_told_in_words_and_one_is_in_force(house: Door) -> None:
     policies = house.get("/v1/policies", "vera").json()
     in_force = {policy["release"]: policy["in_force"] for policy in policies}
-    assert in_force == {"2026-01": True, "2026-04": False, "2026-11": False}
+    assert in_force == {"2026-01": True, "2026-04": False, "2026-11": False, "2026-12": False}
     assert all("Approval tier" in policy["words"] and len(policy["digest"]) == 64 for policy in policies)
 
 

@@ -11,9 +11,20 @@ from hypothesis import strategies as st
 
 from tests.tools.planning.written_networks import Network, Shared, Way, benchmark_problem, random_network
 from tools.planning import bound
-from tools.planning.bound import Prices, bound_at, first_prices, limit_charge, lower_bound, price_per_pack, strong_links
+from tools.planning.bound import (
+    Bound,
+    Prices,
+    bound_at,
+    first_prices,
+    limit_charge,
+    lower_bound,
+    price_per_pack,
+    strong_links,
+    tightened,
+)
 from tools.planning.coupled import Coupled
 from tools.planning.flow import Flows
+from tools.planning.sku_rules import rule_breakers
 
 TRUCK = Network(
     (Way(0, 0, 1, volume=1.0), Way(1, 0, 1, volume=1.0)),
@@ -23,7 +34,7 @@ TRUCK = Network(
 
 
 def bound_under(problem: Coupled, prices: Prices) -> float:
-    flows = Flows(problem.arrays)
+    flows = Flows(problem.levelled)
     return bound_at(problem, prices, flows.solve(extra=price_per_pack(problem, prices, strong_links(problem, prices))))
 
 
@@ -50,13 +61,44 @@ def test_no_permitted_plan_costs_less_than_the_bound_at_any_prices(seed, other):
 def test_the_best_bound_of_some_iterations_is_below_every_plan_and_what_its_prices_give(seed):
     network = random_network(seed)
     problem = network.coupled()
-    flows = Flows(problem.arrays)
+    flows = Flows(problem.levelled)
     found = lower_bound(problem, flows, first_prices(problem, flows.solve().packs), 0.0, 15)
     assert found.value <= network.best() + 1e-9
     # Arcs whose least quantity cannot pay are left out on the way, so the bound is at least that of all arcs.
     assert bound_under(problem, found.prices) <= found.value + 1e-9
     assert (found.prices.limit >= 0).all()
     assert (found.prices.lane >= 0).all()
+
+
+@given(seed=st.integers(0, 4_000), other=st.integers(0, 30), nodes=st.integers(0, 12))
+def test_a_tightened_bound_is_no_lower_and_still_below_every_plan(seed, other, nodes):
+    network = random_network(seed)
+    problem = network.coupled()
+    prices = some_prices(problem, other)
+    loose = Bound(bound_under(problem, prices), prices)
+    packs, value = tightened(problem, Flows(problem.levelled), loose, nodes)
+    assert loose.value <= value <= network.best() + 1e-9
+    if nodes:
+        assert not len(rule_breakers(problem, packs))
+
+
+def test_a_line_that_is_used_in_part_pays_for_the_whole_of_it_in_the_tightened_bound():
+    # Packs are worth 8 and 2; a line of 6 could carry both, so the flow sends one for 3. Whole, it takes both: 10 - 6.
+    one = Network((Way(0, 0, 1),), gains={(0, 1): (8.0, 2.0)}, losses={(0, 0): (0.0, 0.0)}, line_cost=6.0).coupled()
+    prices = Prices(np.zeros(0), np.zeros(one.arrays.lanes), np.ones(1))
+    loose = Bound(bound_under(one, prices), prices)
+    assert loose.value == pytest.approx(-5.0, rel=1e-6)
+    packs, value = tightened(one, Flows(one.arrays), loose, 10)
+    assert (packs.tolist(), value) == ([2], pytest.approx(-4.0, rel=1e-6))
+
+
+def test_kinds_of_prices_that_are_few_move_as_far_as_those_that_are_many():
+    slopes = bound._Subgradient(np.asarray([0.1]), np.asarray([0.0, 0.0]), np.full(10_000, 0.2))
+    moved = slopes.paced(100.0)
+    # Lengths 0.1, 0 and 20: every kind moves by distance / 20.1, whatever its own length.
+    assert moved.limit[0] == pytest.approx(100 / 20.1)
+    assert np.sqrt(moved.share @ moved.share) == pytest.approx(100 / 20.1)
+    assert moved.lane.tolist() == [0.0, 0.0]
 
 
 def test_the_price_of_a_full_truck_is_what_the_next_pack_would_pay():

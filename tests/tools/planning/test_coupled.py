@@ -43,8 +43,8 @@ def test_curves_by_hand():
     assert steps[[0, 1, 3]].tolist() == [5.0, 3.0, -1.0]
     assert np.isnan(steps[[2, 4]]).all()
     assert np.isnan(found.step(np.asarray([0]), np.asarray([1]), np.asarray([0])))
-    site, money = found.packs_at(1, np.asarray([0, 1]))
-    assert (site.tolist(), money.tolist()) == ([0, 0], [2.0, -1.0])
+    sku, site, money = found.packs_at(np.asarray([0, 1, 1]), np.asarray([1, 0, 1]))
+    assert (sku.tolist(), site.tolist(), money.tolist()) == ([0, 0, 1, 1], [1, 1, 0, 0], [5.0, 3.0, 2.0, -1.0])
 
 
 def test_curves_of_packs_in_any_order_of_places_are_the_same():
@@ -53,6 +53,34 @@ def test_curves_of_packs_in_any_order_of_places_are_the_same():
     mixed, ordered = Curves.of(2, 2, sku, site, money), Curves.of(2, 2, sku[order], site[order], money[order])
     assert mixed.total.tolist() == ordered.total.tolist()
     assert Curves.of(1, 2, sku[:0], site[:0], money[:0]).at(np.zeros((1, 2), dtype=np.int64)).tolist() == [[0.0, 0.0]]
+
+
+def test_what_a_site_must_take_at_least_it_is_paid_for_at_its_mean():
+    network = Network(
+        (Way(0, 0, 1, least=3), Way(0, 0, 2, least=3), Way(0, 2, 1, least=4)),
+        gains={(0, 1): (10.0, 7.0, 1.0, 0.0), (0, 2): (5.0, 4.0)},
+        losses={(0, 0): (0.0, 1.0, 5.0, 6.0), (0, 2): (1.0, 2.0, 3.0, 10.0)},
+    )
+    found = network.coupled().levelled
+    # S1 takes at least three packs; S2 cannot take three, so it takes none, and gives at least four.
+    received = found.receive_gain[(found.receive_packs > 0)]
+    assert received.tolist() == [6.0, 6.0, 6.0, 0.0]
+    assert found.send_loss.tolist() == [2.0, 2.0, 2.0, 6.0, 4.0, 4.0, 4.0, 4.0]
+
+
+@given(seed=st.integers(0, 3_000))
+def test_levelled_money_is_the_curves_on_nothing_and_all_that_may_move_and_still_falls(seed):
+    problem = random_network(seed).coupled()
+    found, a = problem.levelled, problem.arrays
+    least = np.full((a.skus, a.sites), 99)
+    np.minimum.at(least, (a.arc_sku, a.arc_destination), problem.arc_least)
+    for sku, site in zip(*np.nonzero(least < 99), strict=True):
+        blocks = (found.receive_sku == sku) & (found.receive_site == site) & (found.receive_packs > 0)
+        money = np.repeat(found.receive_gain[blocks], found.receive_packs[blocks])
+        assert (np.diff(money) <= 1e-9).all()
+        for packs in range(max(int(least[sku, site]), 1), len(money) + 1):
+            true = problem.gains.total[problem.gains.first[sku, site] + packs]
+            assert money[:packs].sum() == pytest.approx(true, abs=1e-9)
 
 
 def test_the_objective_by_hand():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -215,6 +215,17 @@ def test_goods_that_must_have_left_before_a_departure_are_a_breach_on_it():
     limits = replace(TWO, depart_by={SiteSku("S1", "P1"): in_days(0)})
     found = find_breaches(waiting(), limits, PlanRequest(), (a_move(4), on_day(5, 1)))
     assert [(breach.code, breach.found) for breach in found] == [("leaves_too_late", 5)]
+
+
+def test_a_departure_that_was_the_lanes_next_one_is_no_breach_while_it_waits_to_leave():
+    """The wait for a decision is over on the day itself: the next departure that a new plan could catch is a week later."""
+    limits = replace(TWO, approval_latency_days=1, depart_by={SiteSku("S1", "P1"): in_days(2)})
+    weekly = waiting(lanes=(replace(SMALL, departure_weekdays=(4,)),))
+    for days in (0, 1, 2, 3):
+        today = replace(weekly, as_of=weekly.as_of + timedelta(days=days))
+        assert find_breaches(today, limits, PlanRequest(), (on_day(5, 3),)) == ()
+    (late,) = find_breaches(weekly, limits, PlanRequest(), (on_day(5, 10),))
+    assert late.code == "leaves_too_late"
 
 
 def test_a_line_that_is_closed_is_closed_on_every_departure():

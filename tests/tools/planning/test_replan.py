@@ -10,9 +10,11 @@ from benchmarks.fast_path import problem_of
 from benchmarks.instances import curves
 from tests.builders import a_forecast, a_lane, a_position, a_replenishment, a_site, a_sku, a_snapshot
 from tests.builders import limits_for as limits_of
+from tools.inventory import BookedLoad
 from tools.planning import evaluate, make_plan, moves_of, solve
 from tools.planning.fast import Effort, plan_fast
-from tools.planning.replan import Standing, changed_skus, only_forbids, replan, touched_by
+from tools.planning.limits import WholeSet
+from tools.planning.replan import Standing, bound_holds, changed_skus, replan, touched_by, with_sets
 from tools.transfers import DemandChange, LaneRef, LineRef, Overlays, PlanRequest, UnitCap
 
 REQUEST = PlanRequest()
@@ -124,9 +126,80 @@ def test_giving_a_restriction_up_touches_everything():
     assert touched_by(plan_of(snapshot, request), Overlays(), snapshot) is None
 
 
-def test_a_bound_survives_what_only_forbids():
-    assert only_forbids(Overlays(), Overlays(excluded_skus=("P1",)))
-    assert not only_forbids(Overlays(), Overlays(demand_changes=(DemandChange(percent=50, skus=("P1",)),)))
+@pytest.mark.parametrize(
+    ("after", "holds"),
+    [
+        (Overlays(excluded_skus=("P1",)), True),
+        (Overlays(receive_caps=(UnitCap(site_id="S2", sku_id="P3", units=1),)), True),
+        (Overlays(send_caps=(UnitCap(site_id="S1", sku_id="P3", units=1),)), True),
+        (Overlays(excluded_lines=(LineRef(sku_id="P1", origin="S1", destination="S2"),)), False),
+        (Overlays(excluded_lanes=(LaneRef(origin="S1", destination="S2"),)), False),
+        (Overlays(excluded_sites=("S3",)), False),
+        (Overlays(demand_changes=(DemandChange(percent=50, skus=("P1",)),)), False),
+    ],
+)
+def test_a_bound_survives_only_what_leaves_every_soonest_arrival_as_it_is(after, holds):
+    assert bound_holds(Overlays(), after) is holds
+    assert not bound_holds(after, Overlays())
+
+
+def a_fast_lane_that_is_not_used():
+    """S3 is near S2 and has nothing to give; S1 is far and has: what arrives late at S2 is worth less."""
+    fast = a_lane("S3", "S2", lead_time_days=0, cost_fixed_e4=1_000, cost_per_unit_e4=20_000)
+    return a_snapshot(
+        sites=tuple(a_site(site) for site in ("S1", "S2", "S3")),
+        skus=(a_sku("P1"), a_sku("P2")),
+        lanes=(a_lane("S1", "S2", lead_time_days=5, cost_fixed_e4=1_000), fast),
+        positions=(
+            a_position("S1", on_hand_units=20),
+            a_position("S2", on_hand_units=5),
+            a_position("S3", on_hand_units=1),
+            a_position("S3", "P2"),
+        ),
+        forecasts=(
+            a_forecast("S1", daily_units=0),
+            a_forecast("S2", daily_units=1),
+            a_forecast("S3", daily_units=3),
+        ),
+        replenishments=[a_replenishment(site, days=14) for site in ("S1", "S2", "S3")],
+    )
+
+
+def test_to_forbid_a_lane_that_is_not_used_touches_what_could_travel_on_it():
+    snapshot, limits = a_fast_lane_that_is_not_used(), limits_of("P1", "P2", review_interval_days=2)
+    plan = plan_of(snapshot, limits=limits)
+    assert {line.origin for line in plan.lines} == {"S1"}
+    for after in (
+        Overlays(excluded_lanes=(LaneRef(origin="S3", destination="S2"),)),
+        Overlays(excluded_sites=("S3",)),
+    ):
+        request = REQUEST.with_overlays(**dict(after))
+        touched = touched_by(plan, request.overlays, snapshot)
+        assert touched == {"P1"}, "P2 is not carried at S2"
+        again = replan(snapshot, limits, request, moves_of(plan), touched)
+        afresh = solve(snapshot, limits, request)
+        assert afresh.objective < plan.solver.bound_minor, "the bound of the plan before does not hold"
+        assert again.objective == pytest.approx(afresh.objective, abs=1)
+
+
+def sets_of(*sets, site="S2"):
+    return limits_for(whole_sets=tuple(WholeSet(site, members, members) for members in sets))
+
+
+def test_what_shares_a_set_with_a_touched_sku_is_touched():
+    limits = sets_of(("P1", "P2"), ("P2", "P3"), ("P7", "P8"))
+    assert with_sets(frozenset(("P1",)), limits) == {"P1", "P2", "P3"}
+    assert with_sets(frozenset(), limits) == frozenset()
+
+
+def test_what_is_left_of_a_set_stays_behind_and_still_goes_elsewhere():
+    snapshot, limits = a_network(), sets_of(("P1", "P2"))
+    plan = plan_of(snapshot, limits=limits)
+    request = REQUEST.with_overlays(excluded_lines=(LineRef(sku_id="P2", origin="S1", destination="S2"),))
+    again = replan(snapshot, limits, request, moves_of(plan), frozenset(("P2",)))
+    assert not evaluate(snapshot, limits, request, again.moves).breaches
+    went = {(move.sku_id, move.lane.destination) for move in again.moves}
+    assert went == {("P1", "S3"), ("P2", "S3"), ("P3", "S2"), ("P3", "S3")}
 
 
 def test_a_count_of_one_sku_touches_that_sku_and_a_new_lane_touches_all():
@@ -138,6 +211,22 @@ def test_a_count_of_one_sku_touches_that_sku_and_a_new_lane_touches_all():
     assert changed_skus(before, counted) == {"P2"}
     assert changed_skus(before, replace(before, lanes=before.lanes[:1])) is None
     assert changed_skus(before, replace(before, as_of=before.as_of + timedelta(days=1))) is None
+
+
+@pytest.mark.parametrize(
+    ("capacity", "outbound", "expected"), [(None, None, set()), (10**9, None, {"P1"}), (None, 50, {"P1", "P2"})]
+)
+def test_a_booked_load_touches_what_could_travel_where_room_is_limited(capacity, outbound, expected):
+    sites = ("S1", "S2", "S3")
+    before = a_snapshot(
+        sites=tuple(a_site(site, outbound_units_per_day=outbound) for site in sites),
+        skus=tuple(a_sku(sku) for sku in SKUS),
+        lanes=tuple(a_lane("S1", to, capacity_microlitres_per_departure=capacity) for to in ("S2", "S3")),
+        positions=tuple(a_position(*key) for key in (("S1", "P1"), ("S2", "P1"), ("S1", "P2"), ("S2", "P3"))),
+        forecasts=(a_forecast("S3", "P2"),),
+    )
+    load = BookedLoad("S1", "S2", "van", before.as_of.date() + timedelta(days=1), 5, 5_000_000)
+    assert changed_skus(before, replace(before, booked=(load,))) == expected
 
 
 def test_a_count_at_another_minute_touches_nothing():

@@ -10,6 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tools.planning.written_networks import Network, Way, random_network
+from tools.planning import sku_rules
+from tools.planning.coupled import Coupled
+from tools.planning.fast import plan_fast
 from tools.planning.sku_rules import SkuProblems, best_of_skus, rule_breakers
 
 LEAST = Network(
@@ -158,6 +161,34 @@ def test_a_search_that_is_cut_short_still_bounds_the_best_and_keeps_the_rules(se
     assert network.permits(tuple(every.tolist()))
     assert float(bound.sum()) <= network.best() + 1e-6
     assert float(part.cost(packs).sum()) >= network.best() - 1e-9
+
+
+def in_wide_blocks(problem: Coupled, seed: int) -> Coupled:
+    """The problem with neighbouring packs put into blocks, each priced at its first pack."""
+    rng, columns = np.random.default_rng(seed), {}
+    for group, money in (("send", "send_loss"), ("receive", "receive_gain")):
+        sku, site = (getattr(problem.arrays, f"{group}_{name}") for name in ("sku", "site"))
+        first = np.append(True, (np.diff(sku) != 0) | (np.diff(site) != 0))[: len(sku)]
+        kept = np.flatnonzero(first | (rng.random(len(sku)) < 0.5))
+        columns |= {f"{group}_{name}": getattr(problem.arrays, f"{group}_{name}")[kept] for name in ("sku", "site")}
+        columns |= {money: getattr(problem.arrays, money)[kept], f"{group}_packs": np.diff(np.append(kept, len(sku)))}
+    return replace(problem, arrays=replace(problem.arrays, **columns))
+
+
+@given(seed=st.integers(0, 6_000), nodes=st.integers(1, 60))
+def test_blocks_that_promise_more_than_their_packs_hold_leave_the_bound_below_the_best(seed, nodes):
+    network = random_network(seed, coupled=False)
+    problem = in_wide_blocks(network.coupled(), seed)
+    skus = np.unique(problem.arrays.arc_sku)
+    if not len(skus):
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sku_rules, "PACKS_MAX", 0)
+        part = SkuProblems.of(problem, skus, np.zeros(len(problem.arrays.arc_sku)))
+    assert float(best_of_skus(part, nodes)[1].sum()) <= network.best() + 1e-6
+    plan = plan_fast(problem)
+    assert plan.bound <= network.best() + 1e-6
+    assert network.permits(tuple(plan.packs.tolist()))
 
 
 def test_the_money_of_wide_blocks_is_counted_from_the_front():
