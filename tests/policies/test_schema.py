@@ -56,7 +56,7 @@ def test_a_number_is_a_whole_number_and_nothing_that_looks_like_one(place: str, 
 
 
 def test_a_tier_cannot_ask_for_more_approvals_than_the_one_that_the_service_records() -> None:
-    assert [tier.approvals for policy in releases() for tier in policy.tiers] == [1] * 6
+    assert {tier.approvals for policy in releases() for tier in policy.tiers} == {1}
     for approvals in (2, 3, 5):
         where, why = refusal_of("tiers.0.approvals", approvals)
         assert (where, why) == ("tiers.0.approvals", "Input should be less than or equal to 1")
