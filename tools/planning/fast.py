@@ -50,13 +50,13 @@ class Effort:
         rows = max(len(a.arc_sku) + len(a.send_sku) + len(a.receive_sku), 1)
         share, least = 300_000 / rows, 26
         if len(problem.limits.most):  # every repair and every price costs more where much is limited
-            share, least = share / 1.6, 20
+            share, least = share / 1.6, 12
         return cls(
             iterations=int(np.clip(60 * share, least, 160)),
             repairs=int(np.clip(6.4 * share, 2, 12)),
             trials=int(np.clip(280 * share, 2 * least, 1_500)),
-            failures=int(np.clip(24 * share, 12, 400)),
-            polished=int(np.clip(1_600 * share, 300, 4_000)),
+            failures=int(np.clip(24 * share, 8, 400)),
+            polished=int(np.clip(1_600 * share, 150, 4_000)),
             nodes=int(np.clip(16 * share, 4, 40)),
         )
 
