@@ -52,7 +52,7 @@ class Effort:
         if len(problem.limits.most):  # every repair and every price costs more where much is limited
             share, least = share / 1.6, 12
         return cls(
-            iterations=int(np.clip(60 * share, least, 160)),
+            iterations=int(np.clip(60 * share, least, 80)),
             repairs=int(np.clip(6.4 * share, 2, 12)),
             trials=int(np.clip(280 * share, 2 * least, 1_500)),
             failures=int(np.clip(24 * share, 8, 400)),
