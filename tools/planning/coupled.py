@@ -238,16 +238,11 @@ class Coupled:
 
     def sent(self, packs: IntArray) -> IntArray:
         """Packs sent, by SKU and site."""
-        return self._by_place(self.arrays.arc_origin, packs)
+        return self.arrays.sent(packs)
 
     def received(self, packs: IntArray) -> IntArray:
         """Packs received, by SKU and site."""
-        return self._by_place(self.arrays.arc_destination, packs)
-
-    def _by_place(self, site: IntArray, packs: IntArray) -> IntArray:
-        a = self.arrays
-        found = np.bincount(a.arc_sku * a.sites + site, packs, a.skus * a.sites)
-        return np.rint(found).astype(np.int64).reshape(a.skus, a.sites)
+        return self.arrays.received(packs)
 
     def line_price(self, prices: FloatArray) -> float:
         """What a line costs at these prices of the shared limits: its charge, and its part of limits on lines."""

@@ -91,6 +91,18 @@ class FlowArrays:
                 columns[column.name] = np.searchsorted(skus, values) if name == "sku" else values
         return FlowArrays(skus=len(skus), sites=self.sites, lanes=self.lanes, **columns)  # type: ignore[arg-type]  # the columns are named by the class itself
 
+    def sent(self, packs: IntArray) -> IntArray:
+        """Packs sent, by SKU and site, from packs by arc."""
+        return self._by_place(self.arc_origin, packs)
+
+    def received(self, packs: IntArray) -> IntArray:
+        """Packs received, by SKU and site, from packs by arc."""
+        return self._by_place(self.arc_destination, packs)
+
+    def _by_place(self, site: IntArray, packs: IntArray) -> IntArray:
+        found = np.bincount(self.arc_sku * self.sites + site, packs, self.skus * self.sites)
+        return np.rint(found).astype(np.int64).reshape(self.skus, self.sites)
+
     @cached_property
     def first_loss(self) -> FloatArray:
         """The loss of the first pack sent, by SKU and site; infinite where nothing can leave."""

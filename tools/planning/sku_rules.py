@@ -80,26 +80,13 @@ class SkuProblems:
         """Freight less gains plus losses and line charges, c x - g r + l d + e w, by SKU."""
         a = self.arrays
         money = packs * a.arc_cost + self.line_charge * (packs > 0)
-        ends = self.losses.at(self.sent(packs)) - self.gains.at(self.received(packs))
+        ends = self.losses.at(self.arrays.sent(packs)) - self.gains.at(self.arrays.received(packs))
         cost: FloatArray = np.bincount(a.arc_sku, money, a.skus) + ends.sum(axis=1)
         return cost
 
-    def sent(self, packs: IntArray) -> IntArray:
-        """Packs sent, by SKU and site."""
-        return self._by_place(self.arrays.arc_origin, packs)
-
-    def received(self, packs: IntArray) -> IntArray:
-        """Packs received, by SKU and site."""
-        return self._by_place(self.arrays.arc_destination, packs)
-
-    def _by_place(self, site: IntArray, packs: IntArray) -> IntArray:
-        a = self.arrays
-        found = np.bincount(a.arc_sku * a.sites + site, packs, a.skus * a.sites)
-        return np.rint(found).astype(np.int64).reshape(a.skus, a.sites)
-
     def there(self, packs: IntArray) -> BoolArray:
         """SKUs whose every site has the packs that it would send, and takes those that it would receive."""
-        short = (self.sent(packs) > self.losses.packs) | (self.received(packs) > self.gains.packs)
+        short = (self.arrays.sent(packs) > self.losses.packs) | (self.arrays.received(packs) > self.gains.packs)
         return np.asarray(~np.any(short, axis=1), dtype=np.bool_)
 
     @cached_property
@@ -204,7 +191,7 @@ class _BranchAndBound:
     def _one_sided(self, packs: IntArray) -> IntArray:
         """The packs without the lesser side of every site that sends and receives."""
         part, a = self._part, self._part.arrays
-        sent, received = part.sent(packs), part.received(packs)
+        sent, received = part.arrays.sent(packs), part.arrays.received(packs)
         both = (sent > 0) & (received > 0)
         less_sent = both & (sent < received)
         refused = less_sent[a.arc_sku, a.arc_origin] | (both & ~less_sent)[a.arc_sku, a.arc_destination]
@@ -220,7 +207,7 @@ class _BranchAndBound:
         within = np.where(there[a.arc_sku], forced, 0)
         found = self._flows.solve(
             extra=charge, usable=~closed, most=a.arc_most - within, skus=skus[there[skus]],
-            taken=(part.sent(within), part.received(within)),
+            taken=(part.arrays.sent(within), part.arrays.received(within)),
         )  # fmt: skip
         fixed = replace(part, line_charge=np.zeros(len(charge))).cost(within)
         fixed += np.bincount(a.arc_sku, part.line_charge * paid, a.skus)
@@ -233,7 +220,7 @@ class _BranchAndBound:
         packs = np.where(there[a.arc_sku], packs, 0)
         cost = part.cost(packs)
         small = np.bincount(a.arc_sku, (packs > 0) & (packs < part.least), a.skus) > 0
-        both = ((part.sent(packs) > 0) & (part.received(packs) > 0)).any(axis=1)
+        both = ((part.arrays.sent(packs) > 0) & (part.arrays.received(packs) > 0)).any(axis=1)
         better = ~small & ~both & (cost < self._cost - BETTER)
         self._cost[better] = cost[better]
         rows = better[a.arc_sku]
@@ -245,7 +232,7 @@ class _BranchAndBound:
         small = _first(a.arc_sku, (packs > 0) & (packs < part.least), packs)
         unpaid = np.where(~paid & (packs > 0), part.line_charge * (1 - packs / part.strong), 0.0)
         dear = _first(a.arc_sku, unpaid > BETTER, -unpaid)
-        sent, received = part.sent(packs), part.received(packs)
+        sent, received = part.arrays.sent(packs), part.arrays.received(packs)
         both = (sent > 0) & (received > 0)
         for sku, node in nodes.items():
             if bound[sku] >= self._cost[sku] - BETTER:

@@ -112,7 +112,7 @@ def tabulate(snapshot: Snapshot, limits: Limits, request: PlanRequest) -> Table:
     columns = (np.concatenate(column) for column in zip(*(part.columns for part in parts), strict=True))
     empty = (np.zeros(0, dtype=np.int64) for _ in range(12))
     considered, cut_short = sum(part.considered for part in parts), any(part.cut_short for part in parts)
-    return Table(reach.skus, sites, lanes, departures, *(columns if parts else empty), considered, cut_short)  # type: ignore[call-arg]  # see _Part
+    return Table(reach.skus, sites, lanes, departures, *(columns if parts else empty), considered, cut_short)  # type: ignore[call-arg]  # the twelve columns of `_Part` stand in the order of the fields
 
 
 class _Frame(NamedTuple):

@@ -27,7 +27,7 @@ PARTS = 14
 REGIONS = range(48)
 DEPARTURES = range(28)
 FULL_EFFORT = range(21_000, 21_030)
-LITTLE = Effort(iterations=8, repairs=2, trials=30, failures=8, polished=20)
+LITTLE = Effort(iterations=8, repairs=2, trials=30, failures=8, polished=20, nodes=6)
 
 
 @pytest.fixture
@@ -118,5 +118,5 @@ def a_case(seed: int) -> Case:
 
 @pytest.mark.parametrize("part", range(6))
 def test_where_limits_are_tight_the_fast_path_keeps_them_and_its_certificate_holds(part, little_effort):
-    for seed in REGIONS[part::6]:
-        both(a_case(seed), gap_ppm=1_000)
+    solved = [both(a_case(seed), gap_ppm=1_000) for seed in REGIONS[part::6]]
+    assert any(fast.moves for fast, _ in solved)
