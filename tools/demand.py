@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from tools.demand_table import IntArray
+from tools.demand_table import IntArray, ranges
 from tools.inventory import DemandForecast, Lane, SiteKind, SiteSku, Snapshot
 
 E6 = 1_000_000
@@ -185,6 +185,24 @@ def _nearness(lane: Lane) -> tuple[int, int, str]:
 
 
 @dataclass(frozen=True)
+class DemandSources:
+    """Where the demand of site-SKUs comes from: rows of the demand table.
+
+    `own` is the key's own forecast, -1 without one; a centre without one draws on
+    the forecasts `drawn[first : first + count]` of its stores.
+    """
+
+    own: IntArray
+    first: IntArray
+    count: IntArray
+    drawn: IntArray
+
+    def at(self, keys: IntArray) -> DemandSources:
+        """Of some of the keys, by their numbers."""
+        return DemandSources(self.own[keys], self.first[keys], self.count[keys], self.drawn)
+
+
+@dataclass(frozen=True)
 class DemandView:
     """Demand and horizons of a snapshot's site-SKUs.
 
@@ -238,25 +256,34 @@ class DemandView:
         self, keys: Sequence[SiteSku], first_days: IntArray, end_days: IntArray
     ) -> tuple[FloatArray, FloatArray]:
         """Means and variances of demand on days first..end-1, as `window`, of every key: shape (keys,) throughout."""
-        rows = self.snapshot.demand_table.rows_of(keys)
+        return self.windows_of(self.sources(keys), first_days, end_days)
+
+    def sources(self, keys: Sequence[SiteSku]) -> DemandSources:
+        """Where the demand of every key comes from."""
+        own = self.snapshot.demand_table.rows_of(keys)
+        count = np.zeros(len(own), dtype=np.int64)
+        centres = [index for index in np.flatnonzero(own < 0).tolist() if keys[index].site_id in self._dependents]
+        drawn = [self._rows_served(keys[index]) for index in centres]
+        count[centres] = [len(rows) for rows in drawn]
+        return DemandSources(own, np.cumsum(count) - count, count, np.concatenate(drawn) if drawn else count[:0])
+
+    def windows_of(
+        self, sources: DemandSources, first_days: IntArray, end_days: IntArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Means and variances of demand on days first..end-1 from these sources: shape (keys,) throughout."""
+        rows = sources.own
         first_days, end_days = np.broadcast_to(first_days, rows.shape), np.broadcast_to(end_days, rows.shape)
         own = rows >= 0
         mean, variance = np.zeros(len(rows)), np.zeros(len(rows))
         mean[own], variance[own] = self._sums(rows[own], first_days[own], end_days[own])
-        centres, stores = self._draws(keys, np.flatnonzero(~own))
-        if len(stores):
+        centres = np.repeat(np.arange(len(rows)), sources.count)
+        if len(centres):
+            stores = sources.drawn[ranges(sources.first, sources.count)]
             first = np.maximum(first_days[centres], self._horizons_by_row[stores])
             drawn_mean, drawn_variance = self._sums(stores, first, end_days[centres])
             mean += np.bincount(centres, drawn_mean, len(rows))
             variance += np.bincount(centres, drawn_variance, len(rows))
         return mean, variance
-
-    def _draws(self, keys: Sequence[SiteSku], without: IntArray) -> tuple[IntArray, IntArray]:
-        """For the keys without a forecast: the key's index, and the row of a store's forecast that it serves."""
-        rows = [self._rows_served(keys[index]) for index in without.tolist()]
-        if not rows:
-            return without, without
-        return np.repeat(without, [len(served) for served in rows]), np.concatenate(rows)
 
     def _rows_served(self, key: SiteSku) -> IntArray:
         found = self._served.get(key)

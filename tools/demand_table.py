@@ -23,6 +23,14 @@ EXACT_MAX = 2**53
 """Up to here every integer is a double, so that a quotient of two is rounded once only."""
 
 
+def ranges(starts: IntArray, lengths: IntArray) -> IntArray:
+    """All numbers of the ranges, one range after the other."""
+    ends = np.cumsum(lengths)
+    total = int(ends[-1]) if len(ends) else 0
+    found: IntArray = np.arange(total, dtype=np.int64) + np.repeat(starts - (ends - lengths), lengths)
+    return found
+
+
 @dataclass(frozen=True)
 class _Days:
     """Daily figures of many rows: shape (days of all rows,) with a leading zero in `summed`."""

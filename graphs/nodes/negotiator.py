@@ -35,7 +35,7 @@ RELAXATIONS_PRICED = 3
 """So many relaxations are priced for a plan: each is a solve while somebody waits."""
 RELAXATIONS_PRICED_LARGE = 2
 """The same for a plan that the fast path made."""
-SITE_SKUS_TOUCHED = 1_000
+SITE_SKUS_TOUCHED = 600
 """There a relaxation is priced by planning SKUs of so many sites again, those with most at stake, beside all others."""
 
 

@@ -19,6 +19,22 @@ from scipy import sparse
 from tools.planning.flow import BoolArray, FloatArray, FlowArrays, IntArray, packs_before
 
 
+class Steps:
+    """The money of the next packs at a site-SKU, read from cumulative curves as plain lists."""
+
+    def __init__(self, curves: Curves) -> None:
+        self._first, self._packs = curves.first.ravel().tolist(), curves.packs.ravel().tolist()
+        self._total = curves.total.tolist()
+
+    def next(self, place: int, had: int, count: int) -> float | None:
+        """What `count` packs after the first `had` come to, or None where there are not so many."""
+        if had + count > self._packs[place]:
+            return None
+        at = self._first[place] + had
+        money: float = self._total[at + count] - self._total[at]
+        return money
+
+
 @dataclass(frozen=True)
 class Curves:
     """Cumulative gains (or losses) by pack for every SKU and site, end to end in one array.
@@ -43,6 +59,11 @@ class Curves:
         within = np.arange(len(order) + skus * sites) - np.repeat(first, packs + 1)
         start = np.repeat(ends - packs, packs + 1)
         return cls(first.reshape(skus, sites), packs.reshape(skus, sites), running[start + within] - running[start])
+
+    @cached_property
+    def steps(self) -> Steps:
+        """The curves pack by pack, laid out once for all who fill."""
+        return Steps(self)
 
     def at(self, packs: IntArray) -> FloatArray:
         """The money of so many packs, by SKU and site."""
@@ -299,6 +320,12 @@ class Coupled:
             + self.limits.per_departure @ self.used(packs).astype(np.float64)
         )
         return used
+
+    def excess(self, packs: IntArray) -> float:
+        """How many times what it admits the packs use of a total, a limit that all lines share; 0 without one."""
+        limits, every = self.limits, len(self.arrays.arc_sku)
+        total = (limits.per_line > 0) | (np.diff(limits.per_pack.indptr) == every)
+        return float((self.usage(packs) / np.maximum(limits.most, 1e-9))[total].max(initial=0.0))
 
     def fits(self, packs: IntArray) -> bool:
         """Whether every capacity and shared limit holds."""

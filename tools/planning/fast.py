@@ -25,6 +25,8 @@ from tools.planning.sku_rules import SkuProblems, best_of_skus, rule_breakers
 from tools.planning.slope import slope_scaled
 
 EXACT = 1e-9
+CROWDED = 2.0
+"""A total is crowded where packs that pay by themselves would use so many times what it admits."""
 NODES = 20
 """Nodes of branch and bound for a SKU whose flows break a rule of its own."""
 
@@ -121,7 +123,11 @@ class Search:
         """The whole search."""
         problem = self._problem
         none = first_prices(problem, self._first.packs)
-        start = self._lanes_chosen(self._first.packs, none)
+        start = self._slope_scaled(self._first.packs, none)
+        # Which departures to open is not the question where most lines have to go.
+        crowded = problem.excess(self._first.packs) > CROWDED
+        if not crowded:
+            start = self._lanes_searched(start, none)
         self._offer(start, none)
         spacing = max(self._effort.iterations // max(self._effort.repairs, 1), 1)
 
@@ -133,35 +139,51 @@ class Search:
         bound = lower_bound(
             problem, self._flows, first_prices(problem, start), self._objective, self._effort.iterations, watch
         )
-        if self._limited and self._effort.iterations:
+        if self._limited and self._effort.iterations and not crowded:
             line_price = problem.line_price(bound.prices.limit)
             charge = limit_charge(problem, bound.prices) + line_price / problem.worth_moving
-            self._offer(self._lanes_chosen(self._flows.solve(extra=charge).packs, bound.prices), bound.prices)
+            packs = self._slope_scaled(self._flows.solve(extra=charge).packs, bound.prices)
+            self._offer(self._lanes_searched(packs, bound.prices), bound.prices)
         packs, value = tightened(problem, self._flows, bound, self._effort.nodes)
         if self._limited:
             self._offer(packs, bound.prices)
         self._finish(bound.prices)
         return FastPlan(self._packs, self._objective, min(value, self._objective), bound.prices)
 
-    def _lanes_chosen(self, packs: IntArray, prices: Prices) -> IntArray:
-        """Packs whose departures and lines pay at these prices: slope scaling, then local search over lanes.
+    def _steered(self, prices: Prices) -> Coupled:
+        """The problem with what these prices leave of the departures' cost.
 
-        A full departure earns its capacity's price, so only what that leaves of its cost is still to be recovered.
+        A full departure earns its capacity's price, so only the rest of its cost is still to be recovered.
         """
-        problem = self._problem
-        charge, line_price = limit_charge(problem, prices), problem.line_price(prices.limit)
-        left = departure_cost_left(problem, prices)
-        if not left.any() and not line_price:
+        return replace(self._problem, lane_cost=departure_cost_left(self._problem, prices))
+
+    def _slope_scaled(self, packs: IntArray, prices: Prices) -> IntArray:
+        """Packs whose departures and lines pay at these prices, by slope scaling from the flows' packs on."""
+        steered, line_price = self._steered(prices), self._problem.line_price(prices.limit)
+        if not steered.lane_cost.any() and not line_price:
             return packs
-        steered = replace(problem, lane_cost=left)
-        best = slope_scaled(steered, self._flows, packs, charge, line_price)
-        if not left.any():
-            return best.packs
-        state = OpenLanes.at(steered, self._flows, best.packs, charge + line_charge(problem, best.packs, line_price))
+        return slope_scaled(steered, self._flows, packs, limit_charge(self._problem, prices), line_price).packs
+
+    def _lanes_searched(self, packs: IntArray, prices: Prices) -> IntArray:
+        """The packs, or better ones that local search over lanes finds at these prices."""
+        problem, steered = self._problem, self._steered(prices)
+        if not steered.lane_cost.any():
+            return packs
+        charge, line_price = limit_charge(problem, prices), problem.line_price(prices.limit)
+        found = self._improved(
+            OpenLanes.at(steered, self._flows, packs, charge + line_charge(problem, packs, line_price))
+        )
+
+        def worth(packs: IntArray) -> float:
+            lines = (line_price - problem.line_cost) * np.count_nonzero(packs)
+            return steered.objective(packs) + float(charge @ packs) + lines
+
+        return found if worth(found) < worth(packs) else packs
+
+    def _improved(self, state: OpenLanes) -> IntArray:
+        """The packs of the lane search from this state on."""
         improve_lanes(state, self._effort.trials, self._effort.failures)
-        lines = (line_price - problem.line_cost) * np.count_nonzero(state.packs)
-        searched = steered.objective(state.packs) + float(charge @ state.packs) + lines
-        return state.packs if searched < best.objective else best.packs
+        return state.packs
 
     def _on_lanes(self, packs: IntArray, prices: Prices) -> IntArray:
         """The flows of an iterate again without the share of fixed costs, on lanes that are in use or earn their cost."""

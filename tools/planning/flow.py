@@ -26,6 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from ortools.graph.python.min_cost_flow import SimpleMinCostFlow
 
+from tools.demand_table import ranges
+
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -82,7 +84,7 @@ class FlowArrays:
         rows = {"arc": arcs}
         for group, sku in (("send", self.send_sku), ("receive", self.receive_sku)):
             first, last = np.searchsorted(sku, skus), np.searchsorted(sku, skus + 1)
-            rows[group] = _ranges(first, last - first)
+            rows[group] = ranges(first, last - first)
         columns: dict[str, IntArray | FloatArray] = {}
         for column in fields(self):
             group, _, name = column.name.partition("_")
@@ -302,9 +304,9 @@ class _Layout:
         rows = n_send + n_arc + n_receive + 1
         first = np.concatenate(([0], np.cumsum(rows)))
         self.total = int(first[-1])
-        self.send_rows = _ranges(first[:-1], n_send)
-        self.arc_rows = _ranges(first[:-1] + n_send, n_arc)
-        self.receive_rows = _ranges(first[:-1] + n_send + n_arc, n_receive)
+        self.send_rows = ranges(first[:-1], n_send)
+        self.arc_rows = ranges(first[:-1] + n_send, n_arc)
+        self.receive_rows = ranges(first[:-1] + n_send + n_arc, n_receive)
         self._back_rows = first[1:] - 1
         self.of_row = np.repeat(np.arange(len(active)), rows)
         sites, source, sink = arrays.sites, 2 * arrays.sites, 2 * arrays.sites + 1
@@ -366,12 +368,4 @@ def _offsets(sku: IntArray, skus: int) -> IntArray:
 
 def _rows_of(offsets: IntArray, skus: IntArray) -> IntArray:
     """The rows of these SKUs, given where each SKU's rows begin."""
-    return _ranges(offsets[skus], offsets[skus + 1] - offsets[skus])
-
-
-def _ranges(starts: IntArray, lengths: IntArray) -> IntArray:
-    """All numbers of the ranges, one range after the other."""
-    total = int(lengths.sum())
-    ends = np.cumsum(lengths)
-    found: IntArray = np.arange(total, dtype=np.int64) + np.repeat(starts - (ends - lengths), lengths)
-    return found
+    return ranges(offsets[skus], offsets[skus + 1] - offsets[skus])

@@ -12,7 +12,7 @@ import heapq
 import numpy as np
 from scipy import sparse
 
-from tools.planning.coupled import SLACK, Coupled, Curves
+from tools.planning.coupled import SLACK, Coupled
 from tools.planning.flow import BoolArray, FloatArray, IntArray
 from tools.planning.sku_rules import SkuProblems, best_of_skus
 
@@ -104,7 +104,9 @@ def with_new_departures(
 ) -> IntArray:
     """The packs and every further departure that pays once it is filled, the most promising first."""
     best, objective = packs, problem.objective(packs)
-    a = problem.arrays
+    a, limits = problem.arrays, problem.limits
+    if (limits.most - problem.usage(packs) < limits.per_line).any():
+        return best
     for lane in _promising(problem, packs)[:trials_max].tolist():
         only = np.zeros(a.lanes, dtype=np.bool_)
         only[lane] = True
@@ -164,7 +166,7 @@ class _Filling:
         self._packs, self._most = packs[rows].tolist(), a.arc_most[rows].tolist()
         self._least = np.maximum(problem.arc_least[rows], 1).tolist()
         self._sent, self._received = sent.ravel().tolist(), received.ravel().tolist()
-        self._gain, self._loss = _Steps(problem.gains), _Steps(problem.losses)
+        self._gain, self._loss = problem.gains.steps, problem.losses.steps
         self._line_cost = problem.line_cost
         self._room = (problem.lane_capacity * (1 + SLACK) - problem.volume(packs)).tolist()
         self._left = (limits.most + SLACK * np.abs(limits.most) - problem.usage(packs)).tolist()
@@ -232,22 +234,6 @@ class _Filling:
         self._packs[arc] += count
         self._sent[self._from[arc]] += count
         self._received[self._to[arc]] += count
-
-
-class _Steps:
-    """The money of the next packs at a site-SKU, read from cumulative curves as plain lists."""
-
-    def __init__(self, curves: Curves) -> None:
-        self._first, self._packs = curves.first.ravel().tolist(), curves.packs.ravel().tolist()
-        self._total = curves.total.tolist()
-
-    def next(self, place: int, had: int, count: int) -> float | None:
-        """What `count` packs after the first `had` come to, or None where there are not so many."""
-        if had + count > self._packs[place]:
-            return None
-        at = self._first[place] + had
-        money: float = self._total[at + count] - self._total[at]
-        return money
 
 
 def polished(problem: Coupled, packs: IntArray, skus: IntArray) -> IntArray:

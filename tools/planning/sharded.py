@@ -18,14 +18,13 @@ from typing import Protocol
 
 import numpy as np
 
-from tools.planning.bound import Prices, departure_cost_left, limit_charge
+from tools.planning.bound import Prices, limit_charge
 from tools.planning.coupled import Coupled
 from tools.planning.fast import Effort, FastPlan, Search, plan_fast, without_losers
 from tools.planning.flow import BoolArray, FloatArray, FlowResult, Flows, IntArray
 from tools.planning.lanes import BETTER, OpenLanes, adds, drops
-from tools.planning.repair import line_charge, polished, with_new_departures
+from tools.planning.repair import polished, with_new_departures
 from tools.planning.shards import AllotOrder, FlowOrder, Order, Shard, ShardAnswer, TrialOrder, shard_round, split
-from tools.planning.slope import slope_scaled
 
 TRIED_FIRST = 8
 TRIED_MOST = 32
@@ -120,19 +119,8 @@ class _ShardedSearch(Search):
         super().__init__(problem, desk, effort, desk.solve())
         self._desk = desk
 
-    def _lanes_chosen(self, packs: IntArray, prices: Prices) -> IntArray:
-        problem = self._problem
-        charge, line_price = limit_charge(problem, prices), problem.line_price(prices.limit)
-        left = departure_cost_left(problem, prices)
-        if not left.any():
-            return super()._lanes_chosen(packs, prices)
-        steered = replace(problem, lane_cost=left)
-        best = slope_scaled(steered, self._desk, packs, charge, line_price)
-        extra = charge + line_charge(problem, best.packs, line_price)
-        found = _LaneSearch(self._desk, OpenLanes.at(steered, self._desk, best.packs, extra), self._effort).packs()
-        lines = (line_price - problem.line_cost) * np.count_nonzero(found)
-        searched = steered.objective(found) + float(charge @ found) + lines
-        return found if searched < best.objective else best.packs
+    def _improved(self, state: OpenLanes) -> IntArray:
+        return _LaneSearch(self._desk, state, self._effort).packs()
 
     def _finish(self, prices: Prices) -> None:
         problem, desk = self._problem, self._desk

@@ -26,7 +26,7 @@ from tools.money import e4_per_minor
 from tools.planning.calendar import NEXT, Departure, DepartureKey
 from tools.planning.limits import Limits
 from tools.planning.scope import Reach
-from tools.planning.values import ValueOfPacks, while_useful
+from tools.planning.values import SiteSkuFacts, ValueOfPacks, while_useful
 from tools.transfers import PlanRequest
 
 TOLERANCE = 1e-9
@@ -136,7 +136,7 @@ class _Part(NamedTuple):
 def _part(frame: _Frame, skus: tuple[Sku, ...], first_sku: int) -> _Part:
     """Arcs and curves of some SKUs. Most lanes fall away on the first pack alone, before any curve is computed."""
     places = _Places(frame, skus)
-    allowed = _allowed(frame, skus)
+    allowed = _allowed(frame, skus, places)
     sku, lane = np.nonzero(allowed)
     origin, destination, day = frame.origin[lane], frame.destination[lane], frame.days[lane]
     in_time = day < places.horizon[sku, destination]
@@ -169,20 +169,13 @@ def _part(frame: _Frame, skus: tuple[Sku, ...], first_sku: int) -> _Part:
     return _Part((sku + first_sku, lane, move, late, least, most, *shifted), int(allowed.sum()), cut_short)
 
 
-def _allowed(frame: _Frame, skus: tuple[Sku, ...]) -> np.ndarray:
+def _allowed(frame: _Frame, skus: tuple[Sku, ...], places: _Places) -> np.ndarray:
     """Which SKU (row) may travel on which lane (column). One SKU stands for all with the same conditions of carriage."""
-    reach = frame.reach
-    snapshot, limits = reach.snapshot, reach.limits
-    can_send = np.zeros((len(skus), len(frame.sites)), dtype=np.bool_)
-    can_receive = np.zeros_like(can_send)
+    reach, limits = frame.reach, frame.reach.limits
+    can_send, can_receive = places.ends()
     carriage: dict[tuple[object, ...], np.ndarray] = {}
     allowed = np.empty((len(skus), len(frame.lanes)), dtype=np.bool_)
     for row, sku in enumerate(skus):
-        for column, site in enumerate(frame.sites):
-            key = SiteSku(site, sku.sku_id)
-            held = key in snapshot.position_by_key
-            can_send[row, column] = held and key not in limits.no_send
-            can_receive[row, column] = (held or key in snapshot.forecast_by_key) and key not in limits.no_receive
         terms = (sku.category, sku.temperature, sku.hazmat)
         if terms not in carriage:
             carriage[terms] = np.asarray(
@@ -239,9 +232,9 @@ class _Places:
         self.pack = np.asarray([sku.pack_size for sku in skus], dtype=np.int64)
         self.least = np.asarray([-(-sku.min_transfer_units // sku.pack_size) for sku in skus], dtype=np.int64)
         every = [SiteSku(site, sku.sku_id) for sku in skus for site in frame.sites]
-        self._keys = every
+        self._facts = frame.values.facts(every)
         self._shape = (len(skus), len(frame.sites))
-        self.horizon = frame.values.horizons(every).reshape(self._shape)
+        self.horizon = self._facts.horizon.reshape(self._shape)
         self.sendable = np.zeros(self._shape, dtype=np.int64)
         self.first_gain = np.full(self._shape, -np.inf)
         self.first_loss = np.full(self._shape, np.inf)
@@ -258,26 +251,37 @@ class _Places:
                     found[row_of[sku_id], column_of[whole.site_id]] = True
         return found
 
-    def _keys_at(self, sku: IntArray, site: IntArray) -> list[SiteSku]:
-        return [self._keys[place] for place in (sku * self._shape[1] + site).tolist()]
+    def ends(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where a line may begin, and where it may end: what is stocked or sold there, and what policy lets pass."""
+        snapshot, limits = self._frame.reach.snapshot, self._frame.reach.limits
+        keys = self._facts.keys.tolist()
+        held, no_send, no_receive = (
+            np.fromiter((key in known for key in keys), dtype=np.bool_, count=len(keys))
+            for known in (snapshot.position_by_key, limits.no_send, limits.no_receive)
+        )
+        sold = self._facts.demand.own >= 0
+        return (held & ~no_send).reshape(self._shape), ((held | sold) & ~no_receive).reshape(self._shape)
+
+    def _facts_at(self, sku: IntArray, site: IntArray) -> SiteSkuFacts:
+        return self._facts.at(sku * self._shape[1] + site)
 
     def value(self, soonest: IntArray, sku: IntArray, origin: IntArray) -> None:
         """First gains where something can arrive in time, first losses where something can be sent."""
         values = self._frame.values
         at = np.nonzero(soonest < np.iinfo(np.int64).max)
         if len(at[0]):
-            self.first_gain[at] = values.gains_of(self._keys_at(*at), self.pack[at[0]], soonest[at], 1)[:, 0]
+            self.first_gain[at] = values.gains_of(self._facts_at(*at), self.pack[at[0]], soonest[at], range(1))[:, 0]
         asked = np.zeros(self._shape, dtype=np.bool_)
         asked[sku, origin] = True
         at = np.nonzero(asked)
         reach = self._frame.reach
         self.sendable[at] = [
             sendable_packs(reach, key, self._skus[row])
-            for key, row in zip(self._keys_at(*at), at[0].tolist(), strict=True)
+            for key, row in zip(self._facts_at(*at).keys, at[0].tolist(), strict=True)
         ]
         at = np.nonzero(self.sendable > 0)
         if len(at[0]):
-            losses = values.losses_of(self._keys_at(*at), self.pack[at[0]], self.first_gain[at], 1)
+            losses = values.losses_of(self._facts_at(*at), self.pack[at[0]], self.first_gain[at], range(1))
             self.first_loss[at] = losses[:, 0]
 
     def lateness(self, sku: IntArray, destination: IntArray, day: IntArray, soonest: IntArray) -> FloatArray:
@@ -286,7 +290,7 @@ class _Places:
         slow = np.flatnonzero(day > soonest[sku, destination])
         if len(slow):
             k, j = sku[slow], destination[slow]
-            here = self._frame.values.gains_of(self._keys_at(k, j), self.pack[k], day[slow], 1)[:, 0]
+            here = self._frame.values.gains_of(self._facts_at(k, j), self.pack[k], day[slow], range(1))[:, 0]
             late[slow] = np.maximum(0.0, self.first_gain[k, j] - here)
         return late
 
@@ -303,10 +307,10 @@ class _Places:
         slow = np.flatnonzero((day > soonest[sku, destination]) & ~self.compulsory[sku, destination] & (most > 0))
         if not len(slow):
             return most
-        keys, size, days = self._keys_at(sku[slow], destination[slow]), self.pack[sku[slow]], day[slow]
+        facts, size, days = self._facts_at(sku[slow], destination[slow]), self.pack[sku[slow]], day[slow]
         values = self._frame.values
         paying, _ = while_useful(
-            lambda rows, packs: values.gains_of([keys[r] for r in rows.tolist()], size[rows], days[rows], packs),
+            lambda rows, packs: values.gains_of(facts.at(rows), size[rows], days[rows], packs),
             most[slow], cost[slow], np.zeros(len(slow), dtype=np.int64),
         )  # fmt: skip
         found = most.copy()
@@ -352,15 +356,15 @@ class _Places:
         np.add.at(intake, (sku, destination), most)
         intake = np.minimum(intake, self._intake_cap())
         gk, gj = np.nonzero(np.isfinite(price))
-        keys, size, day = self._keys_at(gk, gj), self.pack[gk], soonest[gk, gj]
+        facts, size, day = self._facts_at(gk, gj), self.pack[gk], soonest[gk, gj]
         gains = while_useful(
-            lambda rows, packs: values.gains_of([keys[r] for r in rows.tolist()], size[rows], day[rows], packs),
+            lambda rows, packs: values.gains_of(facts.at(rows), size[rows], day[rows], packs),
             intake[gk, gj], price[gk, gj], spare[gk] + forced[gk, gj],
         )  # fmt: skip
         lk, lj = np.nonzero(np.isfinite(offer))
-        senders, pack, own = self._keys_at(lk, lj), self.pack[lk], self.first_gain[lk, lj]
+        senders, pack, own = self._facts_at(lk, lj), self.pack[lk], self.first_gain[lk, lj]
         worths = while_useful(
-            lambda rows, packs: -values.losses_of([senders[r] for r in rows.tolist()], pack[rows], own[rows], packs),
+            lambda rows, packs: -values.losses_of(senders.at(rows), pack[rows], own[rows], packs),
             self.sendable[lk, lj], -offer[lk, lj], spare[lk] + forced.sum(axis=1)[lk],
         )  # fmt: skip
         return (

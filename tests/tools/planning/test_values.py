@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.builders import a_forecast, a_needy_network, a_position, a_sku, limits_for
 from tests.tools.planning.random_networks import random_case
+from tools.demand import DemandView
 from tools.inventory import SiteSku
 from tools.planning.limits import Display
 from tools.planning.values import ValueOfPacks, while_useful
@@ -26,13 +28,14 @@ def test_many_site_skus_at_once_are_worth_what_each_is_alone(seed, packs, day):
     skus = [case.snapshot.sku_by_id[key.sku_id] for key in keys]
     size = np.asarray([sku.pack_size for sku in skus])
     days = (np.arange(len(keys)) + day) % 4
-    gains = values.gains_of(keys, size, days, packs)
-    losses = values.losses_of(keys, size, gains[:, 0], packs)
+    facts = values.facts(keys)
+    gains = values.gains_of(facts, size, days, range(packs))
+    losses = values.losses_of(facts, size, gains[:, 0], range(packs))
     assert gains.shape == losses.shape == (len(keys), packs)
     for row, (key, sku) in enumerate(zip(keys, skus, strict=True)):
         assert tuple(gains[row]) == pytest.approx(values.gains(key, sku, int(days[row]), packs), abs=1e-9)
         assert tuple(losses[row]) == pytest.approx(values.losses(key, sku, gains[row, 0], packs), abs=1e-9)
-        assert values.horizons(keys)[row] == values.horizon_days(key)
+        assert facts.horizon[row] == DemandView(case.snapshot, case.limits.default_horizon_days).horizon_days(key)
 
 
 @given(seed=st.integers(0, 5_000), packs=st.integers(1, 5), size=st.integers(1, 4))
@@ -96,7 +99,7 @@ def test_of_falling_curves_what_is_above_the_threshold_is_kept_and_so_many_more(
 
     def curve(rows, packs):
         asked.append(packs)
-        return wide[rows, :packs]
+        return wide[rows, packs.start : packs.stop]
 
     count, flat = while_useful(curve, most, threshold.astype(np.float64), spare)
     wanted = [
@@ -104,12 +107,13 @@ def test_of_falling_curves_what_is_above_the_threshold_is_kept_and_so_many_more(
     ]
     assert count.tolist() == wanted
     assert flat.tolist() == [money for row, n in zip(table, wanted, strict=True) for money in row[:n].tolist()]
-    assert max(asked, default=0) <= 128
+    assert all(before.stop == after.start for before, after in pairwise(asked))
+    assert not asked or asked[-1].stop <= 128
 
 
 def test_no_curve_is_no_value():
     none = np.zeros(0, dtype=np.int64)
-    count, flat = while_useful(lambda rows, packs: np.zeros((len(rows), packs)), none, none.astype(float), none)
+    count, flat = while_useful(lambda rows, packs: np.zeros((len(rows), len(packs))), none, none.astype(float), none)
     assert (count.tolist(), flat.tolist()) == ([], [])
 
 
