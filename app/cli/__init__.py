@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import typer
@@ -21,12 +22,17 @@ app = typer.Typer(
 for part in (serving, data, planning, approvals, execution, governance, strategy, backtest):
     part.register(app)
 
+COLLECTED_AFTER = (100_000, 50, 100)
+"""Objects and rounds between collections of cyclic garbage. A large network's facts are millions of objects without
+cycles; by Python's own counts they would be walked through all the time."""
+
 
 def main() -> None:
     """Run a command. A refusal is printed with its reason and remedy, and ends with status 1.
 
     A signal ends a command in order, embedded servers and all.
     """
+    gc.set_threshold(*COLLECTED_AFTER)
     try:
         with ending_in_order():
             app()

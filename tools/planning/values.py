@@ -29,6 +29,9 @@ from tools.planning.limits import Limits
 from tools.planning.look_ahead import share_worth
 from tools.positions import Projection
 
+LOOKED_AT_FIRST = 4
+"""Packs of a curve that are looked at before twice as many: most site-SKUs want one or two."""
+
 
 @dataclass(frozen=True)
 class SiteSkuFacts:
@@ -164,7 +167,7 @@ def while_useful(
     """
     count, useful = np.zeros(len(most), dtype=np.int64), np.zeros(len(most), dtype=np.int64)
     found: list[tuple[IntArray, range, FloatArray]] = []
-    rows, packs = np.flatnonzero(most > 0), range(16)
+    rows, packs = np.flatnonzero(most > 0), range(LOOKED_AT_FIRST)
     while len(rows):
         values = curve(rows, packs)
         going_on = useful[rows] == packs.start
