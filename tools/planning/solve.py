@@ -57,7 +57,7 @@ def _solved(table: Table, facts: Snapshot, limits: Limits, request: PlanRequest,
     if size > VARIABLES_MAX or (fast.gap_ppm is not None and fast.gap_ppm <= gap_ppm):
         return fast
     exact = solve_exactly(instance_of(table), facts, limits, request, gap_ppm)
-    return _better(fast, exact)
+    return better_of(fast, exact, gap_ppm)
 
 
 def _short_of_packs(found: Solution) -> Solution:
@@ -109,10 +109,14 @@ def _solution(table: Table, problem: Coupled, found: FastPlan, gap_ppm: int) -> 
     return Solution(status, moves, objective, min(found.bound, objective), "fast", versions)
 
 
-def _better(fast: Solution, exact: Solution) -> Solution:
-    """The solution with the lower objective, under the higher of the two bounds."""
+def better_of(fast: Solution, exact: Solution, gap_ppm: int) -> Solution:
+    """The solution with the lower objective, under the higher of the two bounds and what the two prove together."""
     if not exact.status.has_plan or exact.bound is None:
         return fast
-    if exact.objective <= fast.objective:
-        return replace(exact, bound=max(exact.bound, min(fast.bound or exact.bound, exact.objective)))
-    return replace(fast, bound=min(max(fast.bound or exact.bound, exact.bound), fast.objective))
+    bound = max(exact.bound, exact.bound if fast.bound is None else fast.bound)
+    better = exact if exact.objective <= fast.objective else fast
+    better = replace(better, bound=min(bound, better.objective))
+    proven = better.gap_ppm
+    if better.status is SolveStatus.FEASIBLE and proven is not None and proven <= gap_ppm:
+        return replace(better, status=SolveStatus.WITHIN_GAP)
+    return better

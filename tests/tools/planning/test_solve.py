@@ -21,7 +21,8 @@ from tests.builders import (
 )
 from tests.tools.planning.random_networks import random_case
 from tools.inventory import Snapshot
-from tools.planning import Limits, exact, make_plan, solve
+from tools.planning import Limits, Solution, exact, make_plan, solve
+from tools.planning.solve import better_of
 from tools.transfers import Overlays, PlanRequest, SolveStatus, UnitCap
 
 REQUEST = PlanRequest()
@@ -294,3 +295,13 @@ def test_a_request_too_large_for_the_exact_formulation_is_told_to_narrow(monkeyp
 def test_a_solution_names_the_solver_that_found_it():
     versions = solve(a_needy_network(), limits_for(), REQUEST).versions
     assert [name.split()[0] for name in versions] == ["pulp", "highspy"]
+
+
+def test_two_ways_prove_together_what_neither_proves_alone():
+    # The fast path found the better plan, the exact model the higher bound: 1,000 against 1,004 is within 0.5 %.
+    fast = Solution(SolveStatus.FEASIBLE, objective=-1_000.0, bound=-1_100.0, path="fast")
+    exactly = Solution(SolveStatus.FEASIBLE, objective=-990.0, bound=-1_004.0, path="exact")
+    best = better_of(fast, exactly, 5_000)
+    assert (best.path, best.bound, best.status) == ("fast", -1_004.0, SolveStatus.WITHIN_GAP)
+    assert better_of(fast, exactly, 3_000).status is SolveStatus.FEASIBLE
+    assert better_of(fast, replace(exactly, bound=None), 5_000) is fast
