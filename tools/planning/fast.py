@@ -52,7 +52,7 @@ class Effort:
         rows = max(len(a.arc_sku) + len(a.send_sku) + len(a.receive_sku), 1)
         share, least = 300_000 / rows, 26
         if len(problem.limits.most):  # every repair and every price costs more where much is limited
-            share, least = share / 1.6, 12
+            share, least = share / 1.45, 12
         return cls(
             iterations=int(np.clip(60 * share, least, 80)),
             repairs=int(np.clip(6.4 * share, 2, 12)),
