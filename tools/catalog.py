@@ -3,7 +3,8 @@
 A tool is a name, a sentence, a strict argument schema and a call on the desk. What
 the desk answers is plain JSON, limited in size, cut to the caller's sites, and says
 as of when it is true. Names of SKUs and sites come in as the caller wrote them; the
-desk resolves them or says what comes nearest.
+desk resolves them or says what comes nearest. Tools that solve cost time: `calls_max`
+says how often one run may ask them.
 """
 
 from __future__ import annotations
@@ -11,12 +12,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Name = Annotated[str, Field(min_length=1, max_length=80)]
+from tools.execution import OrderState
+
+NAME_PATTERN = r"^[ -~\u00c0-\u012f\u0132-\u017e\u2192]+$"
+"""Printable ASCII, Latin letters with accents, and the arrow of a lane: no look-alikes from other scripts, nothing unseen."""
+PLAN_PATTERN = r"^[0-9a-f]{8,64}$"
+
+Name = Annotated[str, Field(min_length=1, max_length=80, pattern=NAME_PATTERN)]
 Names = Annotated[tuple[Name, ...], Field(max_length=200)]
+Lanes = Annotated[tuple[Name, ...], Field(max_length=50)]
+PlanName = Annotated[str, Field(pattern=PLAN_PATTERN, description="the first 8 or more characters of a plan's id")]
+Limit = Annotated[int, Field(ge=1, le=50)]
+Offset = Annotated[int, Field(ge=0, le=1_000_000, description="rows to pass over, to see what follows the rows shown")]
+WholeMoney = Annotated[int, Field(ge=0, le=10**9)]
+LinesMax = Annotated[int, Field(ge=0, le=10_000)]
+UnitsMax = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Days = Annotated[int, Field(ge=0, le=365)]
+
+_LANES = "lanes that cannot be used, each as ORIGIN->DESTINATION, or ORIGIN->DESTINATION by MODE for one mode only"
+_BUDGET = "most to spend on moving, in whole currency units"
 
 
 class Arguments(BaseModel):
@@ -26,18 +44,27 @@ class Arguments(BaseModel):
 
 
 class Imbalances(Arguments):
-    """Find where stock is short, over, about to expire or stranded, the costliest first."""
+    """Find where stock is short, over, about to expire or stranded, the costliest first unless ranked otherwise."""
 
-    kinds: tuple[Annotated[str, Field(pattern="^(shortage|surplus|expiring|stranded)$")], ...] = ()
+    kinds: Annotated[tuple[Literal["shortage", "surplus", "expiring", "stranded"], ...], Field(max_length=4)] = ()
     mentions: Names = Field(default=(), description="SKUs, sites or categories to look at, as the user named them")
-    limit: Annotated[int, Field(ge=1, le=50)] = 10
+    at_stake_min: WholeMoney = Field(default=0, description="least money at stake, in whole currency units")
+    rank_by: Literal["at_stake", "days_of_cover", "units"] = Field(
+        default="at_stake", description="at_stake: most money first; days_of_cover: shortest first; units: most first"
+    )
+    limit: Limit = 10
+    offset: Offset = 0
 
 
 class Coverage(Arguments):
-    """Stock, demand, target and days of cover of SKUs at sites."""
+    """Stock, demand, target and days of cover of SKUs at sites, the shortest cover first, and what they come to together."""
 
     mentions: Names = Field(min_length=1, description="SKUs and sites, as the user named them")
-    limit: Annotated[int, Field(ge=1, le=50)] = 20
+    days_of_cover_max: Annotated[int, Field(ge=0, le=3650)] | None = Field(
+        default=None, description="only what lasts so many days at most"
+    )
+    limit: Limit = 20
+    offset: Offset = 0
 
 
 class ProposePlan(Arguments):
@@ -47,15 +74,11 @@ class ProposePlan(Arguments):
     from_sites: Names = ()
     to_sites: Names = ()
     without: Names = Field(default=(), description="SKUs or sites that must stay out")
-    closed_lanes: Annotated[tuple[Name, ...], Field(max_length=50)] = Field(
-        default=(), description="lanes that cannot be used, each as ORIGIN->DESTINATION"
-    )
-    within_days: Annotated[int, Field(ge=0, le=365)] | None = None
-    lines_max: Annotated[int, Field(ge=0, le=10_000)] | None = None
-    units_max: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = None
-    transport_budget: Annotated[int, Field(ge=0, le=10**9)] | None = Field(
-        default=None, description="most to spend on moving, in whole currency units"
-    )
+    closed_lanes: Lanes = Field(default=(), description=_LANES)
+    within_days: Days | None = Field(default=None, description="everything arrives within so many days")
+    lines_max: LinesMax | None = None
+    units_max: UnitsMax | None = None
+    transport_budget: WholeMoney | None = Field(default=None, description=_BUDGET)
     emergency_rescue: bool = Field(
         default=False,
         description="true only when the user speaks of an emergency or a rescue: only sites that will very likely run out"
@@ -66,23 +89,55 @@ class ProposePlan(Arguments):
 class WhatIf(Arguments):
     """Compare the plan as things are with the plan as they would be. Nothing is kept."""
 
-    mentions: Names = ()
-    closed_lanes: Annotated[tuple[Name, ...], Field(max_length=50)] = ()
-    without: Names = ()
+    mentions: Names = Field(default=(), description="SKUs, sites or categories to plan; empty means the whole network")
+    closed_lanes: Lanes = Field(default=(), description=_LANES)
+    without: Names = Field(default=(), description="SKUs or sites that are frozen: nothing of them moves")
     demand_percent: Annotated[int, Field(ge=0, le=1000)] | None = Field(
         default=None, description="demand as a percentage of the forecast: 120 means a fifth more"
     )
-    supply_delay_days: Annotated[int, Field(ge=0, le=365)] | None = None
+    demand_of: Names = Field(
+        default=(),
+        description="SKUs, sites or categories whose demand changes by demand_percent; empty means everywhere",
+    )
+    supply_delay_days: Days | None = Field(default=None, description="every open purchase order comes so much later")
     service_level_percent: Annotated[int, Field(ge=50, le=99)] | None = None
-    transport_budget: Annotated[int, Field(ge=0, le=10**9)] | None = None
+    transport_budget: WholeMoney | None = Field(default=None, description=_BUDGET)
+    lines_max: LinesMax | None = None
+    units_max: UnitsMax | None = None
+
+    @model_validator(mode="after")
+    def _says_how_demand_changes(self) -> Self:
+        if self.demand_of and self.demand_percent is None:
+            raise ValueError("demand_of says whose demand changes; say by demand_percent how much it will be")
+        return self
 
 
 class ExplainLine(Arguments):
     """Why a line is in the current plan, what it costs, and the risk at both ends without it."""
 
     line_no: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
-        default=None, description="a line of the current plan; none means the most valuable one"
+        default=None, description="a line of the plan; none means the most valuable one"
     )
+    plan: PlanName | None = Field(default=None, description="another plan than the current one, by the start of its id")
+
+
+class ExplainPlan(Arguments):
+    """Why a plan has these lines, what binds it, what it costs and saves, how good it is, and what it leaves behind."""
+
+    plan: PlanName | None = Field(default=None, description="another plan than the current one, by the start of its id")
+    limit: Annotated[int, Field(ge=1, le=10, description="so many lines, the most valuable, are explained")] = 3
+
+
+class ComparePlans(Arguments):
+    """What differs between two plans, by line and in money. Without names: the current plan and the one before it."""
+
+    plan: PlanName | None = Field(
+        default=None, description="the one plan, by the start of its id; none: the current one"
+    )
+    other: PlanName | None = Field(
+        default=None, description="the other, by the start of its id; none: the one before in this conversation"
+    )
+    limit: Annotated[int, Field(ge=1, le=20, description="so many of the lines that differ, the most valuable")] = 10
 
 
 class ExplainBlocked(Arguments):
@@ -92,13 +147,36 @@ class ExplainBlocked(Arguments):
     units_wanted: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
         default=None, description="how many the site should get; none means what it is short of"
     )
-    within_days: Annotated[int, Field(ge=0, le=365)] | None = None
+    within_days: Days | None = None
+
+
+class SignalQuality(Arguments):
+    """Which stock figures are too bad or too old to plan on, at which sites, and why."""
+
+    mentions: Names = Field(default=(), description="SKUs, sites or categories; empty means everything")
+    limit: Limit = 10
+    offset: Offset = 0
 
 
 class Status(Arguments):
-    """What waits for a decision, and where transfer orders stand."""
+    """What waits for a decision or was decided, and where transfer orders stand."""
 
-    limit: Annotated[int, Field(ge=1, le=50)] = 10
+    about: Literal["all", "approvals", "orders"] = "all"
+    approval_statuses: Annotated[
+        tuple[Literal["pending", "approved", "rejected", "expired", "outrun", "withdrawn"], ...], Field(max_length=6)
+    ] = Field(default=("pending",), description="approval requests in these states; pending ones wait for a decision")
+    order_states: Annotated[tuple[OrderState, ...], Field(max_length=11)] = Field(
+        default=(), description="transfer orders in these states; empty means any"
+    )
+    sites: Names = Field(default=(), description="only what touches one of these sites")
+    mine: bool = Field(default=False, description="true: only what the user has asked for themselves")
+    limit: Limit = 10
+
+
+class Kpis(Arguments):
+    """Key figures with their definitions: expected fill rate, stock-outs, coverage, value in excess, approvals, orders."""
+
+    mentions: Names = Field(default=(), description="SKUs, sites or categories; empty means all of the user's sites")
 
 
 class PolicyInWords(Arguments):
@@ -132,8 +210,20 @@ class Desk(Protocol):
     def explain_line(self, arguments: ExplainLine) -> Mapping[str, Any]:
         """A line of the current plan, explained."""
 
+    def explain_plan(self, arguments: ExplainPlan) -> Mapping[str, Any]:
+        """A plan as a whole, explained."""
+
+    def compare_plans(self, arguments: ComparePlans) -> Mapping[str, Any]:
+        """What differs between two plans."""
+
     def explain_blocked(self, arguments: ExplainBlocked) -> Mapping[str, Any]:
         """What keeps a site from getting a SKU."""
+
+    def signal_quality(self, arguments: SignalQuality) -> Mapping[str, Any]:
+        """What is held back for bad data, and what is too old."""
+
+    def kpis(self, arguments: Kpis) -> Mapping[str, Any]:
+        """Key figures with their definitions."""
 
     def status(self, arguments: Status) -> Mapping[str, Any]:
         """The queue and the orders."""
@@ -144,12 +234,16 @@ class Desk(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One entry of the catalogue. `answer` is None for requests: the graph acts on those itself."""
+    """One entry of the catalogue. `answer` is None for requests: the graph acts on those itself.
+
+    `calls_max` is how often one run may call it; None where only the run's own limits count.
+    """
 
     name: str
     arguments: type[Arguments]
     reach: Reach
     answer: Callable[[Desk, Any], Mapping[str, Any]] | None
+    calls_max: int | None = None
 
     @property
     def description(self) -> str:
@@ -167,17 +261,27 @@ class Tool:
         }
 
 
+SOLVING_CALLS_MAX = 5
+"""A tool that solves may be asked so often in one run: each call takes as long as a plan or two."""
+
 CATALOG: Mapping[str, Tool] = {
     tool.name: tool
     for tool in (
         Tool("find_imbalances", Imbalances, Reach.READ, lambda desk, arguments: desk.imbalances(arguments)),
         Tool("coverage", Coverage, Reach.READ, lambda desk, arguments: desk.coverage(arguments)),
-        Tool("what_if", WhatIf, Reach.WHAT_IF, lambda desk, arguments: desk.what_if(arguments)),
+        Tool("what_if", WhatIf, Reach.WHAT_IF, lambda desk, arguments: desk.what_if(arguments), SOLVING_CALLS_MAX),
         Tool("explain_line", ExplainLine, Reach.READ, lambda desk, arguments: desk.explain_line(arguments)),
-        Tool("explain_blocked", ExplainBlocked, Reach.READ, lambda desk, arguments: desk.explain_blocked(arguments)),
+        Tool("explain_plan", ExplainPlan, Reach.READ, lambda desk, arguments: desk.explain_plan(arguments)),
+        Tool("compare_plans", ComparePlans, Reach.READ, lambda desk, arguments: desk.compare_plans(arguments)),
+        Tool(
+            "explain_blocked", ExplainBlocked, Reach.READ,
+            lambda desk, arguments: desk.explain_blocked(arguments), SOLVING_CALLS_MAX,
+        ),
+        Tool("signal_quality", SignalQuality, Reach.READ, lambda desk, arguments: desk.signal_quality(arguments)),
         Tool("status", Status, Reach.READ, lambda desk, arguments: desk.status(arguments)),
+        Tool("kpis", Kpis, Reach.READ, lambda desk, arguments: desk.kpis(arguments)),
         Tool("policy", PolicyInWords, Reach.READ, lambda desk, arguments: desk.policy(arguments)),
         Tool("propose_plan", ProposePlan, Reach.REQUEST, None),
         Tool("submit_plan", SubmitPlan, Reach.REQUEST, None),
     )
-}
+}  # fmt: skip

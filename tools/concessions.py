@@ -23,6 +23,11 @@ class Concession(Value):
     negotiable: bool
     changes: tuple[str, ...] = ()
 
+    @property
+    def kind(self) -> str:
+        """What is relaxed, in the words of its code: it names no place and no SKU."""
+        return self.code.replace("_", " ")
+
 
 _WORDS = {
     "plan_units": "move more units in one plan",

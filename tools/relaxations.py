@@ -76,18 +76,21 @@ def price_relaxations(
     binding: bool = True,
     solves_max: int = SOLVES_MAX,
     touched: frozenset[str] | None = None,
+    skipped: int = 0,
 ) -> tuple[Concession, ...]:
     """Relaxations of the limits that bind a plan or block a wish, the most valuable first.
 
-    `binding` False prices those of conflicts only. `touched` are the SKUs that are planned
-    again, together with the one that a limit is about, while all others keep their lines;
-    None solves the whole request again. Limits whose lifting lets the solver save nothing more are left out,
-    unless they are part of a conflict: then what meeting the wish would cost is said.
+    `binding` False prices those of conflicts only; the first `skipped` limits were priced
+    before. `touched` are the SKUs that are planned again, together with the one that a
+    limit is about, while all others keep their lines; None solves the whole request again.
+    Limits whose lifting lets the solver save nothing more are left out, unless they are
+    part of a conflict: then what meeting the wish would cost is said.
     """
     promises = _of_conflicts(question, plan, conflicts)
     if binding:
         promises += _of_lines(question, plan, [promise.lift for promise in promises])
-    found = [_priced(question, plan, promise, frozenset(negotiable), touched) for promise in promises[:solves_max]]
+    chosen = promises[skipped : skipped + solves_max]
+    found = [_priced(question, plan, promise, frozenset(negotiable), touched) for promise in chosen]
     priced = [each for each in found if each is not None]
     return tuple(sorted(priced, key=lambda each: (-each.extra_saving_minor, each.code, each.words)))
 

@@ -119,7 +119,9 @@ def test_a_set_that_would_come_in_part_is_told_with_the_sku_that_keeps_it_back()
         forecasts=(a_forecast("S2"), a_forecast("S2", "P2")),
     )
     whole = (WholeSet("S2", ("P1", "P2"), ("P1", "P2")),)
-    found = shortfall(snapshot, Wanted("S2", "P1", 4), whole_sets=whole, no_send={SiteSku("S1", "P2"): "cool_down"})
+    costs = {"lost_unit_e4": {"P1": 60_000, "P2": 60_000}, "leftover_unit_e4": {"P1": 800, "P2": 800}}
+    barred = {SiteSku("S1", "P2"): "cool_down"}
+    found = shortfall(snapshot, Wanted("S2", "P1", 4), whole_sets=whole, no_send=barred, **costs)
     assert found.blocked.possible_units == 0
     assert found.words.endswith(
         "because P2 at S1 may not be sent: cool down; the set P1, P2 at S2 is delivered in whole or not at all."

@@ -83,17 +83,19 @@ def of_limits(binding: tuple[Constraint, ...], currency: str) -> str:
     """The limits that keep the line from being larger, or smaller."""
     if not binding:
         return "No limit keeps it from being a pack larger; more would not pay."
-    said = [
-        _LIMITS[constraint.code].format(
-            where=constraint.where,
-            limit=_limit(constraint, currency),
-            used=_amount(constraint.used, constraint.unit, currency),
-            left=_amount(constraint.left, constraint.unit, currency),
-        )
-        for constraint in binding[:BINDING_SAID]
-    ]
+    said = [of_limit(constraint, currency) for constraint in binding[:BINDING_SAID]]
     rest = " and other limits" if len(binding) > BINDING_SAID else ""
     return f"What binds it: {'; '.join(said)}{rest}."
+
+
+def of_limit(constraint: Constraint, currency: str) -> str:
+    """One limit: what it allows, and what the plan uses of it."""
+    return _LIMITS[constraint.code].format(
+        where=constraint.where,
+        limit=_limit(constraint, currency),
+        used=_amount(constraint.used, constraint.unit, currency),
+        left=_amount(constraint.left, constraint.unit, currency),
+    )
 
 
 def _limit(constraint: Constraint, currency: str) -> str:

@@ -67,11 +67,13 @@ class ValueOfPacks:
         self._per_minor = e4_per_minor(snapshot.currency)
 
     def facts(self, keys: Sequence[SiteSku]) -> SiteSkuFacts:
-        """What the packs of these site-SKUs are valued by."""
+        """What the packs of these site-SKUs are valued by. What is neither stocked nor sold somewhere costs nothing there."""
         limits, count = self._limits, len(keys)
-        lost = np.fromiter((limits.lost_e4(key) for key in keys), dtype=np.float64, count=count)
-        left = np.fromiter((limits.leftover_e4(key) for key in keys), dtype=np.float64, count=count)
-        leave = np.zeros(count)
+        held, sold = self._snapshot.position_by_key, self._snapshot.forecast_by_key
+        lost, left, leave = np.zeros((3, count))
+        for row, key in enumerate(keys):
+            if key in held or key in sold:
+                lost[row], left[row] = limits.lost_e4(key), limits.leftover_e4(key)
         if limits.leave_e4:
             leave[:] = [limits.leave_e4.get(key, 0) for key in keys]
         return SiteSkuFacts(
