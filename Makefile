@@ -7,7 +7,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check --quiet
 INSTALL_LOCKED := $(PIP) install --no-deps --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format bench evals thorough crash lock clean
+.PHONY: help demo serve test coverage check format bench evals thorough crash lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,9 +29,11 @@ demo: $(VENV)/installed ## the sample network, scanned and served on http://127.
 serve: $(VENV)/installed ## the service alone
 	$(RUN) -m app serve
 
-test: $(VENV)/installed-dev ## all tests, in parallel, with the branch coverage of tools/ and policies/ by their own tests
+test: $(VENV)/installed-dev ## all tests, in parallel
+	$(RUN) -m pytest -n 3 --dist worksteal
+
+coverage: $(VENV)/installed-dev ## the branch coverage of tools/ and policies/ by their own tests
 	$(RUN) -m pytest -n 2 --dist worksteal --cov --cov-report=term tests/tools tests/policies tests/graphs
-	$(RUN) -m pytest -n 3 --dist worksteal tests/test_repository.py tests/app tests/crash tests/evals
 
 check: $(VENV)/installed-dev ## ruff, mypy strict, import contracts, lock files without addresses
 	$(RUN) -m ruff check .
