@@ -8,12 +8,19 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 
+from graphs.likeness import Likeness
 from tools.canonical import digest
 from tools.inventory import Snapshot
 from tools.transfers import LaneRef
 
 ELSEWHERE = "(elsewhere)"
 """What a site outside the caller's own is called: one word for all of them, and no id that a site could have."""
+
+NEAREST_MAX = 5
+"""So many names are offered where it is not clear which is meant."""
+
+SURELY = "; surely meant: "
+"""In what an UnclearError says, between what was written and the only names that it comes near, joined by commas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +33,20 @@ class Meant:
 
 
 class UnclearError(ValueError):
-    """A mention that stands for nothing known, or for several things. `nearest` holds what comes close."""
+    """A mention that stands for nothing known, or for several things. `nearest` holds what comes close.
 
-    def __init__(self, mention: str, nearest: Sequence[str], what: str = "SKU, site or category") -> None:
+    `surely` holds what alone comes near enough to be meant, if anything does: one name, or several written in a row.
+    """
+
+    def __init__(
+        self, mention: str, nearest: Sequence[str], what: str = "SKU, site or category", surely: Sequence[str] = ()
+    ) -> None:
         hint = f"; nearest: {', '.join(nearest)}" if nearest else ""
+        hint = f"{SURELY}{', '.join(surely)}" if surely else hint
         super().__init__(f"{mention!r} is no {what} that is known here{hint}")
         self.mention = mention
         self.nearest = tuple(nearest)
+        self.surely = tuple(surely)
 
 
 class Names:
@@ -120,7 +134,7 @@ class Names:
                     into.update(found)
                     break
             else:
-                raise UnclearError(mention, self._nearest(wanted, self._skus | self._sites | self._categories))
+                raise self._unclear(mention, self._all, self._any_likeness)
         return Meant(tuple(sorted(skus)), tuple(sorted(sites)), tuple(sorted(categories)))
 
     def sites(self, mentions: Iterable[str]) -> tuple[str, ...]:
@@ -128,24 +142,53 @@ class Names:
         found = set()
         for mention in mentions:
             matches = self._sites.get(mention.strip().lower(), set())
-            if len(matches) != 1:
-                raise UnclearError(mention, sorted(matches) or self._nearest(mention, self._sites), "site")
+            if len(matches) > 1:
+                raise UnclearError(mention, sorted(matches), "site")
+            if not matches:
+                raise self._unclear(mention, self._sites, self._site_likeness, "site")
             found |= matches
         return tuple(sorted(found))
 
     def lanes(self, mentions: Iterable[str]) -> tuple[LaneRef, ...]:
-        """Lanes written as ORIGIN->DESTINATION. Raises UnclearError."""
-        refs = []
-        for mention in mentions:
-            ends = [end.strip() for end in mention.replace("→", "->").split("->")]
-            if len(ends) != 2:
-                raise UnclearError(mention, (), "lane; write it as ORIGIN->DESTINATION")
-            (origin,), (destination,) = self.sites([ends[0]]), self.sites([ends[1]])
-            refs.append(LaneRef(origin=origin, destination=destination))
-        return tuple(refs)
+        """Lanes written as ORIGIN->DESTINATION, or as ORIGIN->DESTINATION by MODE. Raises UnclearError."""
+        return tuple(self._lane(mention) for mention in mentions)
+
+    def _lane(self, mention: str) -> LaneRef:
+        ends = [end.strip() for end in mention.replace("→", "->").split("->")]
+        if len(ends) != 2:
+            raise UnclearError(mention, (), "lane; write it as ORIGIN->DESTINATION")
+        to, by, mode = ends[1].rpartition(" by ")
+        if not by or ends[1].lower() in self._sites:  # a site may have a by in its name
+            to, mode = ends[1], ""
+        (origin,), (destination,) = self.sites([ends[0]]), self.sites([to])
+        modes = sorted(lane.mode for lane in self._snapshot.lanes if lane.key[:2] == (origin, destination))
+        known = {each.lower(): each for each in modes}
+        if not modes or (mode and mode.strip().lower() not in known):
+            raise UnclearError(mention, [f"{origin}->{destination} by {each}" for each in modes], "lane")
+        return LaneRef(origin=origin, destination=destination, mode=known[mode.strip().lower()] if mode else None)
+
+    @cached_property
+    def _all(self) -> dict[str, set[str]]:
+        return self._skus | self._sites | self._categories
+
+    @cached_property
+    def _any_likeness(self) -> Likeness:
+        return Likeness(self._all)
+
+    @cached_property
+    def _site_likeness(self) -> Likeness:
+        return Likeness(self._sites)
+
+    def _unclear(
+        self, mention: str, index: Mapping[str, set[str]], likeness: Likeness, what: str = "SKU, site or category"
+    ) -> UnclearError:
+        """What to say about a mention that is no name of the index."""
+        surely = [self.sku(found) for found in likeness.surely(mention)]
+        near = [self.sku(found) for found in likeness.near(mention)][:NEAREST_MAX]
+        return UnclearError(mention, near or self._nearest(mention, index), what, surely)
 
     def _nearest(self, wanted: str, index: Mapping[str, set[str]]) -> list[str]:
-        close = get_close_matches(wanted.lower(), sorted(index), n=3, cutoff=0.5)
+        close = get_close_matches(wanted.strip().lower(), sorted(index), n=3, cutoff=0.5)
         return sorted({self.sku(found) for name in close for found in index[name]})
 
 

@@ -140,6 +140,12 @@ class ComparePlans(Arguments):
     limit: Annotated[int, Field(ge=1, le=20, description="so many of the lines that differ, the most valuable")] = 10
 
 
+class ExplainNegotiation(Arguments):
+    """How a plan was negotiated: who claimed the same stock and bid for it, how that was settled, and what limits cost."""
+
+    plan: PlanName | None = Field(default=None, description="another plan than the current one, by the start of its id")
+
+
 class ExplainBlocked(Arguments):
     """Why a site does not get a SKU, or not enough of it: what is in the way, what relaxing it is worth, or what it lacks in money."""
 
@@ -216,6 +222,9 @@ class Desk(Protocol):
     def compare_plans(self, arguments: ComparePlans) -> Mapping[str, Any]:
         """What differs between two plans."""
 
+    def explain_negotiation(self, arguments: ExplainNegotiation) -> Mapping[str, Any]:
+        """How a plan was negotiated."""
+
     def explain_blocked(self, arguments: ExplainBlocked) -> Mapping[str, Any]:
         """What keeps a site from getting a SKU."""
 
@@ -273,6 +282,10 @@ CATALOG: Mapping[str, Tool] = {
         Tool("explain_line", ExplainLine, Reach.READ, lambda desk, arguments: desk.explain_line(arguments)),
         Tool("explain_plan", ExplainPlan, Reach.READ, lambda desk, arguments: desk.explain_plan(arguments)),
         Tool("compare_plans", ComparePlans, Reach.READ, lambda desk, arguments: desk.compare_plans(arguments)),
+        Tool(
+            "explain_negotiation", ExplainNegotiation, Reach.READ,
+            lambda desk, arguments: desk.explain_negotiation(arguments),
+        ),
         Tool(
             "explain_blocked", ExplainBlocked, Reach.READ,
             lambda desk, arguments: desk.explain_blocked(arguments), SOLVING_CALLS_MAX,

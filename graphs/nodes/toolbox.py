@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import re
+from collections.abc import Sequence
 from typing import Any
 
-from langchain_core.messages import AIMessage, ToolCall, ToolMessage
+from langchain_core.messages import AIMessage, AnyMessage, InvalidToolCall, ToolCall, ToolMessage
 from langgraph.runtime import Runtime
-from pydantic import ValidationError
 
-from graphs.desk import AtDesk, NothingToExplainError
-from graphs.names import UnclearError
+from graphs.desk import REFUSALS, AtDesk, answer_text, checked, refusal, refusal_words
 from graphs.state import RebalanceState
 from graphs.world import Context
 from tools.catalog import CATALOG, ProposePlan, SubmitPlan
 
-ANSWER_CHARACTERS_MAX = 20_000
+NAME_CHARACTERS_MAX = 80
+_PLAN = re.compile(r'"plan":\s?"([0-9a-f]{64})"')
 
 
 def toolbox(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -28,73 +28,67 @@ def toolbox(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any]:
     last = state["messages"][-1]
     if not isinstance(last, AIMessage):
         raise TypeError(f"the toolbox follows the planner, not a {last.type} message")
-    desk = AtDesk(world, state.get("plan_digest"))
+    desk = AtDesk(world, state.get("plan_digest"), _plans_of(state["messages"]))
     calls = dict(state.get("calls", {}))
     update: dict[str, Any] = {"messages": [], "calls": calls, "outcome": "answered"}
     for bad in last.invalid_tool_calls:
         words = (bad.get("error") or "the arguments cannot be read")[:300]
-        update["messages"].append(_refusal(str(bad.get("id") or ""), str(bad.get("name") or ""), words))
+        update["messages"].append(_refusal(bad, words))
     for call in last.tool_calls:
         calls["tool"] = calls.get("tool", 0) + 1
-        world.tell("tool", call["name"][:80])
+        world.tell("tool", call["name"][:NAME_CHARACTERS_MAX])
         if calls["tool"] > world.limits.tool_calls_max:
-            update["messages"].append(_refusal(_id(call), call["name"], "this run has used up its tool calls"))
+            update["messages"].append(_refusal(call, "this run has used up its tool calls"))
         elif call["name"] in ("propose_plan", "submit_plan"):
             _take_request(desk, call, update)
         else:
-            update["messages"].append(_answer(desk, call))
+            update["messages"].append(_answer(desk, call, calls))
     return update
 
 
-def _answer(desk: AtDesk, call: ToolCall) -> ToolMessage:
+def _answer(desk: AtDesk, call: ToolCall, calls: dict[str, int]) -> ToolMessage:
     tool = CATALOG.get(call["name"])
-    if tool is None or tool.answer is None:
-        return _refusal(_id(call), call["name"], f"there is no such tool; there are {', '.join(CATALOG)}")
-    try:
-        arguments = tool.arguments.model_validate_json(json.dumps(call["args"]))
-        answer = tool.answer(desk, arguments)
-    except (ValidationError, UnclearError, NothingToExplainError) as refused:
-        return _refusal(_id(call), call["name"], _words(refused))
-    return ToolMessage(_text(answer), tool_call_id=_id(call), name=call["name"])
+    if tool is not None and tool.calls_max is not None:
+        asked = calls[tool.name] = calls.get(tool.name, 0) + 1
+        if asked > tool.calls_max:
+            return _refusal(call, f"this run has asked {tool.name} {tool.calls_max} times, which is the most there is")
+    text, refused = answer_text(desk, call["name"], call["args"])
+    return _message(call, text, refused=refused)
 
 
 def _take_request(desk: AtDesk, call: ToolCall, update: dict[str, Any]) -> None:
     """Note a plan request or a submission for the nodes that follow."""
     if update["outcome"] in ("requested", "submitted"):
-        update["messages"].append(_refusal(_id(call), call["name"], "one plan at a time; ask again after this one"))
+        update["messages"].append(_refusal(call, "one plan at a time; ask again after this one"))
         return
     try:
         if call["name"] == "propose_plan":
-            arguments = ProposePlan.model_validate_json(json.dumps(call["args"]))
+            arguments = checked(ProposePlan, call["args"])
             request = desk.plan_request(arguments).model_dump(mode="json")
             update |= {"request": request, "submit": False, "round": 0, "outcome": "requested", "call_id": _id(call)}
             update |= {"violations": [], "negotiation": {}, "note": "", "approval_id": None}
         else:
-            SubmitPlan.model_validate_json(json.dumps(call["args"]))
+            checked(SubmitPlan, call["args"])
             desk.current_plan()
             update |= {"submit": True, "outcome": "submitted", "call_id": _id(call), "approval_id": None}
-    except (ValidationError, UnclearError, NothingToExplainError) as refused:
-        update["messages"].append(_refusal(_id(call), call["name"], _words(refused)))
+    except REFUSALS as refused:
+        update["messages"].append(_refusal(call, refusal_words(refused)))
 
 
-def _id(call: ToolCall) -> str:
-    return call["id"] or "call"
+def _plans_of(messages: Sequence[AnyMessage]) -> tuple[str, ...]:
+    """The plans that were made in this conversation, the oldest first: what the presenter has answered."""
+    answers = [str(each.content) for each in messages if isinstance(each, ToolMessage) and each.name == "propose_plan"]
+    return tuple(dict.fromkeys(found[1] for answer in answers if (found := _PLAN.search(answer)) is not None))
 
 
-def _words(refused: Exception) -> str:
-    if isinstance(refused, ValidationError):
-        first = refused.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the arguments"
-        return f"{where}: {first['msg']}"
-    return str(refused)
+def _refusal(call: ToolCall | InvalidToolCall, words: str) -> ToolMessage:
+    return _message(call, refusal(words).text, refused=True)
 
 
-def _refusal(call_id: str, name: str, words: str) -> ToolMessage:
-    return ToolMessage(_text({"error": words}), tool_call_id=call_id, name=name or "unknown", status="error")
+def _message(call: ToolCall | InvalidToolCall, text: str, *, refused: bool) -> ToolMessage:
+    name = str(call.get("name") or "unknown")[:NAME_CHARACTERS_MAX]
+    return ToolMessage(text, tool_call_id=_id(call), name=name, status="error" if refused else "success")
 
 
-def _text(answer: object) -> str:
-    text = json.dumps(answer, ensure_ascii=True, sort_keys=True)
-    if len(text) <= ANSWER_CHARACTERS_MAX:
-        return text
-    return json.dumps({"error": f"the answer has {len(text):,} characters; ask for fewer rows"})
+def _id(call: ToolCall | InvalidToolCall) -> str:
+    return str(call.get("id") or "call")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tools.explanation import words
@@ -13,6 +14,8 @@ from tools.whatif import assumed
 
 LINES_SEEN = 200
 """The limits of so many lines, the most valuable, are looked at."""
+_WHOLE = "the plan"
+"""What limits on the plan as a whole say they are about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +28,11 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class PlanBindings:
-    """What binds the lines that were looked at: the kind that holds the most lines first."""
+    """What binds the plan as a whole, and the lines that were looked at: the kind that holds the most lines first."""
 
     seen: int
     free: int
+    totals: tuple[Constraint, ...]
     bindings: tuple[Binding, ...]
     currency: str
 
@@ -36,6 +40,10 @@ class PlanBindings:
     def words(self) -> tuple[str, ...]:
         """One sentence for each kind of limit, and one for the lines that no limit holds. Every number is one of these here."""
         said = [
+            f"The plan as a whole is at a limit or near one: {words.of_limit(each, self.currency)}."
+            for each in self.totals
+        ]
+        said += [
             f"{'One line is' if each.lines == 1 else f'{each.lines:,} lines are'} held by a limit of this kind:"
             f" {words.of_limit(each.constraint, self.currency)}."
             for each in self.bindings
@@ -56,10 +64,26 @@ def bindings_of(snapshot: Snapshot, limits: Limits, plan: TransferPlan) -> PlanB
     free = 0
     for line in ranked:
         lane, sku = facts.lane_by_key[line.lane], facts.sku_by_id[line.sku_id]
-        binding = {each.code: each for each in room.of_line(lane, sku, depart_on=line.depart_on) if each.binding}
+        all_of_it = room.of_line(lane, sku, depart_on=line.depart_on)
+        binding = {each.code: each for each in all_of_it if each.binding and each.where != _WHOLE}
         free += not binding
         for code, constraint in binding.items():
             first.setdefault(code, constraint)
             count[code] = count.get(code, 0) + 1
     found = [Binding(first[code], count[code]) for code in sorted(count, key=lambda code: (-count[code], code))]
-    return PlanBindings(len(ranked), free, tuple(found), plan.currency)
+    return PlanBindings(len(ranked), free, tuple(_totals(limits, plan)), tuple(found), plan.currency)
+
+
+def _totals(limits: Limits, plan: TransferPlan) -> Iterator[Constraint]:
+    """The limits of policy and request on the plan as a whole that it has used up to nine tenths or more."""
+    asked = plan.request.overlays
+    for code, unit, most, used in (
+        ("plan_lines", "lines", limits.lines_max, len(plan.lines)),
+        ("request_lines", "lines", asked.max_lines, len(plan.lines)),
+        ("plan_units", "units", limits.units_max, plan.units),
+        ("request_units", "units", asked.max_units, plan.units),
+        ("plan_goods_value", "minor", limits.goods_value_max_minor, plan.goods_value_minor),
+        ("transport_budget", "minor", asked.transport_budget_minor, plan.transfer_cost_minor),
+    ):
+        if most is not None and used * 10 >= most * 9:
+            yield Constraint(code, _WHOLE, unit, most, used, most - used, needs=1)
