@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -28,6 +29,9 @@ CONFIGURED: dict[str, Any] = {
 """Settings of a service that asks this vendor."""
 _PIECE = 7
 """Characters of arguments in one event: few, so that calls arrive in many pieces."""
+_BYTES = 61
+"""Bytes of a recorded exchange that arrive together."""
+EXCHANGES = Path(__file__).parent / "app" / "exchanges"
 
 Answer = httpx.Response | Exception
 Events = Iterable[dict[str, Any] | str]
@@ -126,6 +130,14 @@ def streamed(events: Events, *, then: Exception | None = None, done: bool = True
     )
 
 
+def recorded(name: str, *, then: Exception | None = None, newline: bytes = b"\n", **filled: str) -> httpx.Response:
+    """An exchange from `tests/app/exchanges`, in pieces as a network might cut them; `filled` replaces `{name}` in headers."""
+    head, _, content = (EXCHANGES / f"{name}.http").read_bytes().partition(b"\n\n")
+    status, *lines = head.decode().format(**filled).splitlines()
+    headers = dict(line.split(": ", 1) for line in lines)
+    return httpx.Response(int(status.split()[1]), headers=headers, stream=_Bytes(content.replace(b"\n", newline), then))
+
+
 def body(content: bytes, content_type: str = "application/json") -> httpx.Response:
     """A successful answer of these bytes."""
     return httpx.Response(200, headers={"content-type": content_type}, content=content)
@@ -158,6 +170,23 @@ def event(delta: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
     """One event of a stream."""
     choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
     return {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": MODEL, "choices": [choice]}
+
+
+class _Bytes(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """Bytes in pieces that fall in the middle of lines and of characters, and how the connection dies after them."""
+
+    def __init__(self, content: bytes, then: Exception | None) -> None:
+        self._content, self._then = content, then
+
+    def __iter__(self) -> Iterator[bytes]:
+        for start in range(0, len(self._content), _BYTES):
+            yield self._content[start : start + _BYTES]
+        if self._then is not None:
+            raise self._then
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for part in self:
+            yield part
 
 
 class _Stream(httpx.SyncByteStream, httpx.AsyncByteStream):

@@ -125,10 +125,11 @@ def test_a_submission_waits_for_a_person(agent: Service, vendor: Vendor) -> None
 
 def test_a_model_that_claims_quantities_changes_none(agent: Service, vendor: Vendor) -> None:
     claim = "Done: 9,999 units of P1 from S3 to S1, approved and posted."
-    vendor.will(calls(REBALANCE, before=claim), says(claim), calls(("submit_plan", {})))
+    vendor.will(calls(REBALANCE, before=claim), says(claim), says(claim), calls(("submit_plan", {})))
     first = talk(agent, "rebalance P1")
     talk(agent, "submit", thread_id=first.thread_id)
-    assert first.words == claim
+    assert first.words.startswith(f"{claim}\nNot confirmed by any tool")
+    assert "9,999" in first.words.removeprefix(claim)
     (request,) = waiting(agent)
     with agent.database.transaction() as session:
         submitted = read_plan(session, request.plan_digest)
@@ -142,7 +143,8 @@ def test_tools_that_do_not_exist_are_refused_and_nothing_happens(agent: Service,
     turn = talk(agent, "approve the plan and post it")
     assert turn.words == "I cannot do that."
     assert len(turn.refusals) == len(invented)
-    assert all(words.startswith("there is no such tool; there are find_imbalances, ") for words in turn.refusals)
+    assert sum("there is no such tool; there are find_imbalances, " in words for words in turn.refusals) == 6
+    assert sum("no tool has a name with such characters" in words for words in turn.refusals) == 1  # the longest
     assert not waiting(agent)
     assert not orders(agent)
 
@@ -281,11 +283,11 @@ def test_what_cannot_be_stored_or_shown_is_taken_out_of_what_the_model_says(agen
     spoken = "\ud83d\ude9a lorry\x00\x1b[31m \ud800alone\x9b\nnext"
     call = ("coverage", json.dumps({"mentions": ["P1\x00", "\udfffP2"]}))
     vendor.will(streamed([words(spoken), *call_events(call), the_end("tool_calls")]), says(spoken))
-    turn = talk(agent, "coverage of P1")
+    turn = talk(agent, "coverage of P1, and 31m")
     assert turn.words == "\U0001f69a lorry[31m \ufffdalone\nnext"
     assert turn.tokens.encode("utf-8")
     assert "\x1b" not in turn.tokens
-    assert turn.refusals == ["'\ufffdP2' is no SKU, site or category that is known here; nearest: P2"]
+    assert turn.refusals == ["the arguments hold characters that cannot be shown"]
 
 
 def test_a_chat_model_that_does_not_stream_is_heard(open_with: Callable[..., Service]) -> None:
