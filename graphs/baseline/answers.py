@@ -7,22 +7,30 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from graphs.baseline.memory import NEAREST, is_about_a_name
 from graphs.baseline.plan_answers import comparison_words, plan_words
 from graphs.baseline.results import (
     BlockedExplained,
     Comparison,
     CoverageFound,
     CoverageRow,
+    DecidedRow,
+    FiguresFound,
+    HeldRow,
     ImbalanceRow,
     ImbalancesFound,
     LineExplained,
+    NegotiationExplained,
     NoPlan,
     NotSubmitted,
     OrderRow,
+    PlanExplained,
     PlanProposed,
+    PlansCompared,
     PolicyFound,
     Refusal,
     Result,
+    SignalsFound,
     StatusFound,
     Submitted,
     WaitingRow,
@@ -30,7 +38,7 @@ from graphs.baseline.results import (
 from graphs.baseline.sentences import ROWS_SAID, count, instant, listed, more, rows_of, sentence
 
 UNREADABLE = "I got an answer that I cannot read. Please try again."
-_NEAREST = "; nearest: "
+_MORE = 'Say "more" for the rows that follow, or name a SKU, a site or a category to see fewer.'
 _PLAN: TypeAdapter[PlanProposed | NoPlan] = TypeAdapter(PlanProposed | NoPlan)
 _SUBMISSION: TypeAdapter[Submitted | NotSubmitted] = TypeAdapter(Submitted | NotSubmitted)
 R = TypeVar("R", bound=Result)
@@ -61,9 +69,9 @@ def is_sound_plan(content: str) -> bool:
 
 
 def _refusal(found: Refusal) -> str:
-    what, nearest, names = found.error.partition(_NEAREST)
+    what, nearest, names = found.error.partition(NEAREST)
     if not nearest:
-        return sentence(what)
+        return f"{sentence(what)} Which one do you mean?" if is_about_a_name(what) else sentence(what)
     return f"{sentence(what)} Did you mean {listed(names.split(', '), 'or')}?"
 
 
@@ -74,7 +82,7 @@ def _imbalances(found: ImbalancesFound, most: int) -> str:
         return f"As of {instant(found.as_of)} nothing is out of balance there.{bad}"
     totals = listed([_kind_count(number, kind) for kind, number in found.counts.items()])
     rows = rows_of((_imbalance(row) for row in found.imbalances), most)
-    rest = more(len(found.imbalances), found.not_shown, "Name a SKU, a site or a category to see the rest.", most)
+    rest = more(len(found.imbalances), found.not_shown, _MORE, most)
     return f"As of {instant(found.as_of)} there {_are(found.counts)} {totals}. The costliest first: {rows}{rest}{bad}"
 
 
@@ -106,7 +114,7 @@ def _coverage(found: CoverageFound, most: int) -> str:
     if not found.rows:
         return f"As of {instant(found.as_of)} neither stock nor demand is known there."
     rows = rows_of((_cover(row) for row in found.rows), most)
-    rest = more(len(found.rows), found.not_shown, "Name a SKU and a site to see fewer.", most)
+    rest = more(len(found.rows), found.not_shown, _MORE, most)
     return f"As of {instant(found.as_of)}, the shortest cover first: {rows}{rest}"
 
 
@@ -127,11 +135,43 @@ def _explanation(found: LineExplained) -> str:
     )
 
 
+def _plan_explained(found: PlanExplained) -> str:
+    lines = " ".join(f"Line {line.line_no}: {sentence(line.words)}" for line in found.why_lines)
+    return f"As of {instant(found.as_of)}, plan {found.plan[:12]}: {found.words} {lines}"
+
+
+def _negotiation(found: NegotiationExplained) -> str:
+    return f"As of {instant(found.as_of)}, plan {found.plan[:12]}: {found.words}"
+
+
+def _compared(found: PlansCompared) -> str:
+    same, changed = found.lines_the_same, found.lines_changed.count
+    ours, theirs = found.lines_only_in_plan.count, found.lines_only_in_other.count
+    return (
+        f"As of {instant(found.as_of)}: {found.words} {count(same, 'line')} {'is' if same == 1 else 'are'} in both as"
+        f" they are, {changed:,} in both with other numbers, {ours:,} only in the first, {theirs:,} only in the other."
+    )
+
+
+def _signals(found: SignalsFound, most: int) -> str:
+    rows = rows_of((_held(row) for row in found.held), most)
+    rest = more(len(found.held), found.not_shown, _MORE, most)
+    return f"As of {instant(found.as_of)}: {found.words} {f'Held back: {rows}{rest}' if rows else ''}"
+
+
+def _held(row: HeldRow) -> str:
+    return f"{row.sku} at {row.site}: {row.reason.rstrip('.')}"
+
+
+def _figures(found: FiguresFound) -> str:
+    return f"As of {instant(found.as_of)}: {found.words}"
+
+
 def _blocked(found: BlockedExplained) -> str:
     return f"As of {instant(found.as_of)}: {found.words}"
 
 
-def _status(found: StatusFound, most: int) -> str:
+def _status(found: StatusFound, most: int, about: str) -> str:
     waiting = rows_of((_waiting(row) for row in found.waiting), most)
     orders = rows_of((_order(row) for row in found.orders), most)
     waits = (
@@ -144,7 +184,16 @@ def _status(found: StatusFound, most: int) -> str:
         if orders
         else "There are no transfer orders yet."
     )
-    return f"{waits} {moves}"
+    decided = rows_of((_decided(row) for row in found.decided), most)
+    return " ".join(
+        part
+        for part in (
+            waits if about != "orders" else "",
+            f"Decided or over: {decided}" if decided else "",
+            moves if about != "approvals" else "",
+        )
+        if part
+    )
 
 
 def _waiting(row: WaitingRow) -> str:
@@ -152,6 +201,10 @@ def _waiting(row: WaitingRow) -> str:
         f"plan {row.plan} of {row.requested_by} with {count(row.lines, 'line')} and {count(row.units, 'unit')}, saves"
         f" {row.saves}, expires {instant(row.expires_at)}"
     )
+
+
+def _decided(row: DecidedRow) -> str:
+    return f"plan {row.plan} of {row.requested_by}: {row.status}"
 
 
 def _order(row: OrderRow) -> str:
@@ -204,7 +257,14 @@ _ANSWERS: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
     "coverage": _rows(CoverageFound, _coverage),
     "explain_line": _of(LineExplained, _explanation),
     "explain_blocked": _of(BlockedExplained, _blocked),
-    "status": _rows(StatusFound, _status),
+    "status": lambda content, arguments: _status(
+        StatusFound.model_validate_json(content), arguments.get("limit", ROWS_SAID), arguments.get("about", "all")
+    ),
+    "explain_plan": _of(PlanExplained, _plan_explained),
+    "explain_negotiation": _of(NegotiationExplained, _negotiation),
+    "compare_plans": _of(PlansCompared, _compared),
+    "signal_quality": _rows(SignalsFound, _signals),
+    "kpis": _of(FiguresFound, _figures),
     "policy": _of(PolicyFound, _policy),
     "what_if": lambda content, arguments: comparison_words(Comparison.model_validate_json(content), arguments),
     "propose_plan": lambda content, arguments: plan_words(_PLAN.validate_json(content), arguments),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -15,8 +15,16 @@ from langchain_core.tools import BaseTool
 
 from graphs.baseline.answers import answer, is_sound_plan
 from graphs.baseline.language import understand
+from graphs.baseline.memory import UNDO, Correction, corrections, refusal, remember, renamed
+from graphs.baseline.restated import in_words
+from graphs.baseline.sentences import listed
 from graphs.baseline.understood import Ask, Call, help_words
+from graphs.names import SURELY
 from tools.canonical import digest
+
+CORRECTIONS_MAX = 5
+"""So many names of one request are corrected; a request with more slips than that is asked about."""
+_BACK = "Back to the plan request before, made again with the facts of now; nothing had been moved."
 
 
 class BaselineChatModel(BaseChatModel):
@@ -62,24 +70,59 @@ def _words_or_call(messages: Sequence[BaseMessage]) -> str | ToolCall:
     turn = max((at for at, message in enumerate(messages) if isinstance(message, HumanMessage)), default=None)
     if turn is None:
         return help_words()
-    understood = understand(str(messages[turn].text))
+    text = str(messages[turn].text)
+    understood = understand(text, remember(messages[:turn]))
     if turn == len(messages) - 1:
         return understood.words if isinstance(understood, Ask) else _tool_call(understood, messages)
     results = _unanswered(messages)
     if not results:
         return help_words()
-    if (
-        isinstance(understood, Call)
-        and understood.then_submit
-        and _is_its_sound_plan(results[-1], understood, messages)
-    ):
+    read = corrections(messages[turn:])
+    meant = _in_right_names(understood, read)
+    if meant is not None and meant != understood and _waits_for_a_name(results, read):
+        return _tool_call(meant, messages)
+    submits = isinstance(understood, Call) and understood.then_submit and not read
+    if submits and _is_its_sound_plan(results[-1], understood, messages):
         return _tool_call(Call("submit_plan"), messages)
-    said = [
-        answer(result.name or "", str(result.text), _arguments(result.tool_call_id, messages)) for result in results
-    ]
-    if isinstance(understood, Call) and understood.then_submit and results[-1].name == "propose_plan":
-        said.append("Nothing was submitted.")
-    return " ".join(said)
+    return " ".join(_said(text, understood, results, read, messages))
+
+
+def _said(
+    text: str,
+    understood: Call | Ask,
+    results: Sequence[ToolMessage],
+    read: Sequence[Correction],
+    messages: Sequence[BaseMessage],
+) -> Iterator[str]:
+    """The results in words, after what a planner should know about how the request was read."""
+    last = results[-1]
+    if last.status != "error":
+        yield from (f"I read {written!r} as {listed(names)}." for _, written, names in read)
+        if UNDO.fullmatch(text.strip()) and last.name == "propose_plan":
+            yield _BACK
+        if isinstance(understood, Call) and understand(text) != understood:
+            yield in_words(understood)
+    for result in results:
+        yield answer(result.name or "", str(result.text), _arguments(result.tool_call_id, messages))
+    if isinstance(understood, Call) and understood.then_submit and last.name == "propose_plan":
+        yield "Nothing was submitted."
+
+
+def _in_right_names(understood: Call | Ask, read: Sequence[Correction]) -> Call | None:
+    """The request with the names that are surely meant; None when what was refused is not this request, or too often."""
+    if isinstance(understood, Ask) or len(read) > CORRECTIONS_MAX:
+        return None
+    meant = understood
+    for refused, written, names in read:
+        if (refused.tool, refused.arguments) != (meant.tool, meant.arguments):
+            return None
+        meant = renamed(meant, written, names)
+    return meant
+
+
+def _waits_for_a_name(results: Sequence[ToolMessage], read: Sequence[Correction]) -> bool:
+    """Whether the last thing that happened is a refusal for a name of which it is sure what it stands for."""
+    return len(results) == 1 and bool(read) and SURELY in (refusal(results[0]) or "")
 
 
 def _unanswered(messages: Sequence[BaseMessage]) -> list[ToolMessage]:
@@ -92,10 +135,11 @@ def _unanswered(messages: Sequence[BaseMessage]) -> list[ToolMessage]:
     return results
 
 
-def _is_its_sound_plan(result: ToolMessage, wanted: Call, messages: Sequence[BaseMessage]) -> bool:
+def _is_its_sound_plan(result: ToolMessage, wanted: Call | Ask, messages: Sequence[BaseMessage]) -> bool:
     """Whether a result is a sound plan for exactly the request that was to be submitted, whoever asked for it."""
     asked = _arguments(result.tool_call_id, messages)
-    return result.name == "propose_plan" and asked == wanted.arguments and is_sound_plan(str(result.text))
+    is_asked_for = isinstance(wanted, Call) and asked == wanted.arguments
+    return is_asked_for and result.name == "propose_plan" and is_sound_plan(str(result.text))
 
 
 def _arguments(call_id: str, messages: Sequence[BaseMessage]) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
-from graphs.baseline.fragments import alternatives, days_in, number_in, words_of
+from graphs.baseline.fragments import MONEY, alternatives, days_in, number_in, words_of
 from graphs.baseline.understood import Ask
 from graphs.baseline.utterance import Utterance
 
@@ -38,34 +39,55 @@ AND = r"(?:, )?(?:(?:and|but|with|using|having|in) )?"
 
 _MOST = alternatives(
     "at most", "at the most", "no more than", "not more than", "up to", "max", "maximum", "a maximum of", "maximum of",
-    "only", "just", "limited to", "capped at", "<=",
+    "only", "just", "limited to", "capped at", "<=", "not over", "not above", "no greater than",
 )  # fmt: skip
-_FEWER = alternatives("fewer than", "less than", "under", "below", "<")
-_AFTER = alternatives("at most", "at the most", "max", "maximum", "or fewer", "or less", "tops")
+_FEWER = alternatives("fewer than", "less than", "under", "below", "<", "keep it under", "keep it below")
+_AFTER = alternatives("at most", "at the most", "max", "maximum", "or fewer", "or less", "tops", "or under")
 _TOTAL = "(?: in total| in all| altogether| overall)?"
-_WITHIN = "(?:arriving |arrive |to arrive |(?:that |which )?arrives |that arrive )?(?:by )?(?:within|in|inside|over)(?: the next)?"
-_SPEND = r"(?:we |i )?(?:can |may )?(?:spend|spending|pay|paying|cost|costs|costing)"
-_ON_MOVING = r"(?:on|for) (?:transports?|freight|moving|shipping|transfers|the transfers)"
+_ARRIVES = (
+    "(?:arriving |arrive |to arrive |(?:that |which )?arrives |that arrive "
+    "|(?:(?:it|everything|all|which|that|they) )?(?:has|have|must|needs?|should)(?: all)?(?: to)? (?:arrive|be there|get there) )?"
+)
+_WITHIN = rf"{_ARRIVES}(?:by )?(?:within|in|inside|over|during)(?: the)?(?: next)?"
+_SPEND = r"(?:we |i |you |it )?(?:can |may |must |should )?(?:spend|spending|pay|paying|cost|costs|costing)"
+_NOT_SPEND = r"(?:(?:we |i |you )?(?:do|can|must|should|may) not|not|without|never) (?:spend|spending|pay|paying)"
+_COSTS = r"(?:keep |keeping )?(?:the )?(?:transport|freight|transfer|shipping|moving)(?:ation)? (?:costs?|spend|spending|bill)(?: of| at)?"
+_ON_MOVING = r"(?:on|for|in) (?:the )?(?:transports?|transportation|freight|moving|shipping|transfers|haulage|trucking)"
 _BUDGET = r"(?:transport |transfer |freight )?budget"
 
 BUDGETS = (
     Clause(
-        "transport_budget", rf"{AND}(?:an? |the )?{_BUDGET}(?: (?:of|is|at|was|at most|up to))* {{number}}", _number
+        "transport_budget",
+        rf"{AND}(?:an? |the )?{_BUDGET}(?: (?:of|is|at|was|to|at most|up to|max|maximum))* {{number}}{{money}}",
+        _number,
     ),
-    Clause("transport_budget", rf"{AND}(?:an? )?{{number}} {_BUDGET}", _number),
-    Clause("transport_budget", rf"{AND}{_SPEND} {_MOST} {{number}}(?: {_ON_MOVING})?", _number),
-    Clause("transport_budget", rf"{AND}(?:we |i )?only (?:spend|pay) {{number}}(?: {_ON_MOVING})?", _number),
-    Clause("transport_budget", rf"{AND}{_SPEND} {_FEWER} {{number}}(?: {_ON_MOVING})?", _one_less),
-    Clause("transport_budget", rf"{AND}(?:do not|not|without) (?:spend|spending) more than {{number}}", _number),
-    Clause("transport_budget", rf"{AND}{_MOST} {{number}} {_ON_MOVING}", _number),
-    Clause("transport_budget", rf"{AND}(?:transport|freight) costs?(?: of)? {_MOST} {{number}}", _number),
+    Clause("transport_budget", rf"{AND}(?:an? )?{{number}}{{money}} {_BUDGET}", _number),
+    Clause("transport_budget", rf"{AND}{_SPEND} {_MOST} {{number}}{{money}}(?: {_ON_MOVING})?", _number),
+    Clause(
+        "transport_budget", rf"{AND}(?:we |i )?only (?:spend|pay|have|had) {{number}}{{money}} {_ON_MOVING}", _number
+    ),
+    Clause("transport_budget", rf"{AND}(?:we |i )?only (?:spend|pay) {{number}}{{money}}", _number),
+    Clause("transport_budget", rf"{AND}{_SPEND} {_FEWER} {{number}}{{money}}(?: {_ON_MOVING})?", _one_less),
+    Clause(
+        "transport_budget",
+        rf"{AND}{_NOT_SPEND} (?:more than|over|above) {{number}}{{money}}(?: {_ON_MOVING})?",
+        _number,
+    ),
+    Clause("transport_budget", rf"{AND}{_MOST} {{number}}{{money}} {_ON_MOVING}", _number),
+    Clause("transport_budget", rf"{AND}{_MOST} {{number}} {MONEY}", _number),
+    Clause("transport_budget", rf"{AND}{{number}} {MONEY} {_AFTER}", _number),
+    Clause("transport_budget", rf"{AND}{_FEWER} {{number}} {MONEY}(?: {_ON_MOVING})?", _one_less),
+    Clause("transport_budget", rf"{AND}{_COSTS} {_MOST} {{number}}{{money}}", _number),
+    Clause("transport_budget", rf"{AND}{_COSTS} {_FEWER} {{number}}{{money}}", _one_less),
 )
 
 PLAN_LIMITS = (
-    Clause("within_days", rf"{AND}{_WITHIN} (?:at most |max )?{{span}}", _days),
+    Clause("within_days", rf"{AND}{_WITHIN} (?:at most |max )?{{span}}(?: or (?:less|sooner|faster|earlier))?", _days),
     Clause("within_days", rf"{AND}{_WITHIN} {_FEWER} {{span}}", lambda match: _days(match) - 1),
     Clause("within_days", rf"{AND}{{span}} (?:at most|max|maximum)", _days),
-    Clause("within_days", rf"{AND}(?:by|until) tomorrow", lambda _: 1),
+    Clause("within_days", rf"{AND}{_ARRIVES}{{span}} or (?:less|sooner|faster|earlier)", _days),
+    Clause("within_days", rf"{AND}{_ARRIVES}(?:by|until) tomorrow", lambda _: 1),
+    Clause("lines_max", rf"{AND}(?:keep|limit|cap|cut) (?:it )?(?:to|at) {{number}} {{lines}}(?: {_AFTER})?", _number),
     Clause("lines_max", rf"{AND}{_MOST} {{number}} {{lines}}{_TOTAL}", _number),
     Clause("lines_max", rf"{AND}{{number}} {{lines}} {_AFTER}", _number),
     Clause("lines_max", rf"{AND}(?:max|maximum) {{lines}}(?: of| is)? {{number}}", _number),
@@ -79,13 +101,16 @@ PLAN_LIMITS = (
     *BUDGETS,
 )
 
-_NOUN = r"(?:lanes?|routes?|roads?)"
+WHAT_IF_LIMITS = tuple(clause for clause in PLAN_LIMITS if clause.argument != "within_days")
+
+_VEHICLES = {"truck": "truck", "lorry": "truck", "trucks": "truck", "lorries": "truck", "van": "van", "vans": "van"}
+_NOUN = r"(?:(?P<mode>trucks?|lorry|lorries|vans?)|lanes?|routes?|roads?|connections?|links?|way)"
 _CLOSED = (
-    r"(?:closed|closes|close|shut|shuts|down|out|out of service|blocked|unavailable|broken|fails|not available"
-    r"|can not be used)"
+    r"(?:out of service|not available|can not be used|not running|broken down|closed|closes|close|shut|shuts|down|out"
+    r"|off|blocked|unavailable|broken|fails|cancelled|canceled|dead)"
 )
 _AVOID = (
-    r"(?:without|avoid|avoiding|except|excluding|not using|do not use|never use|not via|close|closing|block|no"
+    r"(?:without using|without|avoid|avoiding|except|excluding|not using|do not use|never use|not via|close|closing|block|no"
     r"|(?:an? |the )?closed)"
 )
 _REASON = rf"{AND}(?:because |since |while |as )?(?:the )?"
@@ -96,17 +121,23 @@ LANE_CLOSURES = (
     rf"{AND}{_AVOID}(?: the)? {_NOUN} {{lanes}}",
     rf"{AND}{_AVOID} {{arrows}}",
 )
-"""Lanes that cannot be used. `without S1 to S2` is none: it may leave out a site on the way to another."""
+"""Lanes that cannot be used. `without S1 to S2` is none and is asked about: it may leave out a site on the way to another."""
 
-BOTH_LANES_CLOSED = (rf"{AND}(?:the )?{_NOUN} between {{names}}(?: {{be}})? {_CLOSED}",)
-
-CURRENCIES = (
-    (
-        r"{number} (?:usd|eur|gbp|chf|jpy|cny|sek|nok|dkk|pln|czk|cad|aud|nzd|inr|brl|mxn|zar|dollars?|euros?|pounds?"
-        r"|francs?|yen|\$|€|£)"
-    ),
-    r"(?:usd|eur|gbp|chf|jpy|\$|€|£) {number}",
+_BOTH_WAYS = "(?: (?:in )?both (?:ways|directions))?"
+BOTH_LANES_CLOSED = (
+    rf"{AND}(?:the )?{_NOUN} between {{names}}(?: {{be}})?(?: (?:now|currently))? {_CLOSED}{_BOTH_WAYS}",
+    rf"{AND}{_AVOID}(?: the)? {_NOUN} between {{names}}",
 )
+
+_CURRENCY_WORDS = {
+    "eur euro euros €": "EUR", "gbp pound pounds £ quid": "GBP", "chf": "CHF", "franc francs": "CHF", "jpy yen": "JPY",
+    "dollar dollars $ bucks": "USD CAD AUD NZD SGD HKD MXN", "krona kronor": "SEK", "krone kroner": "NOK DKK",
+    **{code.lower(): code for code in ["USD", "CNY", "SEK", "NOK", "DKK", "PLN", "CZK", "CAD", "AUD", "NZD", "INR", "BRL", "MXN", "ZAR"]},
+}  # fmt: skip
+_CURRENCY_CODES = {word: codes.split() for words, codes in _CURRENCY_WORDS.items() for word in words.split()}
+"""The currencies that a word may mean."""
+_ANY_CURRENCY = alternatives(*(re.escape(word) for word in _CURRENCY_CODES))
+CURRENCIES = (rf"{{number}} (?P<currency>{_ANY_CURRENCY})", rf"(?P<currency>{_ANY_CURRENCY}) {{number}}")
 """An amount in a currency, which may not be the network's."""
 
 WORDS = words_of(
@@ -114,11 +145,17 @@ WORDS = words_of(
 )
 
 
-def take_limits(utterance: Utterance, clauses: Iterable[Clause]) -> dict[str, Any] | Ask:
-    """The arguments that the clauses set. Two different numbers for one argument are a question."""
+def take_limits(utterance: Utterance, clauses: Iterable[Clause], currency: str = "") -> dict[str, Any] | Ask:
+    """The arguments that the clauses set. Two different numbers for one argument are a question.
+
+    Amounts count in the network's own currency; one in another, or in any while it is not known, is a question.
+    """
+    for form in CURRENCIES:
+        utterance.rewrite(form, lambda match: _own_money(match, currency))
     if utterance.has(*CURRENCIES):
+        own = f"; that is {currency}" if currency else ""
         return Ask(
-            "Please say the amount without a currency: it counts in the currency that the network keeps its costs in."
+            f"Please say the amount without a currency: it counts in the currency that the network keeps its costs in{own}."
         )
     found: dict[str, Any] = {}
     for clause in clauses:
@@ -132,13 +169,20 @@ def take_limits(utterance: Utterance, clauses: Iterable[Clause]) -> dict[str, An
     return found
 
 
+def _own_money(match: re.Match[str], currency: str) -> str:
+    """The amount marked as money when it is in the network's own currency, else as it was said."""
+    own = currency in _CURRENCY_CODES[match["currency"].lower()]
+    return f"{match['number']} {MONEY}" if own else match[0]
+
+
 def take_closed_lanes(utterance: Utterance) -> list[str]:
     """The lanes that cannot be used, each as ORIGIN->DESTINATION with the names as they were said."""
     lanes: list[str] = []
-    for match in utterance.take(*BOTH_LANES_CLOSED):
-        ends = [token for token in match["names"].split() if utterance.is_name(token)]
-        lanes += [f"{utterance.name(a)}->{utterance.name(b)}" for a in ends for b in ends if a != b]
-    for match in utterance.take(*LANE_CLOSURES):
-        ends = [token for token in match[0].split() if utterance.is_name(token)]
-        lanes += [f"{utterance.name(a)}->{utterance.name(b)}" for a, b in zip(ends[::2], ends[1::2], strict=True)]
+    for form, both in ((BOTH_LANES_CLOSED, True), (LANE_CLOSURES, False)):
+        for match in utterance.take(*form):
+            ends = [utterance.name(token) for token in match[0].split() if utterance.is_name(token)]
+            pairs = list(permutations(ends, 2)) if both else list(zip(ends[::2], ends[1::2], strict=True))
+            mode = _VEHICLES.get((match.groupdict().get("mode") or "").lower())
+            by = f" by {mode}" if mode else ""
+            lanes += [f"{a}->{b}{by}" for a, b in pairs if a != b]
     return list(dict.fromkeys(lanes))

@@ -15,6 +15,9 @@ CUT = "|"
 OF = "\uf8ff"
 """Left in place of a word such as `stock` or `shortage`, after which a name may follow without a preposition."""
 
+MONEY = "\u00a4"
+"""Left in place of the network's own currency beside an amount."""
+
 FIRST_NAME, NAMES_MAX = 0xE000, 2000
 """Names are hidden behind the private characters from U+E000 on; nobody's text holds those after normalisation."""
 
@@ -29,6 +32,8 @@ NUMBER_WORDS = {
     **{word: 10 * number for number, word in enumerate(_TENS, 2)},
     **{f"{ten} {one}": 10 * t + o for t, ten in enumerate(_TENS, 2) for o, one in enumerate(_ONES, 1)},
     "a dozen": 12,
+    "dozen": 12,
+    "half a dozen": 6,
     "a hundred": 100,
     "one hundred": 100,
     "a thousand": 1000,
@@ -37,7 +42,7 @@ NUMBER_WORDS = {
 ORDINALS = {word: number for number, word in enumerate(["first", "second", "third", "fourth", "fifth"], 1)}
 
 _WORDS = "|".join(sorted(NUMBER_WORDS, key=lambda word: (-len(word), word)))
-_NUMBER = rf"(?:[0-9]{{1,12}}k?|{_WORDS})"
+_NUMBER = rf"(?:[0-9]{{1,12}}(?:\.[0-9]{{1,3}}k|k)?|{_WORDS})"
 _NAME = f"[{chr(FIRST_NAME)}-{chr(FIRST_NAME + NAMES_MAX - 1)}]"
 _SEPARATOR = r"(?: ,)?(?: (?:and|or))?"
 
@@ -56,6 +61,7 @@ _FRAGMENTS = {
     "{lanes}": _listed(f"(?:from )?{_NAME} (?:->|to) {_NAME}"),
     "{arrows}": _listed(f"{_NAME} -> {_NAME}"),
     "{be}": r"(?:is|are|was|were|be|being|gets?|got|goes|stays?|becomes?|has been|have been|had been)",
+    "{money}": f"(?: {MONEY})?",
     "{units}": r"(?:units?|pieces?|pcs)",
     "{lines}": r"(?:transfer lines?|lines?|transfers)",
     "{site}": r"(?:sites?|stores?|shops?|warehouses?|locations?)",
@@ -86,11 +92,12 @@ def _spelled_out(written: str) -> list[str]:
 
 
 def number_in(text: str) -> int:
-    """What a `{number}` says: 12, 10k or twelve."""
+    """What a `{number}` says: 12, 10k, 1.5k or twelve."""
     plain = " ".join(text.lower().split())
     if plain in NUMBER_WORDS:
         return NUMBER_WORDS[plain]
-    return int(plain[:-1]) * 1000 if plain.endswith("k") else int(plain)
+    whole, _, part = plain.removesuffix("k").partition(".")
+    return int(whole) * 1000 + int(part.ljust(3, "0")) if plain.endswith("k") else int(plain)
 
 
 def days_in(span: str) -> int:

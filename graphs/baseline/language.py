@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from graphs.baseline import clauses, plan_requests, readings, vocabulary, what_ifs
+from graphs.baseline import clauses, follow_ups, plan_requests, plan_talk, readings, status, vocabulary, what_ifs
 from graphs.baseline.fragments import words_of
+from graphs.baseline.memory import NOTHING, UNDO, Memory
 from graphs.baseline.understood import Ask, Call, help_words, unknown
 from graphs.baseline.utterance import CHARACTERS_MAX, Utterance
 
@@ -28,7 +29,10 @@ SHOW_PLAN = (
         r" (?:the|my|our|this|that)(?: (?:current|last|whole|proposed))? (?:plan|proposal)(?: again)?(?: please)?"
     ),
 )
-_POLITE = r"(?:(?:please|can you|could you|would you|will you|go ahead and|now|ok|okay|yes) )*"
+_POLITE = (
+    r"(?:(?:please|can you|could you|would you|will you|go ahead and|now|ok|okay|yes|good|great|perfect|fine|then|and"
+    r"|(?:(?:that|it|this) )?looks (?:good|fine|great|ok|okay)|go ahead|do it|all right|alright|let us|i want to|i would like to) )*"
+)
 _THANKS = r"(?: (?:please|now|thanks|then))*"
 _THE_PLAN = r"(?: (?:it|that|this|them|the plan|this plan|that plan|the proposal|the current plan))?"
 _TO_APPROVERS = r"(?: (?:for|to|into|in)(?: an?| the)? (?:approval|approvers?|decision|queue))"
@@ -50,18 +54,25 @@ VOCABULARY = (
     | plan_requests.WORDS
     | what_ifs.WORDS
     | readings.WORDS
+    | plan_talk.WORDS
+    | follow_ups.WORDS
     | words_of(*GREETING, *FAREWELL, *SHOW_PLAN, *SUBMIT, *CONSENT, *BEYOND)
 )
 
-_KINDS: tuple[tuple[Callable[[Utterance], bool], Callable[[Utterance], Call | Ask]], ...] = (
-    (what_ifs.is_what_if, what_ifs.what_if),
-    (readings.is_explanation, readings.explanation),
-    (readings.is_policy_question, readings.policy_question),
+_KINDS: tuple[tuple[Callable[[Utterance], bool], Callable[[Utterance, Memory], Call | Ask]], ...] = (
+    (what_ifs.is_what_if, lambda utterance, memory: what_ifs.what_if(utterance, memory.currency)),
+    (plan_talk.is_comparison, lambda utterance, _: plan_talk.comparison(utterance)),
+    (plan_talk.is_about_the_negotiation, lambda utterance, _: plan_talk.about_the_negotiation(utterance)),
+    (plan_talk.is_about_the_plan, lambda utterance, _: plan_talk.about_the_plan(utterance)),
+    (plan_talk.is_quality_question, lambda utterance, _: plan_talk.quality_question(utterance)),
+    (plan_talk.is_kpi_question, lambda utterance, _: plan_talk.kpi_question(utterance)),
+    (readings.is_explanation, lambda utterance, _: readings.explanation(utterance)),
+    (readings.is_policy_question, lambda utterance, _: readings.policy_question(utterance)),
     (lambda utterance: utterance.has(*readings.IMBALANCES), readings.imbalance_question),
-    (plan_requests.is_plan_request, plan_requests.plan_request),
-    (readings.is_status_question, readings.status_question),
+    (plan_requests.is_plan_request, lambda utterance, memory: plan_requests.plan_request(utterance, memory.currency)),
+    (status.is_status_question, lambda utterance, _: status.status_question(utterance)),
     (readings.is_imbalance_question, readings.imbalance_question),
-    (readings.is_coverage_question, readings.coverage_question),
+    (readings.is_coverage_question, lambda utterance, _: readings.coverage_question(utterance)),
 )
 """Kinds of request in the order in which they are tried. `out of balance` is a question although `balance` is not."""
 
@@ -89,17 +100,100 @@ _SENTENCES: tuple[tuple[tuple[str, ...], Call | Ask], ...] = (
 """Utterances that are answered as a whole, before anything is looked for in them."""
 
 
-def understand(text: str) -> Call | Ask:
-    """The tool call that an utterance asks for, or what to ask back."""
+def understand(text: str, memory: Memory = NOTHING) -> Call | Ask:
+    """The tool call that an utterance asks for, given what came before it, or what to ask back."""
     if len(text) > CHARACTERS_MAX:
         return Ask(f"That is too long for me. {help_words()}")
-    utterance = Utterance(text, VOCABULARY)
-    whole = _short_answer(utterance)
+    said = Utterance(text, VOCABULARY)
+    found = _alone(text, said, memory)
+    if found is not None:
+        return found
+    if memory.asked and (together := _with_the_question(text, memory)) is not None:
+        return together
+    if not memory.asked and memory.unclear is None:
+        changed = follow_ups.follow_up(said.again(), memory)
+        if changed is not None:
+            return changed
+    return _unknown(said)
+
+
+def _alone(text: str, said: Utterance, memory: Memory) -> Call | Ask | None:
+    """What an utterance of a known kind asks for, or an answer to a question about a name; None for anything else."""
+    if memory.unclear is not None and _kind(said) is None:
+        answered = follow_ups.answered(said.again(), memory.unclear)
+        if answered is not None:
+            return answered
+    whole = _whole(text, said, memory)
     if whole is not None:
         return whole
-    for is_kind, read in _KINDS:
-        if is_kind(utterance):
-            return read(utterance)
+    utterance = said.again()
+    plan_requests.reworded(utterance)
+    utterance.rewrite(_LEADING, lambda _: "")
+    if memory.plans and utterance.take(_REPLAN):
+        again = None if utterance.rest.strip("| ,") else memory.plans[-1]
+        return again or follow_ups.follow_up(utterance, memory)
+    if (implied := _implied_plan(said, utterance, memory)) is not None:
+        return implied
+    read = _kind(utterance)
+    return None if read is None else read(utterance, memory)
+
+
+def _whole(text: str, said: Utterance, memory: Memory) -> Call | Ask | None:
+    """The answer to an utterance that means one thing as a whole."""
+    if UNDO.fullmatch(text.strip()):
+        return follow_ups.undone(memory)
+    if said.is_only(*follow_ups.MORE):
+        return follow_ups.more(memory)
+    if said.is_only(*follow_ups.PLAN_IT):
+        return follow_ups.planned(memory)
+    return _short_answer(said)
+
+
+def _kind(utterance: Utterance) -> Callable[[Utterance, Memory], Call | Ask] | None:
+    """What reads an utterance of this kind."""
+    return next((read for is_kind, read in _KINDS if is_kind(utterance)), None)
+
+
+def _implied_plan(said: Utterance, utterance: Utterance, memory: Memory) -> Call | None:
+    """The plan that limits or a "between" ask for without a command; None when there is a command, or it is no plan."""
+    if plan_requests.is_plan_request(utterance) or utterance.has(_ASKS) or not plan_requests.implied(utterance):
+        return None
+    if memory.plans and not utterance.has(*plan_requests.EVERYTHING):
+        return None  # rather a change of the plan before
+    fresh = said.again()
+    plan_requests.reworded(fresh)
+    found = plan_requests.plan_request(fresh, memory.currency, is_implied=True)
+    named = isinstance(found, Call) and any(name in found.arguments for name in _ABOUT)
+    return found if isinstance(found, Call) and (named or utterance.has(*plan_requests.EVERYTHING)) else None
+
+
+_ABOUT = ("mentions", "from_sites", "to_sites")
+_ASKS = (
+    r"^(?:what|which|who|why|how|where|when|show|list|tell|is|are|do|does|did|can|could|should|status|explain|compare|suppose"
+    r"|simulate|imagine|assume|submit|cancel|approve)(?!\S)"
+)
+"""How something begins that is no plan request without a command."""
+_REPLAN = (
+    r"(?:, )?(?:and )?(?:please )?(?:replan|plan again|redo (?:it|the plan)|update the plan|recalculate|solve again)"
+)
+_LEADING = rf"^(?:(?:{GREETING[0]}|(?:very )?urgent(?:ly)?)(?: [,|])*(?= \S))"
+"""A greeting before a request."""
+
+
+def _with_the_question(text: str, memory: Memory) -> Call | None:
+    """What was said before and was asked about, together with what is said now; None when that is no request either."""
+    before = Utterance(memory.asked, VOCABULARY)
+    if _short_answer(before) is not None:
+        return None
+    asked, alone = memory.asked.rstrip(" .!?"), Memory(currency=memory.currency)
+    joined = [f"{asked}. {text}", f"{asked} of {text}"]
+    found = [_alone(each, Utterance(each, VOCABULARY), alone) for each in joined]
+    calls = [each for each in found if isinstance(each, Call)]
+    return calls[0] if calls and all(each == calls[0] for each in calls) else None
+
+
+def _unknown(utterance: Utterance) -> Ask:
+    """What to ask about an utterance of no known kind."""
     tokens = utterance.rest.split()
     said = utterance.spoken(tokens)
     if all(utterance.is_name(token) or token in vocabulary.SEPARATORS for token in tokens):
@@ -112,5 +206,5 @@ def understand(text: str) -> Call | Ask:
 def _short_answer(utterance: Utterance) -> Call | Ask | None:
     """The answer to an utterance that is one of a few sentences as a whole."""
     if not utterance.rest.strip("| ,"):
-        return Ask(help_words())
+        return Ask(help_words(), is_open=False)
     return next((answer for forms, answer in _SENTENCES if utterance.is_only(*forms)), None)

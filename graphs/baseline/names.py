@@ -100,6 +100,8 @@ class _Cutter:
         self._role, self._opened_by, self._named, self._numbers_are_names = None, [], True, False
 
     def _open(self, role: Role, by: list[str]) -> None:
+        # "Without S1 to S2" may leave out a site or a lane.
+        self.cut.pairs |= self._role is Role.WITHOUT and role is Role.TO and (self._named or bool(self._item))
         self.close()
         self._role, self._opened_by, self._named = role, by, not by
         marker = by[0].lower() if by else ""

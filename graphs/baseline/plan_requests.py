@@ -6,6 +6,8 @@ whole network is meant only by words that say so, or by a bare "rebalance".
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 from graphs.baseline.clauses import AND, PLAN_LIMITS, take_closed_lanes, take_limits
@@ -13,10 +15,11 @@ from graphs.baseline.fragments import CUT, OF, number_in, words_of
 from graphs.baseline.names import Cut, cut_names
 from graphs.baseline.understood import Ask, Call, call, not_understood
 from graphs.baseline.utterance import Utterance
-from graphs.baseline.vocabulary import POLITE, Role
+from graphs.baseline.vocabulary import MARKERS, POLITE, Role
 
-_MAKE = r"(?:make|propose|create|draft|compute|calculate|suggest|prepare|build|find|work out|give me|show me|i want|i need|we need)"
-_PLAN = r"(?: me| us)?(?: an?| another)?(?: new| good| better)?(?: transfer)? (?:plans?|transfers?|proposal)"
+_MAKE = r"(?:make|propose|create|draft|compute|calculate|suggest|prepare|build|find|work out|give me|show me|i want|i need|we need|i would like|we would like|i like|we want)"
+_ADJECTIVE = r"(?:new|good|better|cheapest|cheap|best|optimal|economical|lowest cost|most economical|most valuable)"
+_PLAN = rf"(?: me| us)?(?: an?| another| the| some)?(?: {_ADJECTIVE})*(?: transfer)? (?:plans?|transfers?|proposals?)"
 
 HEAD = (
     rf"{_MAKE}{_PLAN} to(?= (?:rebalance|balance|move|transfer|ship|send|restock|replenish|fix|clear|cover)(?!\S))",
@@ -24,12 +27,24 @@ HEAD = (
         r"(?:(?:i|we) (?:want|need|wish|would like|like)(?: you)? to|help (?:me|us)(?: to)?|try to|let us|let me"
         r"|go ahead and|you should|is it possible to)"
     ),
+    rf"(?:(?:what is|find|show|give me|find me) )?(?:the |a )?{_ADJECTIVE} (?:way|possible way|option) to",
+    rf"(?:the |a )?{_ADJECTIVE}(?= (?:plans?|transfers?|proposals?|rebalancing)(?!\S))",
+    r"(?:, )?(?:and )?nothing else",
+    r"(?:as )?(?:cheaply|economically)(?: as possible)?",
+    r"(?:at|for|with) (?:the )?(?:lowest|least|minimum|minimal) (?:possible )?(?:cost|costs|price)",
+    r"(?:, )?(?:(?:this|it|that) is |because (?:this|it|that) is )?(?:very )?(?:urgent|urgently)",
+    r"from (?:wherever|anywhere|whoever|whichever site)(?: (?:has|have|there is) (?:it|them|some|stock))?(?: you can| possible)?",
 )
-"""Beginnings that say nothing."""
+"""Beginnings and asides that say nothing: the solver looks for what saves most after cost, and takes it from anywhere."""
 
 REBALANCE = (
-    rf"(?:{_MAKE}|do|run|start|plan)(?: me| us)?(?: an?| the)?(?: new)? (?:rebalancing plan|rebalance|rebalancing)",
-    r"(?:rebalance|balance|level out|even out|equalise|equalize|redistribute|optimise|optimize|rebalancing)(?: out)?",
+    rf"(?:{_MAKE}|do|run|start|plan)(?: me| us)?(?: an?| the)?(?: {_ADJECTIVE})* (?:rebalancing plan|rebalance|rebalancing)",
+    r"what (?:should|could|can|do) (?:we|i) (?:move|transfer|ship)(?= (?:\||$)|$)",
+    r"(?:replan|plan again)",
+    (
+        r"(?:rebalance|balance|level out|even out|equalise|equalize|redistribute|optimise|optimize|rebalancing|solve(?: it)? for"
+        r"|sort out|smooth out|spread out|swap|exchange)(?: out)?"
+    ),
 )
 """Means the whole network when nothing else is said."""
 
@@ -38,6 +53,14 @@ MOVE = (
     rf"{_MAKE}{_PLAN}",
     r"plan(?: the| some)? (?:transfers|moves)",
     r"plan(?= for(?!\S)| {name})",
+    (
+        r"(?<=^)(?:(?:please|now|ok|okay|and|then|can you|could you) )*plan(?! (?:is|was|does|did|has|had|will|would|can|to|be"
+        r"|status|approved|rejected|submitted|and|or|it|that|this|them|again)(?!\S))(?= [^\W\d])"
+    ),
+    r"get(?! (?:me|us|rid|it|them|the|approval|decision|an?)(?!\S))(?= [^|]+ (?:to|into) )",
+    r"(?:pull|draw)(?= [^|]+ (?:out of|from) )",
+    r"(?:distribute|allocate)(?= [^|]+ (?:to|from|across|between) )",
+    r"(?<=^)transfers(?= (?:into|to|from|out of) )",
     r"(?<!my )(?<!our )(?:move|transfer|ship|shift|relocate|reallocate|send|bring)(?! orders?(?!\S))",
 )
 """Wants to be told what to move."""
@@ -65,9 +88,18 @@ EMERGENCY = (
 )
 """Asks for a rescue at the donors' expense; whether there may be one is for the policy to say."""
 
-RESCUE = (r"(?:(?:make|propose|plan|start) )?(?:an? |the )?rescues?",)
+NO_EMERGENCY = (
+    (
+        r"(?:, )?(?:(?:and|but) )?(?:(?:this|it|that) is )?(?:not|no|without)(?: as)?(?: an?| any)? emergency"
+        r"(?: rescues?| measures?| mode| plans?| transfers?)?"
+    ),
+)
+"""Says that it is none, which is how plans are made anyway."""
+
+RESCUE = (rf"(?:(?:{_MAKE}|plan|start) )?(?:an? |the )?rescues?(?: plans?| transfers?)?",)
 """Names a destination, as a restock does, and is an emergency by itself."""
 
+RESCUE_FOR_AT = r"restock for (?P<what>[^|]+?) (?:at|in) (?P<where>[^|]+)"
 RESCUE_OF = r"restock (?P<role>of|for|at|in|to)"
 RESCUE_FROM = r"restock(?= {name} (?:from|to)(?!\S)|$)"
 
@@ -114,6 +146,42 @@ AND_SUBMIT = (
         r"(?:for approval|to the approvers?|for a decision)"
     ),
 )
+_SHORT_OF = r"(?:is|are|gets?|has|have) (?:short of|short on|out of stock of|out of|running out of|running low on|low on|lacking|too little|not enough)"
+_FIX_IT = r"(?:please )?(?P<verb>sort|fix|solve|help|rescue|resolve|plan|rebalance|balance|save)(?: (?:it|that|this|them|there|out))*(?: please| asap| now)*"
+REWORDED: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
+    (
+        rf"(?<!\S)(?P<who>[^|,]+?) {_SHORT_OF} (?P<what>[^|,]+?)(?: [|,])+(?: and)? {_FIX_IT}(?= \||$)",
+        lambda match: (
+            f"{'rescue' if match['verb'].lower() == 'rescue' else 'restock'} {match['who']} with {match['what']}"
+        ),
+    ),
+    (
+        r"what (?:could|can|should|might) (?P<who>[^|]+?) (?:give|send|ship|spare|donate|supply)(?: up)? (?:to )(?P<whom>[^|]+)",
+        lambda match: f"move stock from {match['who']} to {match['whom']}",
+    ),
+    (
+        r"what (?:could|can|should|might) (?!we |i |you |they )(?P<who>[^|]+?) (?:give|send|ship|spare|donate|supply)(?: up| away)?",
+        lambda match: f"move stock from {match['who']}",
+    ),
+    (r"[,|] (?:and )?(?:take|get|bring) (?:them|it|those|this|these|that) from", lambda _: "from"),
+    (r"leave (?P<what>[^|,]+?) out(?: of (?:it|this|that|the plan))?", lambda match: f"without {match['what']} |"),
+    (r"leave (?P<what>[^|,]+?) alone", lambda match: f"without {match['what']} |"),
+    (
+        r"do not (?:touch|use|include|involve|consider)(?! (?:lanes?|routes?|roads?|the)(?!\S))(?! {arrows}) (?P<what>[^|,]+)",
+        lambda match: f"without {match['what']} |",
+    ),
+    (
+        r"^(?P<all>[^|]+?)(?: ,| \|) (?:please )?(?:plan|sort|fix|solve) (?:it|that|this|them)(?: out)?(?: please)?(?: \|)?$",
+        lambda match: f"rebalance {match['all']}",
+    ),
+    (r"(?:, )?(?P<what>[^|,]+?) only(?= ,| \||$)", lambda match: _only(match["what"])),
+    (r"only(?= (?:for|at|in|from|to|into)(?!\S))", lambda _: ""),
+    (r"the (?P<what>[^|,]{1,40}?) situation", lambda match: match["what"]),
+)
+"""Ways to put a request that come to a plainer one."""
+REST = (r"(?:the )?(?:rest|others|remainder|everything else|all others|all the rest|remaining sites)",)
+"""Everything but what is left out."""
+
 POSITIVE_LANE = r"(?:on |via |over |along )?(?:the )?(?:lane |route )?(?:from )?(?P<one>{name}) -> (?P<other>{name})"
 
 COMMANDS = (*REBALANCE, *MOVE, *RESTOCK, *RESCUE, *COVER_SHORTAGES, *CLEAR_SURPLUS)
@@ -130,9 +198,36 @@ WORDS = words_of(
     *AND_SUBMIT,
     POSITIVE_LANE,
     AND,
+    *NO_EMERGENCY,
+    *REST,
+    *(form for form, _ in REWORDED),
 )
 
 _WHAT = 'Name a SKU, a site or a category, or say "everything".'
+
+
+def _only(what: str) -> str:
+    """A part of a sentence that said of its end that nothing else is meant, which is how it is understood anyway."""
+    return f"{what} |" if set(what.lower().split()) & (MARKERS.keys() | {"plan", "rebalance"}) else f"| {OF} {what} |"
+
+
+def reworded(utterance: Utterance) -> None:
+    """Say the same in plainer words, where there are some."""
+    for form, plain in REWORDED:
+        utterance.rewrite(form, plain)
+
+
+def implied(utterance: Utterance) -> bool:
+    """Whether an utterance without a command can only be a plan request: it sets a limit, or says between which sites."""
+    limits = utterance.has(*(clause.form for clause in PLAN_LIMITS if clause.argument != "within_days"))
+    between = utterance.has(r"between [^|,]+ and [^|,]+")
+    whole = utterance.has(*EVERYTHING[:2]) or utterance.has(r"all(?: the| our)? (?:skus?|sites?)")
+    narrowed = limits or utterance.has(*(clause.form for clause in PLAN_LIMITS))
+    return (
+        limits
+        or (narrowed and between)
+        or (whole and utterance.has(r"(?:but not|except|apart from|without|excluding)"))
+    )
 
 
 def is_plan_request(utterance: Utterance) -> bool:
@@ -140,13 +235,15 @@ def is_plan_request(utterance: Utterance) -> bool:
     return utterance.has(*COMMANDS)
 
 
-def plan_request(utterance: Utterance) -> Call | Ask:
-    """The plan request that an utterance makes, or a question."""
+def plan_request(utterance: Utterance, currency: str = "", *, is_implied: bool = False) -> Call | Ask:
+    """The plan request that an utterance makes, or a question. One that is implied has no command of its own."""
     submits_first = utterance.has(*(f"^(?:{form})" for form in AND_SUBMIT))
     closed = take_closed_lanes(utterance)
-    arguments = take_limits(utterance, PLAN_LIMITS)
+    arguments = take_limits(utterance, PLAN_LIMITS, currency)
     if isinstance(arguments, Ask):
         return arguments
+    if is_implied:
+        utterance.rest = f"rebalance {utterance.rest.strip(f'{CUT}, ')}"
     stays, submits = utterance.take(*NOT_YET), utterance.take(*AND_SUBMIT)
     if stays and submits:
         return Ask("Do you want the plan to be submitted or not?")
@@ -158,6 +255,8 @@ def plan_request(utterance: Utterance) -> Call | Ask:
     utterance.rewrite(POSITIVE_LANE, lambda match: f"from {match['one']} to {match['other']}")
     commands, bare_is_whole = _take_command(utterance)
     whole = bool(utterance.take(*EVERYTHING, leave=OF)) or bare_is_whole
+    if utterance.has(r"(?:without|except|but not|leave out|excluding|ignoring|ignore)"):
+        whole |= bool(utterance.take(*REST, leave=OF))
     utterance.rewrite(r"restock {of}", lambda _: OF)
     cut = cut_names(utterance, POLITE, strict=True)
     if cut.left:
@@ -173,9 +272,11 @@ def plan_request(utterance: Utterance) -> Call | Ask:
 
 def _take_emergency(utterance: Utterance) -> bool:
     """Take out that it is an emergency; a rescue is said as the restock that it is."""
+    utterance.take(*NO_EMERGENCY)
     said = bool(utterance.take(*EMERGENCY, leave=""))
     if not utterance.take(*RESCUE, leave="restock"):
         return said
+    utterance.rewrite(RESCUE_FOR_AT, lambda match: f"move {OF} {match['what']} {CUT} to {match['where']}")
     # "Rescue of P1 at S2" names the SKU first, "rescue for S2" the site.
     utterance.rewrite(RESCUE_OF, lambda match: f"move {OF}" if match["role"].lower() == "of" else f"move {OF} {CUT} to")
     utterance.rewrite(RESCUE_FROM, lambda _: f"move {OF}")
@@ -210,10 +311,17 @@ def _request(cut: Cut, arguments: dict[str, Any], *, whole: bool, submits: bool)
     mentions, origins, destinations, between = (
         cut.names[role] for role in (Role.MENTIONS, Role.FROM, Role.TO, Role.BETWEEN)
     )
+    if origins and destinations and {each.casefold() for each in origins} == {each.casefold() for each in destinations}:
+        return Ask("Origin and destination are the same. From where to where?")
     if between and (len(between) < 2 or origins or destinations):
         return Ask("Between which sites? Name at least two, and no other origin or destination.")
     if not (mentions or origins or destinations or between or whole):
         return Ask(f"What should the plan be about? {_WHAT}")
     sites = {"from_sites": between or origins, "to_sites": between or destinations}
-    names = {"mentions": mentions, "without": cut.names[Role.WITHOUT], **sites}
+    without = cut.names[Role.WITHOUT]
+    if {each.casefold() for each in without} & {
+        each.casefold() for each in (*mentions, *origins, *destinations, *between)
+    }:
+        return Ask("You named the same thing to plan for and to leave out. Which of the two?")
+    names = {"mentions": mentions, "without": without, **sites}
     return call("propose_plan", arguments | names, then_submit=submits)

@@ -142,6 +142,71 @@ class LineExplained(Result):
     words: str
 
 
+class LineWords(Result):
+    """Why one line of a plan is in it."""
+
+    line_no: int
+    words: str
+
+
+class NegotiationExplained(Result):
+    """How a plan was negotiated."""
+
+    as_of: str
+    plan: str
+    words: str
+
+
+class PlanExplained(Result):
+    """A plan as a whole, in words."""
+
+    as_of: str
+    plan: str
+    words: str
+    why_lines: tuple[LineWords, ...]
+
+
+class Changes(Result):
+    """Lines that differ between two plans; only how many."""
+
+    count: int
+
+
+class PlansCompared(Result):
+    """Two plans side by side, in words."""
+
+    as_of: str
+    words: str
+    lines_the_same: int
+    lines_only_in_plan: Changes
+    lines_only_in_other: Changes
+    lines_changed: Changes
+
+
+class HeldRow(Result):
+    """A stock position that no plan touches, and why."""
+
+    sku: str
+    site: str
+    reason: str
+
+
+class SignalsFound(Result):
+    """How far the signals can be trusted."""
+
+    as_of: str
+    words: str
+    held: tuple[HeldRow, ...]
+    not_shown: int
+
+
+class FiguresFound(Result):
+    """Key figures in words."""
+
+    as_of: str
+    words: str
+
+
 class BlockedExplained(Result):
     """Why a site does not get what it wants of a SKU."""
 
@@ -160,6 +225,14 @@ class WaitingRow(Result):
     expires_at: str
 
 
+class DecidedRow(Result):
+    """A request that waits no more."""
+
+    plan: str
+    status: str
+    requested_by: str
+
+
 class OrderRow(Result):
     """A transfer order."""
 
@@ -175,6 +248,7 @@ class StatusFound(Result):
     """The queue and the orders."""
 
     waiting: tuple[WaitingRow, ...]
+    decided: tuple[DecidedRow, ...] = ()
     orders: tuple[OrderRow, ...]
 
 

@@ -37,9 +37,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What is said instead of a tool call."""
+    """What is said instead of a tool call. `is_open` when it is a question about what was asked for, that may be answered."""
 
     words: str
+    is_open: bool = True
 
 
 def call(tool: str, arguments: dict[str, Any], *, then_submit: bool = False) -> Call | Ask:
@@ -50,6 +51,10 @@ def call(tool: str, arguments: dict[str, Any], *, then_submit: bool = False) -> 
         schema.model_validate_json(json.dumps(given))
     except ValidationError as refused:
         first = refused.errors()[0]
+        if first["type"] == "string_pattern_mismatch":
+            return Ask(
+                "Names and ids that I can look up are written in Latin letters, digits and plain punctuation. What do you mean?"
+            )
         what = str(first["loc"][0]).replace("_", " ") if first["loc"] else tool.replace("_", " ")
         return Ask(f"I cannot ask for that: {what}: {first['msg'][:1].lower()}{first['msg'][1:]}. What do you mean?")
     return Call(tool, given, then_submit)

@@ -9,21 +9,41 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
+from copy import copy
 from functools import cache
 
 from graphs.baseline.fragments import CUT, FIRST_NAME, NAMES_MAX, OF, pattern
-from graphs.baseline.vocabulary import PLACE_WORDS
+from graphs.baseline.vocabulary import PLACE_WORDS, TELLING
+from graphs.likeness import distance
 
 CHARACTERS_MAX = NAMES_MAX
 """A name takes a character at least, so no utterance runs out of private characters."""
 
-_REWRITES = (
+_SPELLINGS = (
     (r"[\u2018\u2019\u201b`\u00b4]", "'"),
     (r"[\u201c\u201d\u201e\u201f\u00ab\u00bb]", '"'),
     (r"\s*(?:\u2192|\u21d2|\u279c|\u27f6|=>|-+>|\u2013>|\u2014>)\s*", " -> "),
     (r"\u2264", "<="),
     (r"\u2212", "-"),
     (r"\bre-?balanc", "rebalanc"),
+    (r"\b(?:pls|plz|plse)\b", "please"),
+    (r"\b(what|where|who|how|there|that)s\b(?!-)", r"\1 is"),
+    (r"\b(do|does|did|is|are|was|should|would|could)nt\b", r"\1 not"),
+    (r"\b(?:who's|who has) got\b", "who has"),
+    (r"(?<!\S)w/o(?!\S)", "without"),
+    (r"(?<!\S)@(?!\S)", "at"),
+    (r"(?<!\S)(?:vs\.?|versus|/)(?!\S)", ","),
+    (r"(?<!\S)=(?!\S)", "is"),
+    (r"\boos\b", "out of stock"),
+    (r"\b(?:doh|doc|dos)\b(?= |\?|$)", "days of cover"),
+    (r"\b(re)-(plan)", r"\1\2"),
+    (r"\bleft out\b", "leave out"),
+    (r"\bleaves out\b", "leave out"),
+    (r"\b24 ?(?:hours|hrs|h)\b", "1 day"),
+    (r"\b48 ?(?:hours|hrs|h)\b", "2 days"),
+    (r"\b72 ?(?:hours|hrs|h)\b", "3 days"),
+    (r"\b(within|in|inside) (\d{1,3}) ?d\b", r"\1 \2 days"),
+    (r"\b(within|in|inside) (\d{1,2}) ?(?:w|wks?)\b", r"\1 \2 weeks"),
     (r"\bre-stock", "restock"),
     (r"\b(stock|sold|run|over|under)-(outs?|stock|stocked|out)\b", r"\1 \2"),
     (r"\b(out|days|weeks)-of-", r"\1 of "),
@@ -58,10 +78,14 @@ _REWRITES = (
     (r"'(?=\s|$)|(?<!\S)'", " "),
 )  # fmt: skip
 """Spellings brought to one form, in this order; the left side is a regular expression, case is ignored."""
+_REWRITES = tuple((re.compile(form, re.IGNORECASE), plain) for form, plain in _SPELLINGS)
+
+SLIP_LETTERS_MIN = 6
+"""In shorter words a slip may well be another word."""
 
 _QUOTED = re.compile(r"[\"\u201c\u201e\u00ab]([^\"\u201c\u201d\u201e\u00ab\u00bb]+)[\"\u201d\u201c\u00bb]|(?<!\S)['\u2018]([^'\u2018\u2019]+)['\u2019](?=[\s,.;:!?)]|$)")  # fmt: skip
 _ID = re.compile(r"(?=.*[0-9])(?=.*[^\W\d_]).+|[^\W_]+(?:[-_./][^\W_]+)+|[0-9]+(?:[-_/][0-9]+)+")
-_NO_ID = re.compile(r"[0-9]+(?:st|nd|rd|th|k)?|[+-]?[0-9.]+|->|<=", re.IGNORECASE)
+_NO_ID = re.compile(r"[0-9]+(?:st|nd|rd|th|k|\.[0-9]{1,3}k)?|[+-]?[0-9.]+|->|<=", re.IGNORECASE)
 _ONE_LETTER = re.compile(r"[B-HJ-Z]")
 
 
@@ -76,8 +100,22 @@ class Utterance:
         clean = "".join(" " if unicodedata.category(c) in ("Cc", "Co", "Cs", "Cf") else c for c in text)
         quoted = _QUOTED.sub(lambda match: f" {self._hide((match[1] or match[2]).strip())} ", clean)
         for form, plain in _REWRITES:
-            quoted = re.sub(form, plain, quoted, flags=re.IGNORECASE)
-        self.rest = " ".join(self._hidden(quoted.split()))
+            quoted = form.sub(plain, quoted)
+        self.rest = " ".join(self._hidden([self._spelled(token) for token in quoted.split()]))
+
+    def again(self) -> Utterance:
+        """The same, to be read in another way."""
+        other = copy(self)
+        other._names, other._unsure = list(self._names), set(self._unsure)  # noqa: SLF001  # its own kind
+        return other
+
+    def _spelled(self, token: str) -> str:
+        """A telling word of the language in place of one that is a slip of the keyboard away from it and no other word."""
+        word = token.lower()
+        if len(word) < SLIP_LETTERS_MIN or not word.isalpha() or word in self._vocabulary:
+            return token
+        near = [told for told in TELLING if told[0] == word[0] and distance(word, told, 1) <= 1]
+        return near[0] if len(near) == 1 else token
 
     def take(self, *forms: str, leave: str = CUT) -> list[re.Match[str]]:
         """Every part that matches one of the forms, earlier forms first; `leave` remains in its place."""
@@ -125,7 +163,7 @@ class Utterance:
     def _hide(self, name: str, *, sure: bool = True) -> str:
         if not name:
             return ""
-        self._names.append(name)
+        self._names.append(unicodedata.normalize("NFC", name))
         token = chr(FIRST_NAME + len(self._names) - 1)
         if not sure:
             self._unsure.add(token)

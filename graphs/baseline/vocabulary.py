@@ -24,11 +24,17 @@ _OPENERS: dict[Role, str] = {
     Role.FROM: "from/out of/leaving",
     Role.TO: "to/into/towards/restock",
     Role.BETWEEN: "between/among/across",
-    Role.WITHOUT: "without/except/except for/except at/except in/excluding/exclude/but not/but without/other than/apart from"
+    Role.WITHOUT: "without/except/except for/except at/except in/excluding/exclude/but not/and not/but without/other than/apart from"
     "/aside from/leaving out/leave out/ignore/ignoring/skip/skipping/freeze/freezing",
 }
 MARKERS: dict[str, Role] = {marker: role for role, markers in _OPENERS.items() for marker in markers.split("/")}
 """Words that open a name, one or two of them."""
+
+TELLING = _words(
+    "rebalance rebalancing shortage shortages surplus coverage transfer transfers emergency replenish restock"
+    " redistribute inventory imbalances between without within excluding expiring submit"
+)
+"""Words that say what is asked for. They are known with one slip of the keyboard in them, too."""
 
 PLACE_MARKERS = _words("at in")
 """Markers that say where. Two of them in one request would pair SKUs with sites, which no plan request can."""
@@ -59,7 +65,7 @@ CHATTY = (
         " today currently right moment present tonight actually exactly still already yet report overview summary"
         " table figures situation stuff things anything something everything all any every position positions place"
         " places network units unit pieces most mean called too it that this they them going getting long first soon"
-        " anywhere everywhere"
+        " anywhere everywhere biggest worst top largest costliest got lately"
     )
 )
 """Words that may be passed over in a question, which only reads."""
@@ -71,7 +77,7 @@ ENDS_OF_NAME = _words(
 """Verbs, pronouns and the like: the name before them is complete."""
 
 NOT_IN_NAMES = _words(
-    "not no never none nor nothing nobody if unless because since as that this these those it them they which who whose"
+    "use using not no never none nor nothing nobody if unless because since as that this these those it them they which who whose"
     " when while until till before after than so but only except both either neither more less least most much many by"
     " within between about like such same other others another every each rest some what where why how whether there"
     " here something somewhere someone whatever whichever any enough too very via through using per next last day days"
@@ -82,7 +88,10 @@ NOT_IN_NAMES = _words(
 )
 """Words that show that what looks like a name is a part of a sentence that was not understood."""
 
-PLACE_WORDS = _words("lane road street store shop market centre center site warehouse hub depot")
+PLACE_WORDS = _words(
+    "lane road street store shop market centre center site warehouse hub depot way old new good best great last big small"
+    " high low upper lower fine clean fresh head first second one two"
+)
 """Words that the capitalised name of a site may go on with, though they mean something in the language."""
 
 WORDS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from graphs.baseline.clauses import BUDGETS, take_closed_lanes, take_limits
+from graphs.baseline.clauses import WHAT_IF_LIMITS, take_closed_lanes, take_limits
 from graphs.baseline.fragments import CUT, OF, days_in, number_in, words_of
 from graphs.baseline.names import cut_names
 from graphs.baseline.plan_requests import EVERYTHING
@@ -17,6 +17,8 @@ WHAT_IF = (
     r"(?:and )?what if",
     r"(?:and )?what (?:happens|would happen|will happen|changes|would change|does it cost) (?:if|when)",
     r"how would (?:it|things|the plan|this) (?:look|be|change|be different) (?:if|when)",
+    r"how would (?:it|things|the plan|this) (?:look|be|change)(?= (?:without|with|leave)(?!\S))",
+    r"(?:what (?:is|would be) )?(?:the )?(?:effect|impact|influence|consequences?) of",
     r"(?:suppose|assume|assuming|imagine)(?: that)?",
     r"simulate",
 )
@@ -42,6 +44,8 @@ FACTORS = {
     r"(?:{be} )?(?:triple|triples|tripled|tripling)": 300,
 }
 """Demand as a percentage of the forecast."""
+HALF_OF = r"half(?: of)?(?: the| our| all)?(?= (?:the )?(?:demand|sales)(?!\S))"
+GONE = (r"(?:disappears?|vanish(?:es)?|goes away|(?:is|are|was|were) (?:lost|gone)|falls away|breaks away)",)
 
 SUPPLY = (
     (
@@ -51,7 +55,7 @@ SUPPLY = (
 )
 LATE = (
     r"(?:{be} )?(?:delays?|delayed)(?: by)? {span}",
-    r"(?:{be} )?(?:(?:arrive|arrives|come|comes) )?{span} (?:late|later|delayed)",
+    r"(?:{be} )?(?:(?:arrives?|comes?|delivers?|shows up|show up) )?{span} (?:late|later|delayed)",
     r"(?:{be} )?late(?: by)? {span}",
     r"(?:(?:has|have|with) )?(?:a )?delay(?: of)? {span}",
     r"(?:an? )?{span} delay",
@@ -72,7 +76,7 @@ CLOSED_NAMES = (
 """Sites and SKUs that are left out; the last form reads a name of plain words right after the beginning."""
 
 WORDS = words_of(
-    *WHAT_IF, *DEMAND, *UP, *DOWN, *CHANGE, *OF_FORECAST, *FACTORS, *SUPPLY, *LATE, *SERVICE_LEVEL, *CLOSED_NAMES
+    *WHAT_IF, *DEMAND, *UP, *DOWN, *CHANGE, *OF_FORECAST, HALF_OF, *GONE, *FACTORS, *SUPPLY, *LATE, *SERVICE_LEVEL, *CLOSED_NAMES
 )  # fmt: skip
 
 CHANGES = (
@@ -91,11 +95,11 @@ def is_what_if(utterance: Utterance) -> bool:
     return utterance.has(*WHAT_IF)
 
 
-def what_if(utterance: Utterance) -> Call | Ask:
+def what_if(utterance: Utterance, currency: str = "") -> Call | Ask:
     """The comparison that an utterance asks for, or a question."""
     utterance.take(*WHAT_IF, leave=OF)
     closed = take_closed_lanes(utterance)
-    arguments = take_limits(utterance, BUDGETS)
+    arguments = take_limits(utterance, WHAT_IF_LIMITS, currency)
     if isinstance(arguments, Ask):
         return arguments
     for form in CLOSED_NAMES[:2]:
@@ -107,12 +111,18 @@ def what_if(utterance: Utterance) -> Call | Ask:
         arguments |= change
     utterance.rewrite(CLOSED_NAMES[2], _without)
     utterance.take(*EVERYTHING)  # a comparison is about the whole network anyway, unless names narrow it
+    utterance.rewrite(r", (?P<what>[^|,]+)$", lambda match: f"{OF} {match['what']}")
     cut = cut_names(utterance, SUPPOSING, strict=True)
     if cut.left:
         return not_understood(cut.left)
     if cut.names[Role.FROM] or cut.names[Role.TO] or cut.names[Role.BETWEEN]:
-        return Ask("A what-if compares plans for SKUs, sites or categories; it knows no origin or destination.")
-    arguments |= {"mentions": cut.names[Role.MENTIONS], "without": cut.names[Role.WITHOUT], "closed_lanes": closed}
+        return Ask(
+            "A what-if compares plans for SKUs, sites or categories; it knows no origin or destination. What would be different?"
+        )
+    mentions = cut.names[Role.MENTIONS]
+    arguments |= {"mentions": mentions, "without": cut.names[Role.WITHOUT], "closed_lanes": closed}
+    if "demand_percent" in arguments:
+        arguments["demand_of"] = mentions
     if not any(arguments.get(change) not in (None, []) for change in CHANGES):
         return Ask(f"What would be different? {_COMPARES}")
     return call("what_if", arguments)
@@ -145,6 +155,9 @@ def _demand(utterance: Utterance) -> dict[str, Any] | Ask:
     if not utterance.has(*DEMAND):
         return {}
     found = [number_in(match["number"]) for match in utterance.take(*OF_FORECAST)]
+    if utterance.has(*GONE) and utterance.take(HALF_OF, leave=""):
+        utterance.take(*GONE)
+        found.append(50)
     utterance.take(*DEMAND, leave=OF)
     found += [percent for form, percent in FACTORS.items() for _ in utterance.take(form)]
     found += _changes(utterance, is_share=bool(found))

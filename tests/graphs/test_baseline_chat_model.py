@@ -54,6 +54,22 @@ RESULTS: dict[str, dict[str, Any]] = {
         "as_of": "2026-03-02T06:00:00Z", "snapshot": "0123456789ab", "site": "S2", "sku": "P1", "wanted_units": 44,
         "planned_units": 0, "possible_units": 12, "words": "44 units of P1 are wanted; the plan brings 0 to S2.",
     },
+    "explain_plan": PLAN
+    | {
+        "words": "It moves 93 units on 4 lines.", "why_lines": [{"line_no": 7, "words": "S2 would run out."}],
+        "binds": [], "quality": "It is the best possible.",
+    },
+    "compare_plans": {
+        "as_of": "2026-03-02T06:00:00Z", "words": "Against the other it has 2 lines less.", "lines_the_same": 3,
+        "lines_only_in_plan": {"count": 1, "lines": []}, "lines_only_in_other": {"count": 2, "lines": []},
+        "lines_changed": {"count": 4, "lines": []},
+    },
+    "signal_quality": {
+        "as_of": "2026-03-02T06:00:00Z", "words": "6 SKUs at sites are held back for bad data.", "total": 6,
+        "not_shown": 5, "next_offset": 1,
+        "held": [{"sku": "P1", "site": "S2", "check": "negative", "reason": "On hand is -4."}],
+    },
+    "kpis": {"as_of": "2026-03-02T06:00:00Z", "words": "fill rate: 97.5 %; stock-outs: 3.", "figures": []},
     "status": {
         "waiting": [
             {
@@ -185,6 +201,10 @@ def test_as_many_rows_are_told_as_were_asked_for() -> None:
         ("coverage", {"rows": []}, "neither stock nor demand is known there."),
         ("policy", {}, "The kill switch is not engaged. Policy standard"),
         ("policy", {"kill_switch_engaged": True}, "The kill switch is engaged: nothing may be approved or posted."),
+        ("status", {"decided": [{"plan": "cdcdcdcdcdcd", "status": "rejected", "requested_by": "paula"}]}, "Decided or over: plan cdcdcdcdcdcd of paula: rejected."),
+        ("signal_quality", {"held": [], "not_shown": 0}, "6 SKUs at sites are held back for bad data."),
+        ("explain_plan", {}, "Line 7: S2 would run out."),
+        ("compare_plans", {}, "3 lines are in both as they are, 4 in both with other numbers, 1 only in the first, 2 only in the other."),
         ("submit_plan", {"submitted": False, "note": "it breaks policy"}, "The plan was not submitted. It breaks policy."),
         ("propose_plan", {"plan": None, "note": "infeasible: no lane"}, "There is no plan. Infeasible: no lane."),
         ("propose_plan", {"contested_pools": 3}, "Sites compete for the same stock in 3 cases."),

@@ -1,0 +1,315 @@
+"""What only makes sense after what came before: undo, more, the same for something else, another limit, one more exclusion.
+
+A follow-up changes the last request by exactly what was said. Where it would have to be known whether a name is a SKU
+or a site, or whether a name comes in place of another or beside it, the answer is a question.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphs.baseline.clauses import PLAN_LIMITS, take_closed_lanes, take_limits
+from graphs.baseline.fragments import CUT, OF, ORDINALS, words_of
+from graphs.baseline.memory import Memory, Unclear, renamed
+from graphs.baseline.names import Cut, cut_names
+from graphs.baseline.sentences import ROWS_SAID, listed
+from graphs.baseline.understood import Ask, Call, call, not_understood
+from graphs.baseline.utterance import Utterance
+from graphs.baseline.vocabulary import POLITE, Role
+
+_SO = r"(?:(?:and|ok|okay|now|then|please|show|give|tell|see|me|us|can|could|you|i|want|to|is|are|there|any|some|the|list) )*"
+MORE = (
+    rf"{_SO}more(?: (?:rows|results|please|of (?:them|those|these|it)))*",
+    rf"{_SO}(?:next|following)(?: (?:page|rows|ones|results|few|please))*",
+    rf"{_SO}(?:rest|remaining(?: ones| rows)?)(?: of (?:them|those|these|it))?(?: please)?",
+    r"(?:go on|continue|what else|anything else)(?: please)?",
+)
+"""The rows that follow those shown last."""
+PAGED = ("find_imbalances", "coverage", "signal_quality")
+
+PLAN_IT = (
+    (
+        rf"{_SO}(?:plan|fix|solve|rebalance|balance|sort out|resolve|even out)"
+        r" (?:it|that|them|those|this|these)(?: (?:out|please|then|now|for me))*"
+    ),
+    rf"{_SO}(?:make|propose|suggest)(?: me| us)? a plan for (?:it|that|them|those|this|these)(?: please)?",
+    rf"{_SO}sort (?:it|that|them|those|this|these) out(?: please)?",
+)
+"""A plan for what was looked at last."""
+
+SAME = (
+    r"(?:and |now |then |ok |do |make |give me )*(?:the )?same(?: again| thing| plan| limits?| request| question)?(?: but)?(?= for(?!\S))",
+)
+
+_LIMIT_NAMES = {
+    "lines_max": r"(?:line limit|limit (?:on|of|to|for) (?:the )?(?:number of )?(?:lines|transfers)|lines limit|maximum lines|max lines)",
+    "units_max": r"(?:unit limit|units limit|limit (?:on|of|to|for) (?:the )?(?:number of )?units|max units)",
+    "transport_budget": r"(?:transport |transfer )?(?:budget|cost limit|spending limit)",
+    "within_days": r"(?:deadline|time limit|days limit|limit (?:on|of) days|date limit)",
+}
+DROP = {
+    argument: (
+        (
+            r"(?:(?:and|but|ok|now|please) )*(?:(?:forget|drop|remove|lift|cancel|ignore|skip|scrap)(?: about)?|without|no)"
+            rf" (?:the |any |a |that )?{name}(?: again)?"
+        ),
+    )
+    for argument, name in _LIMIT_NAMES.items()
+}
+"""Takes a limit off again."""
+SCALE = {
+    argument: rf"(?:(?:and|but|ok|now|please) )*(?P<factor>double|halve|triple) (?:the |that )?{name}"
+    for argument, name in _LIMIT_NAMES.items()
+}
+_FACTORS = {"double": (2, 1), "triple": (3, 1), "halve": (1, 2)}
+
+BACK_IN = (
+    r"(?:(?:and|but|ok|now|please) )*(?:put|take|bring|add|let|allow) (?P<names>[^|]+?) (?:back in|back|in again|again)",
+    r"(?:(?:and|but|ok|now|please) )*(?:include|allow) (?P<names>[^|]+?)(?: (?:again|after all))",
+)
+"""Takes an exclusion back."""
+
+LINES = r"(?:make it|try|use|set it to|keep it at|keep it to|change it to|limit it to|cap it at)(?: (?:only|just))? {number} {lines}(?: (?:max|maximum|at most|at the most|tops|instead))*"
+"""A number of lines, which is the most there may be, as in every request."""
+CHANGING = r"(?:raise|increase|lower|reduce|change|set|cut|up)(?= (?:the |my )?(?:transport )?(?:budget|line limit|unit limit)(?!\S))"
+
+INSTEAD = (r"(?:instead|rather|this time|after all)",)
+ONLY = r"(?:only|just)(?= (?:to|into|from)(?!\S))"
+ASIDES = POLITE | frozenset(
+    [
+        "make",
+        "it",
+        "that",
+        "but",
+        "do",
+        "with",
+        "use",
+        "try",
+        "set",
+        "keep",
+        "change",
+        "same",
+        "plan",
+        "and",
+        "now",
+        "again",
+        "what",
+        "about",
+        "how",
+        "too",
+        "request",
+    ]
+)
+"""Words that may be passed over in a follow-up, once its changes have been taken out of it."""
+BOTH = (r"(?:i mean |i meant )?(?:both|all of them|all|both of them)(?: please)?",)
+ORDINAL = (r"(?:i mean |i meant )?(?:the )?(?P<ordinal>first|second|third|fourth|fifth)(?: one)?(?: please)?",)
+YES = (r"(?:yes|yep|yeah|sure|right|correct|exactly)(?: (?:please|thanks|that one|it is))*",)
+_ANSWER_ASIDES = frozenset(
+    [
+        "the",
+        "one",
+        "i",
+        "mean",
+        "meant",
+        "it",
+        "is",
+        "was",
+        "in",
+        "at",
+        "of",
+        "for",
+        "from",
+        "to",
+        "please",
+        "ok",
+        "okay",
+        "sorry",
+        "no",
+        "yes",
+        "that",
+        "site",
+        "sku",
+        "store",
+        "product",
+    ]
+)
+
+WORDS = words_of(
+    *MORE, *PLAN_IT, *SAME, *(form for forms in DROP.values() for form in forms), *SCALE.values(), *BACK_IN, *INSTEAD, ONLY, LINES, CHANGING,
+    *BOTH, *ORDINAL, *YES
+) | ASIDES  # fmt: skip
+
+_READS = ("find_imbalances", "coverage", "signal_quality", "kpis")
+_NOTHING_TO_UNDO = Ask(
+    "There is no earlier plan request in this conversation to go back to. Nothing has been moved by asking."
+)
+_SUBMITTED = Ask(
+    "The plan has been sent to the approvers, and I cannot take it back; people decide there. Nothing moves before they do."
+)
+
+
+def undone(memory: Memory) -> Call | Ask:
+    """The plan request before the current one, asked for again."""
+    if memory.request is not None and memory.request.tool == "submit_plan":
+        return _SUBMITTED
+    return memory.plans[-2] if len(memory.plans) > 1 else _NOTHING_TO_UNDO
+
+
+def more(memory: Memory) -> Call | Ask:
+    """The rows after those that were said last."""
+    last = memory.request
+    if last is None or last.tool not in PAGED:
+        return Ask("More of what? I can show more rows of imbalances, coverage or signal quality.")
+    said = last.arguments.get("limit", ROWS_SAID)
+    return call(last.tool, last.arguments | {"offset": last.arguments.get("offset", 0) + said})
+
+
+def answered(utterance: Utterance, unclear: Unclear) -> Call | None:
+    """The call that was refused for a name, with what the planner now says it is; None when this is no such answer."""
+    near = unclear.nearest
+    if utterance.is_only(*BOTH) and len(near) > 1:
+        return renamed(unclear.call, unclear.written, near)
+    if utterance.is_only(*YES):
+        return renamed(unclear.call, unclear.written, near) if len(near) == 1 else None
+    if ordinal := utterance.take(*ORDINAL):
+        at = ORDINALS[ordinal[0]["ordinal"].lower()]
+        return renamed(unclear.call, unclear.written, near[at - 1 : at]) if at <= len(near) else None
+    said = [token for token in utterance.rest.split() if token not in (CUT, OF, ",")]
+    words = [utterance.spoken([token]) for token in said if token.lower() not in _ANSWER_ASIDES]
+    name = " ".join(words)
+    if not words or len(words) > _NAME_WORDS_MAX:
+        return None
+    known = {each.casefold() for each in near}
+    if (
+        name.casefold() not in known
+        and near
+        and not set(unclear.written.casefold().split()) <= set(name.casefold().split())
+    ):
+        name = f"{unclear.written} {name}"  # "the barista one" says more about the oat milk that was asked about
+    return renamed(unclear.call, unclear.written, [name])
+
+
+_NAME_WORDS_MAX = 6
+
+
+def follow_up(utterance: Utterance, memory: Memory) -> Call | Ask | None:
+    """The last request, changed by what was said; None when this changes nothing about it."""
+    last = memory.request
+    if last is None:
+        return None
+    if last.tool in _READS:
+        return _of_a_question(utterance, last)
+    if last.tool == "submit_plan" and memory.plans:
+        last = memory.plans[-1]
+    return _of_a_plan(utterance, last, memory) if last.tool == "propose_plan" else None
+
+
+def planned(memory: Memory) -> Call | Ask:
+    """A plan for what the last question was about."""
+    last = memory.request
+    mentions = last.arguments.get("mentions") if last is not None and last.tool in _READS else None
+    if not mentions:
+        return Ask('A plan for what? Name a SKU, a site or a category, or say "rebalance everything".')
+    return call("propose_plan", {"mentions": mentions})
+
+
+def _of_a_question(utterance: Utterance, last: Call) -> Call | Ask | None:
+    """The last question about something else: what it was about must have been one name, or none."""
+    same = utterance.take(*SAME)
+    cut = cut_names(utterance, ASIDES, strict=False)
+    names = cut.names[Role.MENTIONS]
+    if cut.left or not names or any(cut.names[role] for role in Role if role is not Role.MENTIONS):
+        return None
+    before = last.arguments.get("mentions", [])
+    arguments = {name: value for name, value in last.arguments.items() if name != "offset"}
+    if not before or (same and len(before) == 1):
+        return call(last.tool, arguments | {"mentions": names})
+    return Ask(f"{listed(names)} in place of {listed(before, 'or')}, or as well? Please ask the whole question again.")
+
+
+def _of_a_plan(utterance: Utterance, last: Call, memory: Memory) -> Call | Ask | None:
+    """The last plan request with other limits, exclusions, origins or destinations, or for something else."""
+    arguments: dict[str, Any] = dict(last.arguments)
+    instead = bool(utterance.take(*INSTEAD))
+    for argument, forms in DROP.items():
+        if utterance.take(*forms):
+            arguments.pop(argument, None)
+    if (scaled := _scaled(utterance, arguments)) is not None:
+        return scaled
+    if (unknown := _take_back(utterance, arguments, memory)) is not None:
+        return unknown
+    utterance.take(CHANGING, leave="")
+    utterance.rewrite(LINES, lambda match: f"at most {match['number']} lines")
+    same = bool(utterance.take(*SAME))
+    closed = take_closed_lanes(utterance)
+    limits = take_limits(utterance, PLAN_LIMITS, memory.currency)
+    if isinstance(limits, Ask):
+        return limits
+    only = bool(utterance.take(ONLY))
+    cut = cut_names(utterance, ASIDES, strict=True)
+    if cut.left:
+        return None if arguments == last.arguments and not limits and not closed else not_understood(cut.left)
+    named = _named(cut, arguments, replaces=only or instead, same=same)
+    if isinstance(named, Ask):
+        return named
+    arguments |= limits | named
+    if closed:
+        arguments["closed_lanes"] = [*arguments.get("closed_lanes", []), *closed]
+    return call(last.tool, arguments) if arguments != last.arguments else None
+
+
+def _named(cut: Cut, before: dict[str, Any], *, replaces: bool, same: bool) -> dict[str, Any] | Ask:
+    """The arguments that names change."""
+    changed: dict[str, Any] = {}
+    mentions = cut.names[Role.MENTIONS]
+    if mentions:
+        old = before.get("mentions", [])
+        if not same or len(old) > 1:
+            return Ask(
+                f"{listed(mentions)} in place of {listed(old, 'or') or 'everything'}, or as well? Please say the whole request."
+            )
+        changed["mentions"] = mentions
+    if cut.names[Role.BETWEEN]:
+        return Ask("Between which sites should what move? Please say the whole request.")
+    for role in (Role.FROM, Role.TO):
+        if cut.names[role] and before.get(role.value) and not replaces:
+            return Ask(f"In place of {listed(before[role.value])}, or as well? Please say the whole request.")
+        if cut.names[role]:
+            changed[role.value] = cut.names[role]
+    if cut.names[Role.WITHOUT]:
+        kept = [] if replaces else before.get("without", [])
+        changed["without"] = list(dict.fromkeys([*kept, *cut.names[Role.WITHOUT]]))
+    return changed
+
+
+def _scaled(utterance: Utterance, arguments: dict[str, Any]) -> Ask | None:
+    """Double or halve limits that are set; a question when one is not, or does not come out whole."""
+    for argument, form in SCALE.items():
+        for match in utterance.take(form):
+            times, over = _FACTORS[match["factor"].lower()]
+            now = arguments.get(argument)
+            if now is None or now * times % over:
+                return Ask(f"What should {argument.replace('_', ' ')} be? Please say the number.")
+            arguments[argument] = now * times // over
+    return None
+
+
+def _take_back(utterance: Utterance, arguments: dict[str, Any], memory: Memory) -> Ask | None:
+    """Take names out of the exclusions; a question about a name that is not among them."""
+    for match in utterance.take(*BACK_IN):
+        said = utterance.spoken(match["names"].split())
+        left_out = arguments.get("without", [])
+        kept = [
+            name
+            for name in left_out
+            if name.casefold() not in (said.casefold(), memory.called.get(said.casefold(), "").casefold())
+        ]
+        if len(kept) == len(left_out):
+            return Ask(
+                f"{said} is not among what was left out: {listed(left_out) or 'nothing was'}. What should change?"
+            )
+        if kept:
+            arguments["without"] = kept
+        else:
+            arguments.pop("without")
+    return None
