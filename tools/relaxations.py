@@ -76,21 +76,43 @@ def price_relaxations(
     binding: bool = True,
     solves_max: int = SOLVES_MAX,
     touched: frozenset[str] | None = None,
-    skipped: int = 0,
 ) -> tuple[Concession, ...]:
     """Relaxations of the limits that bind a plan or block a wish, the most valuable first.
 
-    `binding` False prices those of conflicts only; the first `skipped` limits were priced
-    before. `touched` are the SKUs that are planned again, together with the one that a
-    limit is about, while all others keep their lines; None solves the whole request again.
-    Limits whose lifting lets the solver save nothing more are left out, unless they are
-    part of a conflict: then what meeting the wish would cost is said.
+    `binding` False prices those of conflicts only. `touched` are the SKUs that are planned
+    again, together with the one that a limit is about, while all others keep their lines;
+    None solves the whole request again. Limits whose lifting lets the solver save nothing more are left out,
+    unless they are part of a conflict: then what meeting the wish would cost is said.
     """
     promises = _of_conflicts(question, plan, conflicts)
     if binding:
         promises += _of_lines(question, plan, [promise.lift for promise in promises])
-    chosen = promises[skipped : skipped + solves_max]
-    found = [_priced(question, plan, promise, frozenset(negotiable), touched) for promise in chosen]
+    return _all_priced(question, plan, promises[:solves_max], frozenset(negotiable), touched)
+
+
+def price_next_relaxations(
+    question: Question,
+    plan: TransferPlan,
+    conflicts: Sequence[Blocked] = (),
+    *,
+    negotiable: Collection[str] = (),
+    solves_max: int = SOLVES_MAX,
+    touched: frozenset[str] | None = None,
+) -> tuple[Concession, ...]:
+    """The relaxations that come after those of `price_relaxations` with the same arguments, as many again."""
+    promises = _of_conflicts(question, plan, conflicts)
+    promises += _of_lines(question, plan, [promise.lift for promise in promises])
+    return _all_priced(question, plan, promises[solves_max : 2 * solves_max], frozenset(negotiable), touched)
+
+
+def _all_priced(
+    question: Question,
+    plan: TransferPlan,
+    promises: Sequence[_Promise],
+    negotiable: frozenset[str],
+    touched: frozenset[str] | None,
+) -> tuple[Concession, ...]:
+    found = [_priced(question, plan, promise, negotiable, touched) for promise in promises]
     priced = [each for each in found if each is not None]
     return tuple(sorted(priced, key=lambda each: (-each.extra_saving_minor, each.code, each.words)))
 

@@ -2,7 +2,8 @@
 
 It may ask for the plan to be made again, at most as often as the policy admits. Its
 means are the same as everybody's: it adds to the plan request, and the solver and the
-checker have the last word.
+checker have the last word. An llm may argue for claims and rank concessions; what it
+says is kept beside the plan and leads to no other plan, request or outcome.
 """
 
 from __future__ import annotations
@@ -12,74 +13,122 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from graphs.planning import draft, nothing_moved
-from graphs.shortfalls import worst_shortages
+from graphs.negotiation.counsel import by_rule, counsel, question_of
+from graphs.negotiation.pricing import at_a_limit, price, price_more, ranked
+from graphs.negotiation.record import SETTLEMENTS_KEPT, Record, RoundRecord, settlement_records
 from graphs.state import RebalanceState
-from graphs.world import Context
+from graphs.world import Context, World
 from policies.limits import limits_of
 from policies.rules import Facts
-from tools.concessions import price_concessions
-from tools.lifts import Question
 from tools.negotiate import Contest, Settlement, caps_by_priority, find_contests, settle
-from tools.planning import Limits
-from tools.planning.blocked import Blocked, find_conflict
-from tools.planning.obstacles import Wanted
-from tools.relaxations import price_relaxations
-from tools.shortfall import blocked_words, seen_from
-from tools.stakes import skus_at_stake
 from tools.transfers import PlanRequest, SolveStatus, TransferPlan
 
-CONTESTS_KEPT = 50
-CONFLICTS_KEPT = 3
-RELAXATIONS_PRICED = 3
-"""So many relaxations are priced for a plan: each is a solve while somebody waits."""
-RELAXATIONS_PRICED_LARGE = 2
-"""The same for a plan that the fast path made."""
-SITE_SKUS_TOUCHED = 600
-"""There a relaxation is priced by planning SKUs of so many sites again, those with most at stake, beside all others."""
+ASKED_FOR = "because the language model asked for another round"
 
 
 def negotiator(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any]:
     """One round: what is contested, what it led to, and whether the plan is made again."""
     world = runtime.context.world
-    digest, outcome, round_ = state.get("plan_digest"), state["outcome"], state.get("round", 0)
+    digest, round_ = state.get("plan_digest"), state.get("round", 0)
     request = PlanRequest.model_validate_json(json.dumps(state.get("request") or {}))
-    record = dict(state.get("negotiation") or {"rounds": []})
+    so_far = Record.read(state.get("negotiation") or {})
     facts = world.facts()
     if digest is None:
         if state.get("note", "").startswith(SolveStatus.INFEASIBLE):
-            record |= _concessions(facts, request, None)
-        return {"negotiation": record}
+            so_far = _priced(so_far, facts, request, None)
+        return {"negotiation": so_far.outline()}
     plan = world.plan(digest)
     contests = _contests(facts, request, plan) if plan.lines else ()
     settlements = _settle(facts, contests, plan)
     revised, why = request, ""
     if round_ < facts.policy.negotiation.rounds_max:
         revised, why = _revise(facts, request, plan, state["violations"], settlements)
-    record["rounds"] = [
-        *record["rounds"],
-        {
-            "round": round_ + 1,
-            "plan": digest,
-            "violations": [violation["words"] for violation in state["violations"]],
-            "settlements": [_settlement_document(settlement) for settlement in settlements[:CONTESTS_KEPT]],
-            "contests": len(contests),
-            "change": why,
-        },
-    ]
+    said = RoundRecord(
+        round=round_ + 1,
+        plan=digest,
+        violations=tuple(violation["words"] for violation in state["violations"]),
+        contests=len(contests),
+        settlements=settlement_records(contests, settlements),
+        change=why,
+    )
     if revised != request:
+        record = _with_earlier(world, so_far, said)
+        world.store_plan(plan, record.document())
         world.tell("negotiator", why)
         return {
             "request": revised.model_dump(mode="json"),
             "round": round_ + 1,
-            "negotiation": record,
+            "negotiation": record.outline(),
             "outcome": "revised",
         }
-    if outcome != "permitted" or _at_a_limit(facts, request, plan):
-        record |= _concessions(facts, request, plan)
-    world.store_plan(plan, record)
+    record, calls = _concluded(state, world, facts, plan, _with_earlier(world, so_far, said))
+    world.store_plan(plan, record.document())
     world.tell("negotiator", f"{len(contests)} contested pools")
-    return {"negotiation": record, "outcome": outcome}
+    return {"negotiation": record.outline(), "outcome": state["outcome"], "calls": calls}
+
+
+def _with_earlier(world: World, so_far: Record, said: RoundRecord) -> Record:
+    """This round after those of this negotiation, which lie whole with the plans that they were about."""
+    earlier = []
+    for outline in so_far.rounds:
+        kept = Record.read(world.negotiation(outline.plan)).rounds
+        earlier.append(
+            next((each for each in kept if (each.round, each.plan) == (outline.round, outline.plan)), outline)
+        )
+    return Record(rounds=(*earlier, said))
+
+
+def _concluded(
+    state: RebalanceState, world: World, facts: Facts, plan: TransferPlan, record: Record
+) -> tuple[Record, dict[str, int]]:
+    """The record of the last round, with prices, choice and advice, and what the run has used of its calls.
+
+    A plan that is submitted as it was proposed keeps the record of how it came about.
+    An llm is asked in conversations only, while its planner waits for a plan, and never
+    with the last call of the run: that one is for the answer.
+    """
+    before, calls = Record.read(world.negotiation(plan.digest)), dict(state.get("calls", {}))
+    said, rules = record.rounds[-1], facts.policy.negotiation
+    if state.get("submit") and _stands(before, said, facts, plan):
+        return before, calls
+    request = plan.request
+    if state["outcome"] != "permitted" or at_a_limit(facts, request, plan):
+        record = _priced(record, facts, request, plan)
+    may_ask_again = bool(record.concessions) and said.round < rules.rounds_max
+    brief = question_of(record, plan.currency, may_ask_again=may_ask_again)
+    may_ask = (
+        state.get("door") == "chat" and not state.get("submit") and calls.get("llm", 0) + 1 < world.limits.llm_calls_max
+    )
+    heard = counsel(world, brief, before, record.choice, may_ask=may_ask)
+    if heard.asked:
+        calls["llm"] = calls.get("llm", 0) + 1
+    record = record.model_copy(update={"choice": heard.choice, "advice": heard.advice})
+    if heard.advice is not None and heard.advice.asked_for_another_round:
+        record = _with_more_prices(record, facts, plan)
+    return record, calls
+
+
+def _stands(before: Record, said: RoundRecord, facts: Facts, plan: TransferPlan) -> bool:
+    """Whether the stored record still tells it: the same facts and policy, and nothing else to say of the plan."""
+    same = (plan.snapshot_digest, plan.policy_digest) == (facts.snapshot.digest, facts.policy.digest)
+    return same and any(each.model_copy(update={"round": said.round}) == said for each in before.rounds)
+
+
+def _priced(record: Record, facts: Facts, request: PlanRequest, plan: TransferPlan | None) -> Record:
+    found = price(facts, request, plan)
+    return record.model_copy(update={**found._asdict(), "choice": by_rule(found.concessions)})
+
+
+def _with_more_prices(record: Record, facts: Facts, plan: TransferPlan) -> Record:
+    """The record with a round in which the limits that come next were priced."""
+    known = {concession.rule for concession in record.concessions}
+    more = tuple(each for each in price_more(facts, plan.request, plan) if each.rule not in known)
+    last, found = record.rounds[-1], f"{len(more)} more limits" if more else "no further limit"
+    priced = RoundRecord(
+        round=last.round + 1, plan=last.plan, contests=last.contests, change=f"{found} had a price, {ASKED_FOR}"
+    )
+    concessions = ranked((*record.concessions, *more))
+    return record.model_copy(update={"rounds": (*record.rounds, priced), "concessions": concessions})
 
 
 def _contests(facts: Facts, request: PlanRequest, plan: TransferPlan) -> tuple[Contest, ...]:
@@ -92,7 +141,7 @@ def _contests(facts: Facts, request: PlanRequest, plan: TransferPlan) -> tuple[C
 def _settle(facts: Facts, contests: tuple[Contest, ...], plan: TransferPlan) -> tuple[Settlement, ...]:
     """The contests as policy settles them: all where the outcome leads to a new request, else those that are kept."""
     rules = facts.policy.negotiation
-    wanted = contests if rules.mechanism == "priority" else contests[:CONTESTS_KEPT]
+    wanted = contests if rules.mechanism == "priority" else contests[:SETTLEMENTS_KEPT]
     return tuple(settle(contest, rules.mechanism.value, rules.priority_sites, plan) for contest in wanted)
 
 
@@ -116,92 +165,3 @@ def _revise(
         if caps and revised != request:
             return revised, f"{len(caps)} sites step back behind sites with priority"
     return request, ""
-
-
-def _at_a_limit(facts: Facts, request: PlanRequest, plan: TransferPlan) -> bool:
-    """Whether a total of policy or request holds the plan back, so that its price is worth knowing."""
-    size, overlays = facts.policy.size, request.overlays
-    totals = (
-        (plan.units, size.plan_units_max),
-        (plan.units, overlays.max_units),
-        (len(plan.lines), size.plan_lines_max),
-        (len(plan.lines), overlays.max_lines),
-        (plan.goods_value_minor, size.plan_goods_value_max_minor),
-        (plan.transfer_cost_minor, overlays.transport_budget_minor),
-    )
-    return any(most is not None and used * 10 >= most * 9 for used, most in totals)
-
-
-def _concessions(facts: Facts, request: PlanRequest, plan: TransferPlan | None) -> dict[str, Any]:
-    """What relaxing policy, facts or request would be worth, each by itself, and what blocks what is wanted most.
-
-    Nothing of it goes into a plan: it is for the people who could relax it. For a plan
-    that the fast path made, nothing is solved whole again: that would take as long as
-    the plan itself, each time.
-    """
-    limits = limits_of(facts.policy, facts.snapshot, request)
-    compared = plan or nothing_moved(facts, request)
-    conflicts = _conflicts(facts, request, limits, plan)
-    negotiable = facts.policy.negotiation.negotiable_rules
-    large = compared.solver.path == "fast"
-    touched = skus_at_stake(facts.snapshot, limits, request.scope, _most_touched(facts)) if large else ()
-    relaxed = price_relaxations(
-        Question(facts.snapshot, limits, request),
-        compared,
-        conflicts,
-        negotiable=negotiable,
-        solves_max=RELAXATIONS_PRICED_LARGE if large else RELAXATIONS_PRICED,
-        touched=frozenset(touched) if large else None,
-    )
-    covered = {concession.rule for concession in relaxed}
-    rules = [] if large else [rule for rule in negotiable if rule not in covered]
-    lifted = price_concessions(compared, rules, lambda rule: draft(facts, request, frozenset((rule,))).plan)
-    found = sorted((*relaxed, *lifted), key=lambda concession: (-concession.extra_saving_minor, concession.code))
-    currency = facts.snapshot.currency
-    return {
-        "concessions": [concession.model_dump(mode="json") for concession in found],
-        "conflicts": [blocked_words(conflict, currency) for conflict in conflicts],
-        "pricing": _pricing(len(touched)) if large else "",
-    }
-
-
-def _most_touched(facts: Facts) -> int:
-    return max(SITE_SKUS_TOUCHED // len(facts.snapshot.sites), 1)
-
-
-def _pricing(skus: int) -> str:
-    return (
-        f"The request is large: what relaxing a limit saves was found by planning the {skus} SKUs with most at stake"
-        " again beside all other lines, so more may be possible; rules of policy that bind no line were not priced."
-    )
-
-
-def _conflicts(facts: Facts, request: PlanRequest, limits: Limits, plan: TransferPlan | None) -> list[Blocked]:
-    """What blocks the moves that have to be made, or the costliest shortage that a plan without lines leaves."""
-    if plan is None:
-        wishes = [Wanted(key.site_id, key.sku_id, units, "out") for key, units in sorted(limits.must_leave.items())]
-    else:
-        wishes = [] if plan.lines else worst_shortages(facts, request, plan, 1)
-    within = request.scope.within_sites
-    snapshot = seen_from(facts.snapshot, frozenset(within)) if within else facts.snapshot
-    found = [find_conflict(snapshot, limits, request, wish) for wish in wishes[:CONFLICTS_KEPT]]
-    return [blocked for blocked in found if blocked.conflict]
-
-
-def _settlement_document(settlement: Settlement) -> dict[str, Any]:
-    return {
-        "pool": {"site": settlement.pool.site_id, "sku": settlement.pool.sku_id},
-        "pool_units": settlement.pool_units,
-        "mechanism": settlement.mechanism,
-        "price_minor": settlement.price_minor,
-        "awards": [
-            {
-                "site": award.site_id,
-                "claimed_units": award.claimed_units,
-                "highest_bid_minor": award.highest_bid_minor,
-                "awarded_units": award.awarded_units,
-                "planned_units": award.planned_units,
-            }
-            for award in settlement.awards
-        ],
-    }
