@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any, TypedDict
 
 from langchain_core.messages import AnyMessage
-from langgraph.graph.message import add_messages
+from langgraph.channels import DeltaChannel
+
+from graphs.memory import kept
+
+SNAPSHOT_EVERY = 100
+"""After so many steps that added messages a checkpoint holds the whole conversation again."""
 
 
 class RebalanceState(TypedDict, total=False):
@@ -15,10 +20,14 @@ class RebalanceState(TypedDict, total=False):
     crash goes on instead of starting anew. `request` is the plan request being worked on and `plan_digest` the plan made of
     it; `call_id` is the tool call of the llm that waits for that plan. `violations`
     are the checker's, `outcome` says in one word where the plan stands, `round` counts
-    negotiation rounds, and `calls` counts what this run has used of its limits.
+    negotiation rounds, and `calls` counts what this run has used of its limits. `asked`
+    says what formed the request: the llm, its temperature, and the versions of prompt and tools.
+
+    A checkpoint holds the messages that its step added, not the conversation over and
+    over; so single checkpoints of a thread that lives on must not be deleted.
     """
 
-    messages: Annotated[list[AnyMessage], add_messages]
+    messages: Annotated[list[AnyMessage], DeltaChannel(kept, snapshot_frequency=SNAPSHOT_EVERY)]
     door: str
     run_id: str
     request: dict[str, Any] | None
@@ -32,4 +41,5 @@ class RebalanceState(TypedDict, total=False):
     negotiation: dict[str, Any]
     approval_id: str | None
     calls: dict[str, int]
+    asked: dict[str, Any]
     notices: list[str]

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from threading import Lock
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from app.approvals.latency import latency_of_decisions
 from app.db.database import database_now
 from app.db.documents import packed, unpacked
 from app.db.upsert import upsert
 from app.errors import NotFoundError
-from app.plans.tables import NegotiationRow, PlanRow, SnapshotOfFacts, SnapshotRow
+from app.plans.tables import NegotiationRow, PlanProvenance, PlanRow, SnapshotOfFacts, SnapshotRow
 from app.stock.facts import freeze
 from app.stock.installation import installation, planning_now
 from tools.canonical import canonical_json
 from tools.inventory import Snapshot
 from tools.transfers import TransferPlan
+
+ASKED = ("llm", "temperature_e3", "prompt_digest", "catalogue_digest")
+"""What is recorded of who formed a plan request."""
+
+
+NAMED_BY_MIN = 8
+"""So many digits of a plan's digest name it, if it is the only one."""
 
 
 class DamagedError(RuntimeError):
@@ -97,8 +105,11 @@ def _keep(snapshot: Snapshot, body: bytes) -> None:
             _KEPT.popitem(last=False)
 
 
-def store_plan(session: Session, plan: TransferPlan) -> bool:
-    """Store a plan under its digest; False when it was there already."""
+def store_plan(session: Session, plan: TransferPlan, asked: Mapping[str, Any] | None = None) -> bool:
+    """Store a plan under its digest, and what it is put down to; False when it was there already.
+
+    `asked` names the llm that formed the request, with `temperature_e3`, `prompt_digest` and `catalogue_digest`.
+    """
     row = {
         "digest": plan.digest,
         "snapshot_digest": plan.snapshot_digest,
@@ -107,7 +118,21 @@ def store_plan(session: Session, plan: TransferPlan) -> bool:
         "body": canonical_json(plan.model_dump(mode="json")),
     }
     statement = insert(PlanRow).values(row).on_conflict_do_nothing().returning(col(PlanRow.digest))
-    return session.connection().execute(statement).first() is not None
+    is_new = session.connection().execute(statement).first() is not None
+    provenance = {
+        **{name: (asked or {}).get(name) for name in ASKED},
+        "plan_digest": plan.digest,
+        "solver_versions": list(plan.solver.versions),
+        "recorded_at": row["planned_at"],
+    }
+    if is_new:  # of a plan that is made again the first is recorded, also where that was before there were records
+        session.connection().execute(insert(PlanProvenance).values(provenance))
+    return is_new
+
+
+def read_provenance(session: Session, digest: str) -> PlanProvenance | None:
+    """What a plan is put down to; None for a plan from before this was recorded."""
+    return session.get(PlanProvenance, digest)
 
 
 def read_plan(session: Session, digest: str) -> TransferPlan:
@@ -119,6 +144,15 @@ def read_plan(session: Session, digest: str) -> TransferPlan:
     if plan.digest != digest:
         raise DamagedError("plan", digest, plan.digest)
     return plan
+
+
+def plan_named(session: Session, start: str) -> str:
+    """The digest of the one plan whose digest begins so. Raises NotFoundError for none, for several, and for too little."""
+    query = select(PlanRow.digest).where(col(PlanRow.digest).startswith(start, autoescape=True)).limit(2)
+    digests = session.exec(query).all() if len(start) >= NAMED_BY_MIN else ()
+    if len(digests) != 1:
+        raise NotFoundError("unknown_plan", f"there is no plan {start!r}", "give more of its digest", plan=start)
+    return digests[0]
 
 
 def store_negotiation(session: Session, plan_digest: str, record: dict[str, Any]) -> None:

@@ -49,3 +49,21 @@ class NegotiationRow(SQLModel, table=True):
 
     plan_digest: str = Field(primary_key=True, foreign_key="plan.digest")
     record: dict[str, Any] = Field(sa_column=document())
+
+
+class PlanProvenance(SQLModel, table=True):
+    """What a plan is put down to; whoever stored it first is recorded. It is no part of the plan's digest.
+
+    Without an llm nobody formed the request in words: a scan, an edit, or the next plan
+    after a rejection. The baseline has a name and no temperature. Temperatures are in thousandths.
+    """
+
+    __tablename__ = "plan_provenance"
+
+    plan_digest: str = Field(primary_key=True, foreign_key="plan.digest")
+    llm: str | None = None
+    temperature_e3: int | None = None
+    prompt_digest: str | None = None
+    catalogue_digest: str | None = None
+    solver_versions: list[str] = Field(sa_column=document())
+    recorded_at: datetime = Field(sa_column=instant())

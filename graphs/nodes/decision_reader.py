@@ -15,7 +15,7 @@ def decision_reader(state: RebalanceState, runtime: Runtime[Context]) -> dict[st
     """Where the request stands, whatever the resume said. Still pending means: back to the gate.
 
     A rejection becomes part of the next plan request; a plan that the world has outrun
-    is asked for again as it was.
+    is asked for again as it was. Where the plan was edited, the edited one takes its place.
     """
     world = runtime.context.world
     approval_id = state.get("approval_id")
@@ -23,18 +23,21 @@ def decision_reader(state: RebalanceState, runtime: Runtime[Context]) -> dict[st
         return {"outcome": "no_plan", "note": "there was no approval request"}
     decision = world.decision(approval_id)
     world.tell("decision_reader", decision.status)
+    instead: dict[str, Any] = {}
+    if decision.successor is not None:
+        instead = {"approval_id": decision.successor, "plan_digest": decision.successor_plan}
     match decision.status:
         case "rejected" if decision.rejection is not None:
-            plan = world.plan(state.get("plan_digest") or "")
+            plan = world.plan(decision.successor_plan or state.get("plan_digest") or "")
             revised = request_after_rejection(plan, decision.rejection)
             words = f"{decision.decided_by} rejected plan {plan.digest[:12]}: {decision.rejection.words}"
             if revised is None:
-                return {"outcome": "rejected", "note": words}
-            return _again(revised.model_dump(mode="json"), words)
+                return {**instead, "outcome": "rejected", "note": words}
+            return {**instead, **_again(revised.model_dump(mode="json"), words)}
         case "outrun":
-            return _again(state.get("request"), "the world moved on after the plan was made")
+            return {**instead, **_again(state.get("request"), "the world moved on after the plan was made")}
         case status:
-            return {"outcome": status}
+            return {**instead, "outcome": status}
 
 
 def _again(request: dict[str, Any] | None, why: str) -> dict[str, Any]:

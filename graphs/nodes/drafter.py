@@ -26,7 +26,7 @@ def drafter(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any]:
         made = draft_beside(world.facts(), request, base, world.solve, before=world.facts_of(base).snapshot)
     if made.plan is None:
         return {"plan_digest": None, "outcome": "no_plan", "note": f"{made.status}: {made.note}"}
-    world.store_plan(made.plan, state.get("negotiation", {}))
+    world.store_plan(made.plan, state.get("negotiation", {}), state.get("asked"))
     world.tell("drafter", f"{len(made.plan.lines)} lines, {made.status}")
     return {
         "plan_digest": made.plan.digest,

@@ -1,40 +1,131 @@
-"""The planner: the llm reads the conversation and either answers or asks for a tool."""
+"""The planner: the llm reads the conversation and either answers, asks back, or asks for a tool."""
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.resources import files
+from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, SystemMessage, ToolMessage
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langgraph.runtime import Runtime
 
+from graphs.clarifying import question_instead
+from graphs.grounding import UNSOURCED, Evidence, Vocabulary, flagged, repair_request, unsourced
+from graphs.memory import sent
+from graphs.names import Names
+from graphs.prompts.system import Prompt, catalogue_digest, schemas, system_prompt
 from graphs.state import RebalanceState
-from graphs.world import Context, World
+from graphs.world import BASELINE, Context, Reply, World
 from policies.brief import brief
-from tools.catalog import CATALOG
 
 
 def planner(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Let the llm speak once, within the limits of the run."""
+    """Let the llm speak once, and once more where its answer has no source, within the limits of the run."""
     world = runtime.context.world
-    calls = dict(state.get("calls", {}))
-    if calls.get("llm", 0) >= world.limits.llm_calls_max or calls.get("tool", 0) > world.limits.tool_calls_max:
+    turn = _Turn(world, dict(state.get("calls", {})), list(state.get("notices", [])))
+    if turn.is_over:
         words = (
             f"I stopped: this took more than {world.limits.llm_calls_max} answers of the language model or"
             f" {world.limits.tool_calls_max} tool calls. Please ask for less at a time."
         )
         return {"messages": [AIMessage(words)], "outcome": "stopped"}
     world.tell("planner", "thinking")
-    calls["llm"] = calls.get("llm", 0) + 1
-    reply = world.reply(
-        [_system_message(world), *_answered(state["messages"])], [tool.schema() for tool in CATALOG.values()]
-    )
-    notices = list(state.get("notices", []))
-    if reply.notice is not None and reply.notice not in notices:
-        notices.append(reply.notice)
-        world.tell("notice", reply.notice)
-    return {"messages": [reply.message], "calls": calls, "notices": notices, "outcome": "answered"}
+    facts, caller = world.facts(), world.caller
+    names = Names(facts.snapshot, caller.sites, sees_sensitive=caller.sees_sensitive)
+    prompt = system_prompt(names.words(brief(facts.policy, facts.snapshot.currency)), world.limits)
+    shown = [SystemMessage(prompt.text), *sent(_answered(state["messages"]), world.limits.memory_characters_max)]
+    reply = turn.ask(shown)
+    message = reply.message
+    # The baseline reads every figure from a result; a test holds it to the same check.
+    if reply.llm != BASELINE:
+        vocabulary = Vocabulary.of(facts.snapshot, caller.sites, sees_sensitive=caller.sees_sensitive)
+        reply, message = _checked(turn, shown, reply, Evidence.of(shown, vocabulary))
+    update: dict[str, Any] = {"messages": [message], "calls": turn.calls, "outcome": "answered"}
+    # What has not changed is not written again: every value written is kept with every checkpoint.
+    changed = {"notices": turn.notices, "asked": _asked(reply, prompt)}
+    return update | {name: value for name, value in changed.items() if state.get(name) != value}
+
+
+@dataclass(slots=True)
+class _Turn:
+    """The llm as this run may ask it: counts what it uses, and passes on what the user should know."""
+
+    world: World
+    calls: dict[str, int]
+    notices: list[str] = field(default_factory=list)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run has used up what it may use."""
+        limits = self.world.limits
+        return self.calls.get("llm", 0) >= limits.llm_calls_max or self.calls.get("tool", 0) > limits.tool_calls_max
+
+    def ask(self, messages: list[BaseMessage]) -> Reply:
+        """One answer of the llm."""
+        self.calls["llm"] = self.calls.get("llm", 0) + 1
+        reply = self.world.reply(messages, schemas())
+        if reply.notice is not None and reply.notice not in self.notices:
+            self.notices.append(reply.notice)
+            self.world.tell("notice", reply.notice)
+        return reply
+
+    def may_repair(self) -> bool:
+        """Whether an answer without a source may be given back; once a run, while there are calls left."""
+        first = not self.calls.get("repair", 0)
+        self.calls["repair"] = 1
+        return first and not self.is_over
+
+
+def _checked(turn: _Turn, shown: list[BaseMessage], reply: Reply, evidence: Evidence) -> tuple[Reply, AIMessage]:
+    """What the llm said after the check, and the reply that it comes from.
+
+    An answer with something in it that has no source is given back once; what persists
+    is named at its end. Where the vendor fails meanwhile, the baseline answers instead.
+    """
+    message, missing = _without_guesses(reply.message, shown, evidence)
+    if not missing or not turn.may_repair():
+        return reply, _marked(message, missing)
+    turn.world.tell("planner", "checking the figures")
+    again = turn.ask([*shown, AIMessage(message.text), HumanMessage(repair_request(missing))])
+    if again.llm == BASELINE:
+        again = turn.ask(shown)
+        return again, again.message
+    message, missing = _without_guesses(again.message, shown, evidence)
+    return again, _marked(message, missing)
+
+
+def _without_guesses(
+    message: AIMessage, shown: list[BaseMessage], evidence: Evidence
+) -> tuple[AIMessage, tuple[str, ...]]:
+    """The message with a question in place of calls that guess, and what a final answer says without a source.
+
+    What is said beside a call comes before the tool has answered; where it has no source it is left out.
+    """
+    question = question_instead(message, shown)
+    if question is not None:
+        return AIMessage(question, id=message.id), ()
+    missing = unsourced(str(message.text), evidence)
+    if missing and (message.tool_calls or message.invalid_tool_calls):
+        return message.model_copy(update={"content": ""}), ()
+    return message, missing
+
+
+def _marked(message: AIMessage, missing: tuple[str, ...]) -> AIMessage:
+    """The answer, with what could not be traced named at its end and noted for later turns."""
+    if not missing:
+        return message
+    noted = {**message.response_metadata, UNSOURCED: list(missing)}
+    return message.model_copy(update={"content": flagged(str(message.text), missing), "response_metadata": noted})
+
+
+def _asked(reply: Reply, prompt: Prompt) -> dict[str, Any]:
+    """What a plan that is asked for now is put down to. A temperature in thousandths: state and digests hold integers."""
+    warmth = None if reply.temperature is None else round(reply.temperature * 1_000)
+    return {
+        "llm": reply.llm,
+        "temperature_e3": warmth,
+        "prompt_digest": prompt.digest,
+        "catalogue_digest": catalogue_digest(),
+    }
 
 
 def _answered(messages: list[AnyMessage]) -> list[BaseMessage]:
@@ -52,13 +143,3 @@ def _answered(messages: list[AnyMessage]) -> list[BaseMessage]:
                 if call_id not in answered
             )
     return complete
-
-
-def _system_message(world: World) -> SystemMessage:
-    facts = world.facts()
-    return SystemMessage(_prompt().format(policy=brief(facts.policy, facts.snapshot.currency)))
-
-
-@cache
-def _prompt() -> str:
-    return files("graphs.prompts").joinpath("planner.md").read_text(encoding="utf-8")

@@ -29,6 +29,7 @@ def presenter(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any
     answer["contested_pools"] = sum(item["contests"] for item in record.get("rounds", [])[-1:])
     answer["negotiation_rounds"] = len(record.get("rounds", []))
     answer["concessions"] = [desk.words(concession["words"]) for concession in record.get("concessions", [])][:5]
+    answer["recommended"] = [desk.words(words) for words in record.get("recommended", [])][:5]
     answer["conflicts"] = [desk.words(words) for words in record.get("conflicts", [])]
     text = json.dumps(answer, ensure_ascii=True, sort_keys=True)
     message = ToolMessage(text, tool_call_id=state.get("call_id") or "call", name="propose_plan")

@@ -1,1 +1,1 @@
-"""Prompts of the llm, as text files."""
+"""Prompts of the llm, as text files, and what makes a version of them."""
