@@ -64,8 +64,8 @@ def decide(
     """
     request = get_request(session, approval_id, lock=True)
     plan = read_plan(session, request.plan_digest)
-    _may_decide(session, decider, request, plan)
-    _still_open(session, request, seen_digest)
+    require_decider(session, decider, request, plan)
+    require_open(session, request, seen_digest)
     if verdict is Verdict.REJECT:
         return _reject(session, decider, request, plan, rejection)
     if rejection is not None:
@@ -73,8 +73,8 @@ def decide(
     return _approve(session, decider, request, plan)
 
 
-def _may_decide(session: Session, decider: Principal, request: ApprovalRequest, plan: TransferPlan) -> None:
-    """Role, four eyes, scope and limits, as they stand in the database now and not when the caller signed in."""
+def require_decider(session: Session, decider: Principal, request: ApprovalRequest, plan: TransferPlan) -> None:
+    """Raise ForbiddenError unless they may: role, four eyes, scope and limits as they stand now, not when they signed in."""
     now = principal_of(session, decider.user_id)
     if now is None:
         raise ForbiddenError("inactive", f"{decider.user_id} is not an active person", "ask an administrator")
@@ -104,7 +104,8 @@ def _is_sensitive(session: Session, plan: TransferPlan) -> bool:
     return any(skus[line.sku_id].sensitive for line in plan.lines)
 
 
-def _still_open(session: Session, request: ApprovalRequest, seen_digest: str) -> None:
+def require_open(session: Session, request: ApprovalRequest, seen_digest: str) -> None:
+    """Raise ConflictError unless the request still waits, in time, for a decision on the plan with this digest."""
     if request.status is not ApprovalStatus.PENDING:
         decision = session.get(Decision, request.approval_id)
         by = f" by {decision.decided_by}" if decision else ""

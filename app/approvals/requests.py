@@ -130,11 +130,13 @@ def withdraw(session: Session, approval_id: UUID, principal: Principal) -> Appro
     return request
 
 
-def close(session: Session, request: ApprovalRequest, status: ApprovalStatus, event: EventType, actor: str) -> None:
+def close(
+    session: Session, request: ApprovalRequest, status: ApprovalStatus, event: EventType, actor: str, **facts: str
+) -> None:
     """End a pending request without a decision, record it, and wake the thread that waits for it."""
     request.status, request.closed_at = status, database_now(session)
     session.add(request)
-    _record(session, request, event, actor)
+    _record(session, request, event, actor, "", **facts)
     wake_thread(session, request)
 
 

@@ -23,6 +23,7 @@ class ApprovalStatus(StrEnum):
     EXPIRED = "expired"
     OUTRUN = "outrun"
     WITHDRAWN = "withdrawn"
+    SUPERSEDED = "superseded"
 
 
 class ApprovalRequest(SQLModel, table=True):

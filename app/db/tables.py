@@ -10,6 +10,7 @@ import app.auth.tables
 import app.erp.built_in
 import app.governance.tables
 import app.ledger.tables
+import app.llm_usage
 import app.orders.tables
 import app.plans.tables
 import app.stock.tables

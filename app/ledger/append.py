@@ -32,9 +32,12 @@ class EventType(StrEnum):
     APPROVAL_REQUESTED = "approval_requested"
     APPROVAL_EXPIRED = "approval_expired"
     APPROVAL_WITHDRAWN = "approval_withdrawn"
+    APPROVAL_SUPERSEDED = "approval_superseded"
+    APPROVAL_COMMENTED = "approval_commented"
     PLAN_APPROVED = "plan_approved"
     PLAN_REJECTED = "plan_rejected"
     DECISION_REFUSED = "decision_refused"
+    CLIENT_INPUT_REFUSED = "client_input_refused"
     TRANSFER_RESERVED = "transfer_reserved"
     TRANSFER_REQUESTED = "transfer_requested"
     TRANSFER_RESUMED = "transfer_resumed"
@@ -79,6 +82,11 @@ def site_stream(site_id: str) -> str:
 def plan_stream(plan_digest: str) -> str:
     """The stream of everything decided about a plan."""
     return f"plan/{plan_digest}"
+
+
+def client_stream(user_id: str) -> str:
+    """The stream of what clients tried in a person's name and were refused."""
+    return f"client/{user_id}"
 
 
 _OPEN = text("""

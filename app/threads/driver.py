@@ -10,36 +10,56 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-from uuid import UUID, uuid5
+from dataclasses import dataclass, replace
+from typing import Any, cast
+from uuid import UUID
 
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
-from langgraph.errors import UnknownInterruptError
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.errors import GraphDrained, UnknownInterruptError
 from langgraph.types import Command, StateSnapshot
 from sqlalchemy import text
-from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Session
 from structlog import get_logger
 
 from app.approvals.requests import get_request
-from app.auth.people import SYSTEM, principal_of
+from app.auth.people import principal_of
 from app.auth.roles import Principal
-from app.db.database import Database, database_now
+from app.db.database import Database
+from app.durable.draining import CLOSING, Drain, InterruptedRunError, is_outage
 from app.errors import ConflictError, ForbiddenError
 from app.llm import Llm
 from app.settings import Settings
+from app.threads.cancelling import CancelledRunError, Watch, closing_messages
+from app.threads.lost_questions import LOST_QUESTION, is_lost
+from app.threads.narration import Narrator
+from app.threads.resumes import note_resume
 from app.threads.runs import finish
 from app.threads.stream import RunStream
-from app.threads.tables import Run, RunKind, RunStatus, Thread
-from app.world import ServiceWorld
+from app.threads.tables import ACTIVE, Run, RunKind, RunStatus, Thread
+from app.threads.watched import WatchedWorld, Watchers
+from graphs.nodes.names import REPORTER
 from graphs.rebalance import RECURSION_LIMIT, Graph
 from graphs.state import RebalanceState
 from graphs.world import Context, RunLimits
 from tools.planning import Planner
 
-_RESUMES = UUID("5c7c0c52-7df5-5b0a-8a55-3f4f3a1e6f01")
 _log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """One run while it is driven. Without a watch it cannot be cancelled."""
+
+    thread_id: UUID
+    run_id: UUID
+    context: Context
+    narrator: Narrator
+    watch: Watch | None = None
+
+    def is_cancelled(self) -> bool:
+        """Whether somebody has asked the run to stop."""
+        return self.watch is not None and self.watch.cancelled()
 
 
 class Driver:
@@ -60,55 +80,106 @@ class Driver:
         self._stream = stream
         self._settings = settings
         self._planner = planner
+        self.drain = Drain()
 
     def run(self, run_id: UUID) -> RunStatus:
         """Bring a run to its end or to its pause. May be called again at any time; then it goes on where it was."""
+        self.drain.require_open()
         with self._database.transaction() as session:
-            run = session.get(Run, run_id)
-            if run is None or run.status not in (RunStatus.QUEUED, RunStatus.RUNNING):
+            run = session.get(Run, run_id, with_for_update=True)
+            if run is None or run.status not in ACTIVE:
                 return RunStatus.DONE if run is None else run.status
             run.status = RunStatus.RUNNING
             session.add(run)
             kind, given, thread_id, by = run.kind, run.input, run.thread_id, run.started_by
-        with self._thread(thread_id):
-            try:
-                context = self._context(thread_id, run_id, self._principal(by))
-                status = self._drive(thread_id, run_id, _first_input(kind, given, run_id), context)
-            except Exception as failed:
-                self._close(run_id, RunStatus.FAILED, _words(failed))
-                raise
-        self._close(run_id, status)
+        with self._attempt(run_id), self._thread(thread_id):
+            drive = self._drive_for(thread_id, run_id, self._principal(by), Watch(self._database, run_id))
+            status = self._drive(drive, _first_input(kind, given, run_id))
+        self._close(run_id, status, self._why_failed(thread_id, status))
         return status
 
     def ring(self, approval_id: UUID) -> None:
         """Wake the graph that waits for this request, whatever was decided. Nobody there is fine: then nothing waits."""
+        self.drain.require_open()
         with self._database.transaction() as session:
             request = get_request(session, approval_id)
             thread = session.get(Thread, UUID(request.thread_id)) if request.thread_id else None
             if thread is None:
                 return
             thread_id, owner = thread.thread_id, thread.owner
-            run_id = uuid5(_RESUMES, str(approval_id))
-            _note_resume(session, run_id, thread_id, approval_id)
-        with self._thread(thread_id):
-            try:
-                context = self._context(thread_id, run_id, self._principal(owner))
-                status = self._answer(thread_id, str(approval_id), context)
-            except Exception as failed:
+            run_id = note_resume(session, thread_id, approval_id).run_id
+        with self._attempt(run_id), self._thread(thread_id):
+            drive = self._drive_for(thread_id, run_id, self._principal(owner))
+            status = self._answer(drive, str(approval_id))
+        self._close(run_id, status, self._why_failed(thread_id, status))
+
+    @contextmanager
+    def _attempt(self, run_id: UUID) -> Iterator[None]:
+        """Note that a run has failed; but one that was only interrupted stays active, and whoever watches is told.
+
+        Raises InterruptedRunError for a run that is to be driven again.
+        """
+        try:
+            yield
+        except Exception as failed:
+            away, left = is_outage(failed), isinstance(failed, InterruptedRunError) or self.drain.begun
+            if not (away or left):
                 self._close(run_id, RunStatus.FAILED, _words(failed))
                 raise
-        self._close(run_id, status)
+            why = CLOSING if left else "the database does not answer"
+            self._stream.publish(run_id, "interrupted", detail=f"Interrupted: {why}. The run goes on by itself.")
+            _log.warning("run_interrupted", run_id=str(run_id), why=why)
+            raise InterruptedRunError(why) from failed
 
-    def _drive(self, thread_id: UUID, run_id: UUID, first: RebalanceState, context: Context) -> RunStatus:
+    def _drive(self, drive: Drive, first: RebalanceState) -> RunStatus:
         """Start the graph with the run's input, or go on with it when it has taken that input before."""
-        config = _config(thread_id)
-        before = self._graph.get_state(config)
-        if before.values.get("run_id") != str(run_id):
-            self._require_no_question_of_its_own(thread_id, before)
-            self._graph.invoke(first, config, context=context, durability="sync")
+        before = self._graph.get_state(_config(drive.thread_id))
+        drive.narrator.know(before.values.get("messages", []))
+        if before.values.get("run_id") != str(drive.run_id):
+            if drive.is_cancelled():
+                return RunStatus.CANCELLED
+            self._require_no_question_of_its_own(drive.thread_id, before)
+            self._advance(drive, first)
         elif before.tasks and not before.interrupts:
-            self._graph.invoke(None, config, context=context, durability="sync")
-        return self._where(thread_id)
+            self._stream.publish(drive.run_id, "resumed", detail="The run goes on where it was.")
+            self._advance(drive, None)
+        return self._stopped(drive) if drive.is_cancelled() else self._where(drive)
+
+    def _advance(self, drive: Drive, given: RebalanceState | Command[Any] | None, *, strictly: bool = False) -> None:
+        """Let the graph go on to its end or pause, or to the next edge between nodes once nobody wants the run any more."""
+        config = _strictly(_config(drive.thread_id)) if strictly else _config(drive.thread_id)
+        with self.drain.control() as control:
+            steps = self._graph.stream(
+                given, config, context=drive.context, durability="sync", stream_mode=["updates", "values"],
+                control=control,
+            )  # fmt: skip
+            try:
+                for mode, chunk in cast("Iterator[tuple[str, dict[str, Any]]]", steps):
+                    drive.narrator.take(mode, chunk)
+                    if mode == "values" and drive.is_cancelled():
+                        control.request_drain("cancelled")
+            except (GraphDrained, CancelledRunError):
+                if not drive.is_cancelled():
+                    raise InterruptedRunError(CLOSING) from None
+                _log.info("run_cancelled", run_id=str(drive.run_id))
+
+    def _stopped(self, drive: Drive) -> RunStatus:
+        """Leave a thread that can be gone on with: no call without its answer, nothing half done.
+
+        A plan that is in the queue already waits there; its thread is brought to the pause.
+        """
+        config = _config(drive.thread_id)
+        after = self._graph.get_state(config)
+        if not after.tasks or after.interrupts:
+            return self._where(drive)
+        if after.values.get("outcome") == "waiting":
+            self._advance(replace(drive, watch=None), None)
+            return self._where(drive)
+        closing = {"messages": closing_messages(after.values["messages"]), "outcome": "cancelled", "call_id": None}
+        self._graph.update_state(config, closing, as_node=REPORTER)
+        drive.narrator.take("updates", {REPORTER: closing})
+        drive.narrator.take("values", self._graph.get_state(config).values)
+        return RunStatus.CANCELLED
 
     def _require_no_question_of_its_own(self, thread_id: UUID, before: StateSnapshot) -> None:
         """Raise ConflictError while the graph waits for a decision that will wake it: new input would drop the question.
@@ -126,32 +197,43 @@ class Driver:
                     "say it again once the decision is carried out, or ask in another thread",
                 )  # fmt: skip
 
-    def _answer(self, thread_id: UUID, approval_id: str, context: Context) -> RunStatus:
+    def _answer(self, drive: Drive, approval_id: str) -> RunStatus:
         """Answer the one interrupt that waits for this request, by its id, and never any other.
 
         A graph that a crash stopped on its way to the pause is brought there first.
         """
-        config = _config(thread_id)
         for _ in range(2):
-            before = self._graph.get_state(config)
+            before = self._graph.get_state(_config(drive.thread_id))
+            drive.narrator.know(before.values.get("messages", []))
             waiting = [each for each in before.interrupts if each.value.get("approval_id") == approval_id]
             if waiting:
                 bell: Command[Any] = Command(resume={waiting[0].id: approval_id})
                 try:
-                    self._graph.invoke(bell, _strictly(config), context=context, durability="sync")
+                    self._advance(drive, bell, strictly=True)
                 except UnknownInterruptError:
-                    _log.info("interrupt_answered_before", thread_id=str(thread_id), approval_id=approval_id)
+                    _log.info("interrupt_answered_before", thread_id=str(drive.thread_id), approval_id=approval_id)
                 break
             if before.interrupts or not before.tasks:
                 break
-            self._graph.invoke(None, config, context=context, durability="sync")
-        return self._where(thread_id)
+            self._advance(drive, None)
+        return self._where(drive)
 
-    def _where(self, thread_id: UUID) -> RunStatus:
-        after = self._graph.get_state(_config(thread_id))
+    def _where(self, drive: Drive) -> RunStatus:
+        after = self._graph.get_state(_config(drive.thread_id))
         if after.interrupts:
+            question = after.interrupts[0].value
+            drive.narrator.pause(after.values, question)
             return RunStatus.WAITING
-        return RunStatus.FAILED if after.tasks else RunStatus.DONE
+        return RunStatus.FAILED if after.tasks or is_lost(after) else RunStatus.DONE
+
+    def _why_failed(self, thread_id: UUID, status: RunStatus) -> str | None:
+        """What is said of a run whose graph neither ended nor waits for an answer."""
+        if status is not RunStatus.FAILED:
+            return None
+        if is_lost(self.state(thread_id)):
+            _log.error("question_lost", thread_id=str(thread_id))
+            return LOST_QUESTION
+        return "the run stopped before its end"
 
     def state(self, thread_id: UUID) -> StateSnapshot:
         """The graph's state of a thread."""
@@ -163,13 +245,33 @@ class Driver:
         spoken = [m for m in messages if isinstance(m, AIMessage) and isinstance(m.content, str) and m.content]
         return str(spoken[-1].content) if spoken else ""
 
-    def _context(self, thread_id: UUID, run_id: UUID, principal: Principal) -> Context:
-        def tell(step: str, detail: str) -> None:
-            self._stream.publish(run_id, step, detail=detail)
+    def history(self, thread_id: UUID, limit: int, before: str | None = None) -> list[StateSnapshot]:
+        """The states of a thread, the newest first; those before a checkpoint, if one is named."""
+        earlier: RunnableConfig | None = None
+        if before is not None:
+            earlier = {"configurable": {"thread_id": str(thread_id), "checkpoint_ns": "", "checkpoint_id": before}}
+        return list(self._graph.get_state_history(_config(thread_id), before=earlier, limit=limit))
 
-        limits = RunLimits(self._settings.run_llm_calls_max, self._settings.run_tool_calls_max)
-        llm = self._llm.for_run(lambda token: tell("token", token))
-        return Context(ServiceWorld(self._database, principal, thread_id, llm, limits, tell, self._planner))
+    def forget(self, thread_id: UUID) -> None:
+        """Drop everything that the graph remembers of a thread."""
+        saver = self._graph.checkpointer
+        if isinstance(saver, BaseCheckpointSaver):
+            saver.delete_thread(str(thread_id))
+
+    def _drive_for(self, thread_id: UUID, run_id: UUID, principal: Principal, watch: Watch | None = None) -> Drive:
+        watchers = Watchers(run_id, self._stream, Narrator(self._stream, run_id, principal), watch)
+        chosen = self._settings
+        limits = RunLimits(
+            llm_calls_max=chosen.run_llm_calls_max, tool_calls_max=chosen.run_tool_calls_max,
+            tokens_max=chosen.run_tokens_max, seconds_max=chosen.run_seconds_max,
+            money_e4_max=chosen.run_money_e4_max, memory_characters_max=chosen.llm_memory_characters_max,
+        )  # fmt: skip
+        llm = self._llm.for_run(run_id, principal.user_id, watchers.hear)
+        world = WatchedWorld(self._database, principal, thread_id, llm, limits, self._planner, watchers)
+        return Drive(thread_id, run_id, Context(world), watchers.narrator, watch)
+
+    def _context(self, thread_id: UUID, run_id: UUID, principal: Principal) -> Context:
+        return self._drive_for(thread_id, run_id, principal).context
 
     def _principal(self, user_id: str) -> Principal:
         with self._database.transaction() as session:
@@ -184,7 +286,14 @@ class Driver:
             run = session.get(Run, run_id)
             thread_id = run.thread_id if run else None
         words = self.last_words(thread_id) if thread_id is not None else ""
+        self.announce_end(run_id, status, error, words)
+
+    def announce_end(self, run_id: UUID, status: RunStatus, error: str | None = None, words: str = "") -> None:
+        """Tell whoever watches that a run is over."""
         self._stream.publish(run_id, "done", status=status, error=error, words=words)
+        if error is not None:
+            self._stream.tell_clients(run_id, "error", {"error": "RunFailed", "message": error})
+        self._stream.tell_clients(run_id, "end", {"run_id": str(run_id), "status": status})
 
     @contextmanager
     def _thread(self, thread_id: UUID) -> Iterator[None]:
@@ -196,15 +305,6 @@ class Driver:
                 yield
             finally:
                 connection.execute(text("select pg_advisory_unlock(:key)"), {"key": key})
-
-
-def _note_resume(session: Session, run_id: UUID, thread_id: UUID, approval_id: UUID) -> None:
-    """One run for each resume, whoever rings first."""
-    row = {
-        "run_id": run_id, "thread_id": thread_id, "kind": RunKind.RESUME, "status": RunStatus.RUNNING,
-        "started_by": SYSTEM, "input": {"approval_id": str(approval_id)}, "created_at": database_now(session),
-    }  # fmt: skip
-    session.connection().execute(insert(Run).values(row).on_conflict_do_nothing())
 
 
 def _first_input(kind: RunKind, given: dict[str, Any], run_id: UUID) -> RebalanceState:

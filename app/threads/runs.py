@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -21,18 +21,29 @@ MESSAGE_CHARACTERS_MAX = 4_000
 TITLE_CHARACTERS_MAX = 80
 
 
-def open_thread(session: Session, owner: Principal, door: Door, title: str) -> Thread:
-    """A new thread of the caller."""
+def open_thread(
+    session: Session,
+    owner: Principal,
+    door: Door,
+    title: str,
+    thread_id: UUID | None = None,
+    labels: Mapping[str, Any] | None = None,
+) -> Thread:
+    """A new thread of the caller. Raises ConflictError for an id that is taken."""
     owner.require(Act.SCAN if door is Door.SCAN else Act.PLAN)
     thread = Thread(
-        thread_id=uuid4(),
+        thread_id=thread_id or uuid4(),
         owner=owner.user_id,
         door=door,
         title=title.strip()[:TITLE_CHARACTERS_MAX] or "Untitled",
         created_at=database_now(session),
+        labels=dict(labels or {}),
     )
-    session.add(thread)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(thread)
+    except IntegrityError as taken:
+        raise ConflictError("thread_exists", f"there is a thread {thread_id} already", "use another id") from taken
     return thread
 
 
@@ -50,7 +61,9 @@ def threads_of(session: Session, principal: Principal, limit: int = 50) -> Seque
     return session.exec(query.limit(limit)).all()
 
 
-def say(session: Session, principal: Principal, thread_id: UUID, text: str) -> Run:
+def say(
+    session: Session, principal: Principal, thread_id: UUID, text: str, labels: Mapping[str, Any] | None = None
+) -> Run:
     """Bring a message into a thread. Raises ConflictError while a run is active or a plan waits for its decision."""
     principal.require(Act.PLAN)
     thread = own_thread(session, principal, thread_id)
@@ -70,7 +83,9 @@ def say(session: Session, principal: Principal, thread_id: UUID, text: str) -> R
             "decision_pending", f"plan {waiting.plan_digest[:12]} of this thread waits for a decision",
             "ask in another thread, or withdraw the plan first", approval_id=str(waiting.approval_id),
         )  # fmt: skip
-    return _start(session, thread, RunKind.MESSAGE, principal.user_id, {"text": words})
+    run = _start(session, thread, RunKind.MESSAGE, principal.user_id, {"text": words})
+    run.labels = dict(labels or {})
+    return run
 
 
 def start_scan(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -12,6 +12,8 @@ from redis.exceptions import RedisError
 from structlog import get_logger
 
 EVENTS_MAX = 2_000
+CLIENT_EVENTS_MAX = 20_000
+"""Steps as clients of the LangGraph dialect hear of them: a run's tokens, each an event, and its values."""
 KEEP_SECONDS = 3_600
 WAIT_MILLISECONDS = 5_000
 _log = get_logger(__name__)
@@ -34,10 +36,16 @@ class RunStream:
 
     def publish(self, run_id: UUID, kind: str, **data: object) -> None:
         """Add an event. Without Redis nobody can watch, and the run goes on."""
-        key = _key(run_id)
+        self._add(run_id, _key(run_id), kind, data, EVENTS_MAX)
+
+    def tell_clients(self, run_id: UUID, kind: str, data: Mapping[str, object]) -> None:
+        """Add an event for clients of the LangGraph dialect, who have a stream of their own."""
+        self._add(run_id, _client_key(run_id), kind, data, CLIENT_EVENTS_MAX)
+
+    def _add(self, run_id: UUID, key: str, kind: str, data: Mapping[str, object], events_max: int) -> None:
         try:
             pipe = self._redis.pipeline(transaction=False)
-            pipe.xadd(key, {"kind": kind, "data": json.dumps(data)}, maxlen=EVENTS_MAX, approximate=True)
+            pipe.xadd(key, {"kind": kind, "data": json.dumps(data)}, maxlen=events_max, approximate=True)
             pipe.expire(key, KEEP_SECONDS)
             pipe.execute()
         except RedisError as down:
@@ -58,12 +66,29 @@ class RunStream:
 
     def read(self, run_id: UUID, after: str, wait_milliseconds: int | None = None) -> list[StreamEvent]:
         """The next events after the id `after`, at most 100; without any, it waits if it is told to."""
-        answer = self._redis.xread({_key(run_id): after}, count=100, block=wait_milliseconds)
-        return [StreamEvent(entry_id, fields["kind"], fields["data"]) for entry_id, fields in _entries(answer)]
+        return _events(self._redis.xread({_key(run_id): after}, count=100, block=wait_milliseconds))
+
+    def read_for_clients(self, run_id: UUID, after: str) -> list[StreamEvent]:
+        """The next events for clients of the LangGraph dialect, at most 500. Raises RedisError."""
+        return _events(self._redis.xread({_client_key(run_id): after}, count=500))
+
+    def forget(self, run_ids: Iterable[UUID]) -> None:
+        """Drop the news of runs that are no more. Raises RedisError."""
+        keys = [key for run_id in run_ids for key in (_key(run_id), _client_key(run_id))]
+        if keys:
+            self._redis.delete(*keys)
 
 
 def _key(run_id: UUID) -> str:
     return f"run:{run_id}:events"
+
+
+def _client_key(run_id: UUID) -> str:
+    return f"run:{run_id}:langgraph"
+
+
+def _events(answer: object) -> list[StreamEvent]:
+    return [StreamEvent(entry_id, fields["kind"], fields["data"]) for entry_id, fields in _entries(answer)]
 
 
 def _entries(answer: object) -> list[tuple[str, dict[str, str]]]:

@@ -36,13 +36,14 @@ class RunStatus(StrEnum):
     WAITING = "waiting"
     DONE = "done"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 ACTIVE = (RunStatus.QUEUED, RunStatus.RUNNING)
 
 
 class Thread(SQLModel, table=True):
-    """A conversation or a scan, and whose it is."""
+    """A conversation or a scan, and whose it is. `labels` are what a client of the owner noted on it."""
 
     __tablename__ = "thread"
 
@@ -51,10 +52,14 @@ class Thread(SQLModel, table=True):
     door: Door = Field(sa_column=word(Door))
     title: str
     created_at: datetime = Field(sa_column=instant(index=True))
+    labels: dict[str, Any] = Field(default_factory=dict, sa_column=document())
 
 
 class Run(SQLModel, table=True):
-    """One turn of the graph on a thread. The index lets a thread have one active run and no more."""
+    """One turn of the graph on a thread. The index lets a thread have one active run and no more.
+
+    `cancel_asked_by` is who wants it to stop; it does so at its next step.
+    """
 
     __tablename__ = "run"
     __table_args__ = (
@@ -73,3 +78,5 @@ class Run(SQLModel, table=True):
     created_at: datetime = Field(sa_column=instant(index=True))
     finished_at: datetime | None = Field(default=None, sa_column=instant(nullable=True))
     error: str | None = None
+    labels: dict[str, Any] = Field(default_factory=dict, sa_column=document())
+    cancel_asked_by: str | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,15 @@ from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoin
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 from app.service import Service
 from app.web import problems
 from app.web.limits import BodyLimit
+from app.web.mcp import PATH, McpDoor
 from app.web.problems import HEADERS, MEDIA_TYPE, Problem
-from app.web.routes import execution, health, network, page, plans, strategy
+from app.web.routes import execution, health, langgraph, network, page, plans, strategy, usage
 
 FILES_MAX = 8
 """Files of the import format."""
@@ -26,6 +29,13 @@ FILES_MAX = 8
 
 def create_app(service: Service) -> FastAPI:
     """The application on an open service."""
+    mcp = McpDoor(service)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with mcp.open():
+            yield
+
     app = FastAPI(
         title="Evenkeel",
         version="1",
@@ -33,18 +43,21 @@ def create_app(service: Service) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/v1/openapi.json",
+        lifespan=lifespan,
         responses={status: {"model": Problem} for status in (400, 401, 403, 404, 409, 413, 422)},
     )
     app.state.service = service
     app.openapi = partial(_described, app.openapi)  # type: ignore[method-assign]  # the way that FastAPI documents
     problems.install(app)
     v1 = APIRouter(prefix="/v1")
-    for part in (network, plans, execution, strategy):
+    for part in (network, plans, execution, strategy, usage):
         v1.include_router(part.router)
     app.include_router(v1)
+    app.include_router(langgraph.router)
     app.include_router(health.router)
     app.include_router(page.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+    app.router.routes.append(Route(PATH, endpoint=mcp))
     # The first is the innermost: outside of the next one its refusal would come wrapped in a task group's exception.
     app.add_middleware(
         BodyLimit, upload_path="/v1/imports", upload_bytes_max=FILES_MAX * service.settings.import_file_bytes_max

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 from redis.exceptions import RedisError
+from sqlalchemy.exc import OperationalError
 from starlette.concurrency import run_in_threadpool
 
 from app.auth.people import principal_of
@@ -43,7 +44,12 @@ async def news(service: Service, caller: Principal, run_id: UUID, after: str) ->
             await asyncio.sleep(POLL_SECONDS)
             quiet += POLL_SECONDS
         else:
-            quiet, run = 0.0, await run_in_threadpool(_run, service, caller, run_id)
+            try:
+                quiet, run = 0.0, await run_in_threadpool(_run, service, caller, run_id)
+            except OperationalError:
+                quiet = 0.0
+                yield ": the database does not answer\n\n"
+                continue
             if run is None:
                 return
             if run.status in ACTIVE:

@@ -17,6 +17,7 @@ from app.ledger.verify import verify
 from app.orders.attention import retry
 from app.orders.queries import orders_in_scope
 from app.orders.receipts import receive_order
+from app.plans.store import snapshot_now
 from app.stock.installation import installation
 from app.views import (
     EventView,
@@ -26,6 +27,7 @@ from app.views import (
     VerificationView,
     event_view,
     governance_view,
+    names_for,
     order_view,
     order_views,
     policy_views,
@@ -142,7 +144,8 @@ def list_events(
 def list_policies(session: InSession, caller: Caller) -> list[PolicyView]:
     """Every released policy, in words."""
     caller.require(Act.READ)
-    return policy_views(governance(session).policy_digest, installation(session).currency or "USD")
+    names = None if caller.sees_everything else names_for(session, caller, snapshot_now(session))
+    return policy_views(governance(session).policy_digest, installation(session).currency or "USD", names)
 
 
 @router.post("/policies/activations")

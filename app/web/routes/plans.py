@@ -14,6 +14,7 @@ from app.approvals.requests import queue, withdraw
 from app.approvals.tables import ApprovalStatus
 from app.auth.roles import Act
 from app.explanations import ExplanationView, explanation_view
+from app.negotiations import NegotiationView, negotiation_view
 from app.threads.runs import get_run, open_thread, own_thread, say, start_scan, threads_of
 from app.threads.tables import ACTIVE, Door
 from app.views import ApprovalView, PlanView, RunView, approval_view, plan_view, run_view, visible_request
@@ -177,6 +178,15 @@ def read_plan(session: InSession, caller: Caller, digest: Annotated[str, Path(pa
     return plan_view(session, caller, digest)
 
 
+@router.get("/plans/{digest}/negotiation")
+def read_negotiation(
+    session: InSession, caller: Caller, digest: Annotated[str, Path(pattern=_DIGEST)]
+) -> NegotiationView:
+    """How a plan was negotiated: claims, bids and awards by round, priced concessions, and what an llm said, marked as such."""
+    caller.require(Act.READ)
+    return negotiation_view(session, caller, digest)
+
+
 @router.get("/explanations/{digest}")
 def explain_a_line(
     session: InSession,
@@ -193,7 +203,7 @@ def explain_a_line(
 def list_approvals(
     session: InSession,
     caller: Caller,
-    status: Literal["pending", "approved", "rejected", "expired", "outrun", "withdrawn"] = "pending",
+    status: Literal["pending", "approved", "rejected", "expired", "outrun", "withdrawn", "superseded"] = "pending",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[ApprovalView]:
     """The approval queue, the greatest saving first."""

@@ -167,6 +167,7 @@ ROUTES = (
     Route("GET", "/v1/runs/{run_id}/events", EVERYBODY),
     Route("POST", "/v1/scans", "planner operator", {}),
     Route("GET", "/v1/plans/{digest}", EVERYBODY),
+    Route("GET", "/v1/plans/{digest}/negotiation", EVERYBODY),
     Route("GET", "/v1/explanations/{digest}", EVERYBODY),
     Route("GET", "/v1/approvals", EVERYBODY),
     Route("GET", "/v1/approvals/{approval_id}", EVERYBODY),
@@ -180,5 +181,28 @@ ROUTES = (
     Route("GET", "/v1/policies", EVERYBODY),
     Route("POST", "/v1/policies/activations", "operator admin", {"policy": "2026-01", "reason": "as it was"}),
     Route("GET", "/v1/governance", EVERYBODY),
+    Route("GET", "/v1/llm-usage", "operator admin"),
     Route("POST", "/v1/kill-switch", "approver operator admin", {"engaged": True, "reason": "a recall"}),
 )
+_SAID = {"assistant_id": "rebalance", "input": {"messages": [{"role": "user", "content": "status"}]}}
+_RUN = "/threads/{thread_id}/runs/{run_id}"
+SDK_ROUTES = (
+    Route("POST", "/assistants/search", EVERYBODY, {}),
+    Route("GET", "/assistants/{assistant_id}", EVERYBODY),
+    Route("POST", "/threads", "planner", {}),
+    Route("POST", "/threads/search", EVERYBODY, {}),
+    Route("GET", "/threads/{thread_id}", EVERYBODY),
+    Route("DELETE", "/threads/{thread_id}", "planner"),
+    Route("GET", "/threads/{thread_id}/state", EVERYBODY),
+    Route("POST", "/threads/{thread_id}/state", "planner", {"values": None, "as_node": "__end__"}),
+    Route("POST", "/threads/{thread_id}/history", EVERYBODY, {}),
+    Route("POST", "/threads/{thread_id}/runs", "planner", _SAID),
+    Route("POST", "/threads/{thread_id}/runs/stream", "planner", _SAID),
+    Route("POST", "/threads/{thread_id}/runs/wait", "planner", _SAID),
+    Route("GET", "/threads/{thread_id}/runs", EVERYBODY),
+    Route("GET", _RUN, EVERYBODY),
+    Route("GET", f"{_RUN}/join", EVERYBODY),
+    Route("GET", f"{_RUN}/stream", EVERYBODY),
+    Route("POST", f"{_RUN}/cancel", "planner"),
+)
+"""The dialect of the LangGraph SDK. It is described by the SDK and not by our own description of the API."""

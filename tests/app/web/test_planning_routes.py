@@ -94,6 +94,15 @@ def test_a_line_is_explained_to_whoever_sees_both_of_its_ends(door: Door) -> Non
     problem_of(door.get(f"/v1/explanations/{digest}?line=1", "fern"), 404, "unknown_line")
 
 
+def test_how_a_plan_was_negotiated_is_told_to_whoever_it_touches(house: Door) -> None:
+    path = f"/v1/plans/{house.pending.plan_digest}/negotiation"
+    told = house.get(path, "vera").json()
+    assert (told["plan_digest"], told["currency"], told["advice"]) == (house.pending.plan_digest, "USD", None)
+    assert [(each["round"], each["contests"], each["settlements"]) for each in told["rounds"]] == [(1, 0, [])]
+    assert told["sentences"][0].endswith("no pools of stock were contested.")
+    problem_of(house.get(path, "fern"), 404, "unknown_plan")
+
+
 @pytest.mark.parametrize(
     ("question", "said"),
     [

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -141,6 +143,11 @@ def everything_shown_to(scene: Scene, by: str) -> dict[str, str]:
     return shown
 
 
+def plans_in(shown: dict[str, str]) -> list[dict[str, Any]]:
+    """The plans among what was shown."""
+    return [json.loads(text) for path, text in shown.items() if re.fullmatch(r"/v1/plans/[0-9a-f]{64}", path)]
+
+
 @pytest.fixture(scope="module")
 def shown_to_pat(scene: Scene) -> dict[str, str]:
     """All that a planner of two sites without clearance gets to see."""
@@ -195,7 +202,7 @@ def test_an_approvers_reason_is_shown_without_what_is_kept(shown_to_pat: dict[st
 def test_a_plan_shows_its_lines_at_the_callers_sites_and_counts_the_others(
     scene: Scene, shown_to_pat: dict[str, str]
 ) -> None:
-    shown = [json.loads(text) for path, text in shown_to_pat.items() if path.startswith("/v1/plans/")]
+    shown = plans_in(shown_to_pat)
     assert len(shown) == len(scene.plans) >= 3
     for plan in shown:
         whole = scene.door.get(f"/v1/plans/{plan['digest']}", "paula").json()
@@ -304,9 +311,7 @@ def test_whoever_receives_is_not_told_where_goods_come_from_unless_it_is_their_s
     rows = door.get("/v1/orders", "sid").json()
     assert {(row["origin"], row["destination"]) for row in rows} == {(ELSEWHERE, "S2")}
     shown = everything_shown_to(scene, "sid")
-    lines = [
-        line for path, text in shown.items() if path.startswith("/v1/plans/") for line in json.loads(text)["lines"]
-    ]
+    lines = [line for plan in plans_in(shown) for line in plan["lines"]]
     assert {(line["origin"], line["destination"]) for line in lines} == {(ELSEWHERE, "S2")}
     assert [path for path, text in shown.items() if "S1" in text or told(text)] == []
 

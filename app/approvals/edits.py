@@ -1,0 +1,149 @@
+"""Editing a plan that waits: fewer packs or fewer lines, checked from scratch, and a request of its own.
+
+An edit is no decision. It makes another plan with another digest, which somebody who
+had no hand in it has to decide on; the editor joins the authors. The request that was
+edited is closed, because what it asked for is not wanted any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlmodel import Session
+
+from app.approvals.comments import bodies_about
+from app.approvals.decisions import require_decider, require_open
+from app.approvals.freshness import facts_now
+from app.approvals.requests import close, get_request, request_approval
+from app.approvals.tables import ApprovalRequest, ApprovalStatus
+from app.auth.roles import Principal
+from app.errors import ConflictError, InvalidError
+from app.ledger.append import EventType, append, plan_stream
+from app.plans.store import read_plan, store_plan
+from policies.limits import limits_of
+from policies.rules import Facts, check
+from policies.schema import Tier
+from policies.tiers import tier_of
+from tools.planning import Move, Solution, UnsoundSolutionError, evaluate, make_plan
+from tools.transfers import SolveStatus, TransferPlan
+from tools.whatif import assumed
+
+EDIT_VERSION = "edit/1"
+WORDS_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """The request that was closed, and the one that asks for the edited plan."""
+
+    closed: ApprovalRequest
+    successor: ApprovalRequest
+
+
+def edit(
+    session: Session, editor: Principal, approval_id: UUID, seen_digest: str, packs_by_line: Mapping[int, int]
+) -> Edited:
+    """Put an edited plan in the place of one that waits. Lines that are not named, or with 0 packs, are dropped.
+
+    Whoever may decide on a plan may edit it, and then decides on neither. Raises
+    ForbiddenError, ConflictError (as `decide`, and where the world has moved on) and
+    InvalidError (more than the plan has, nothing left, nothing changed, a rule broken);
+    then nothing has changed. The caller commits.
+    """
+    request = get_request(session, approval_id, lock=True)
+    plan = read_plan(session, request.plan_digest)
+    require_decider(session, editor, request, plan)
+    require_open(session, request, seen_digest)
+    _require_less(plan, packs_by_line)
+    facts = facts_now(session)
+    edited = edited_plan(facts, plan, packs_by_line)
+    tier = _require_permitted(edited, facts)
+    _store(session, editor, request, edited)
+    authors = [editor.user_id, *request.authors]
+    successor = request_approval(session, edited, tier, authors, request.thread_id)
+    close(
+        session, request, ApprovalStatus.SUPERSEDED, EventType.APPROVAL_SUPERSEDED, editor.user_id,
+        superseded_by=str(successor.approval_id), edited_plan=edited.digest,
+    )  # fmt: skip
+    return Edited(request, successor)
+
+
+def successor_of(session: Session, request: ApprovalRequest) -> UUID | None:
+    """The request that has taken the place of this one, by the record of the edit."""
+    if request.status is not ApprovalStatus.SUPERSEDED:
+        return None
+    (body,) = bodies_about(session, request, EventType.APPROVAL_SUPERSEDED)
+    return UUID(body["facts"]["superseded_by"])
+
+
+def edited_plan(facts: Facts, plan: TransferPlan, packs_by_line: Mapping[int, int]) -> TransferPlan:
+    """The plan with so many packs on each line, valued anew by the evaluator on the facts of now. It claims no optimality.
+
+    Raises ConflictError where the evaluator finds a constraint broken.
+    """
+    kept = [(line, packs_by_line.get(line.line_no, 0)) for line in plan.lines]
+    moves = tuple(Move(line.lane, line.sku_id, packs, line.depart_on) for line, packs in kept if packs)
+    limits = limits_of(facts.policy, facts.snapshot, plan.request)
+    found = evaluate(assumed(facts.snapshot, plan.request.overlays), limits, plan.request, moves)
+    if found.breaches:
+        raise _broken([breach.words for breach in found.breaches])
+    solution = Solution(
+        SolveStatus.FEASIBLE, moves, found.objective, path="none", versions=(*plan.solver.versions, EDIT_VERSION)
+    )
+    try:
+        return make_plan(facts.snapshot, limits, plan.request, solution)
+    except UnsoundSolutionError as unsound:
+        raise _broken([str(unsound)]) from unsound
+
+
+def _require_less(plan: TransferPlan, packs_by_line: Mapping[int, int]) -> None:
+    has = {line.line_no: line.packs for line in plan.lines}
+    unknown = sorted(set(packs_by_line) - set(has))
+    if unknown:
+        raise InvalidError("edit", f"the plan has {len(has)} lines; there is no line {unknown[0]}", "name its lines")
+    more = [number for number, packs in sorted(packs_by_line.items()) if not 0 <= packs <= has[number]]
+    if more:
+        words = f"line {more[0]} has {has[more[0]]:,} packs, the edit wants {packs_by_line[more[0]]:,}"
+        raise InvalidError("edit", f"an edit only takes away: {words}", "ask the planner for another plan")
+    wanted = {number: packs for number, packs in packs_by_line.items() if packs}
+    if not wanted:
+        raise InvalidError("edit", "nothing is left of the plan", "reject it, and say why")
+    if wanted == has:
+        raise InvalidError("edit", "the edit changes nothing", "approve the plan, or take something away")
+
+
+def _require_permitted(edited: TransferPlan, facts: Facts) -> Tier:
+    violations = check(edited, facts)
+    tier = tier_of(facts.policy, edited, facts.snapshot)
+    if violations or tier is None:
+        raise _broken([violation.words for violation in violations] or ["No approval tier admits the plan."])
+    return tier
+
+
+def _broken(words: list[str]) -> ConflictError:
+    """A refusal in the words of the rules. Who may edit sees everything that the plan names."""
+    said = " ".join(words[:WORDS_SHOWN]).rstrip(".")
+    return ConflictError("edit_breaks_rules", f"the edited plan may not be carried out: {said}", "edit it otherwise")
+
+
+def _store(session: Session, editor: Principal, request: ApprovalRequest, edited: TransferPlan) -> None:
+    if not store_plan(session, edited):
+        return
+    append(
+        session,
+        stream=plan_stream(edited.digest),
+        key=f"plan/{edited.digest}/proposed",
+        event_type=EventType.PLAN_PROPOSED,
+        actor=editor.user_id,
+        facts={
+            "plan": edited.digest,
+            "snapshot": edited.snapshot_digest,
+            "policy": edited.policy_digest,
+            "solver": list(edited.solver.versions),
+            "thread_id": request.thread_id,
+            "edit_of": request.plan_digest,
+            "approval_id": str(request.approval_id),
+        },
+    )

@@ -1,0 +1,132 @@
+"""Telling a run to clients of the LangGraph dialect: what they may see of it, as events in a stream of its own.
+
+A message is written into the stream once, with the first event that speaks of it; later
+events name it by its id. So the news of a run grow with what is new in it, and not with
+the length of the conversation. `Telling` puts whole values together again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+
+from app.auth.roles import Principal
+from app.threads.shown import shown_fields, shown_message
+from app.threads.stream import RunStream, StreamEvent
+
+INTERRUPT = "__interrupt__"
+
+
+class Narrator:
+    """Tells one run, as far as its principal may see it."""
+
+    def __init__(self, stream: RunStream, run_id: UUID, principal: Principal) -> None:
+        self._stream = stream
+        self._run_id = run_id
+        self._principal = principal
+        self._known: set[str | None] = set()
+        self._written: set[str | None] = set()
+        self._steps: list[tuple[str, Mapping[str, Any]]] = []
+        self._speaking = ""
+        self._heard = ""
+
+    def know(self, messages: Iterable[AnyMessage]) -> None:
+        """Messages that clients have heard of before."""
+        self._known.update(message.id for message in messages)
+
+    def begin_message(self) -> str:
+        """The agent begins to speak. Returns the id that what it says will have."""
+        self._speaking, self._heard = str(uuid4()), ""
+        return self._speaking
+
+    def token(self, text: str) -> None:
+        """A piece of what the agent says."""
+        self._heard += text
+        self._tell("messages", {"id": self._speaking, "content": text, "node": "planner"})
+
+    def take(self, mode: str, chunk: Mapping[str, Any]) -> None:
+        """Take what the graph's stream yields. Steps are told with the values that come of them, when messages have ids."""
+        if mode == "updates":
+            self._steps += [(node, update or {}) for node, update in chunk.items() if node != INTERRUPT]
+        elif INTERRUPT not in chunk:
+            self._values(chunk)
+
+    def pause(self, values: Mapping[str, Any], question: Mapping[str, Any]) -> None:
+        """The graph waits for a decision: `question` is what the gate asks, as ids."""
+        self._tell("updates", {"waits": [question]})
+        self._tell("values", {**self._named(values), "waits": [question]})
+
+    def _values(self, values: Mapping[str, Any]) -> None:
+        for node, update in self._steps:
+            for message in update.get("messages", []):
+                if message.id not in self._known and not self._has_been_heard(message):
+                    self._tell("messages", {"id": message.id, "node": node, "new": self._new([message])})
+                self._known.add(message.id)
+            self._tell("updates", {"node": node, **self._named(update)})
+        self._steps = []
+        self._tell("values", self._named(values))
+
+    def _has_been_heard(self, message: AnyMessage) -> bool:
+        """Whether the pieces of a message were all of it. A vendor may break off, and say it again otherwise."""
+        if isinstance(message, AIMessage) and message.id == self._speaking:
+            return self._heard == message.content and not (message.tool_calls or message.invalid_tool_calls)
+        return isinstance(message, HumanMessage)
+
+    def _named(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Values with their messages by id, and the messages that the stream does not hold yet."""
+        told: dict[str, Any] = {"fields": shown_fields(values, self._principal)}
+        if "messages" in values:
+            told |= {"ids": [message.id for message in values["messages"]], "new": self._new(values["messages"])}
+        return told
+
+    def _new(self, messages: Iterable[AnyMessage]) -> list[dict[str, Any]]:
+        new = [message for message in messages if message.id not in self._written]
+        self._written.update(message.id for message in new)
+        return [shown_message(message) for message in new]
+
+    def _tell(self, kind: str, data: Mapping[str, Any]) -> None:
+        self._stream.tell_clients(self._run_id, kind, data)
+
+
+class Telling:
+    """Reads the stream of one run from its beginning and makes whole events of it."""
+
+    def __init__(self, run_id: UUID) -> None:
+        self._run_id = run_id
+        self._messages: dict[str, dict[str, Any]] = {}
+
+    def read(self, events: Iterable[StreamEvent]) -> Iterator[tuple[str, str, Any]]:
+        """The id, the name and the data of each event. A question is told as its ids."""
+        for event in events:
+            data = json.loads(event.data)
+            self._messages |= {each["id"]: each for each in data.get("new", [])}
+            yield event.event_id, event.kind, self._whole(event.kind, data)
+
+    def _whole(self, kind: str, data: dict[str, Any]) -> Any:
+        match kind:
+            case "values":
+                waits = {INTERRUPT: data["waits"]} if "waits" in data else {}
+                return {**self._content(data), **waits}
+            case "updates" if "waits" in data:
+                return {INTERRUPT: data["waits"]}
+            case "updates":
+                return {data["node"]: self._content(data)}
+            case "messages":
+                return [self._spoken(data), {"run_id": str(self._run_id), "langgraph_node": data["node"]}]
+            case _:
+                return data
+
+    def _spoken(self, data: dict[str, Any]) -> dict[str, Any]:
+        if "content" in data:
+            return {"type": "AIMessageChunk", "id": data["id"], "content": data["content"]}
+        return self._messages[data["id"]]
+
+    def _content(self, data: dict[str, Any]) -> dict[str, Any]:
+        if "ids" not in data:
+            return dict(data["fields"])
+        messages = [self._messages[each] for each in data["ids"] if each in self._messages]
+        return {"messages": messages, **data["fields"]}

@@ -1,0 +1,70 @@
+"""The world of a run that is watched and may be cancelled: as any other, but the agent's words are told, and not waited for in vain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from langchain_core.messages import BaseMessage
+
+from app.auth.roles import Principal
+from app.db.database import Database
+from app.llm import RunLlm
+from app.threads.cancelling import Watch
+from app.threads.narration import Narrator
+from app.threads.stream import RunStream
+from app.world import ServiceWorld
+from graphs.world import Opinion, Reply, RunLimits
+from tools.planning import Planner
+
+
+@dataclass(frozen=True, slots=True)
+class Watchers:
+    """Those who watch a run, in the service's own words and in those of the LangGraph dialect, and whether it is wanted."""
+
+    run_id: UUID
+    stream: RunStream
+    narrator: Narrator
+    watch: Watch | None = None
+
+    def tell(self, step: str, detail: str) -> None:
+        """Something has happened."""
+        self.stream.publish(self.run_id, step, detail=detail)
+
+    def hear(self, token: str) -> None:
+        """A piece of what the agent says. Raises CancelledRunError once the run is not wanted any more."""
+        if self.watch is not None:
+            self.watch.require_wanted()
+        self.tell("token", token)
+        self.narrator.token(token)
+
+
+class WatchedWorld(ServiceWorld):
+    """The world of one run with its watchers."""
+
+    def __init__(
+        self,
+        database: Database,
+        principal: Principal,
+        thread_id: UUID,
+        llm: RunLlm,
+        limits: RunLimits,
+        planner: Planner,
+        watchers: Watchers,
+    ) -> None:
+        super().__init__(database, principal, thread_id, llm, limits, watchers.tell, planner)
+        self._watchers = watchers
+
+    def reply(self, messages: Sequence[BaseMessage], schemas: Sequence[dict[str, Any]]) -> Reply:
+        """What the llm says next. Raises CancelledRunError once the run is not wanted any more."""
+        message_id, watch = self._watchers.narrator.begin_message(), self._watchers.watch
+        ask = super().reply
+        reply = ask(messages, schemas) if watch is None else watch.waiting_for(lambda: ask(messages, schemas))
+        return replace(reply, message=reply.message.model_copy(update={"id": message_id}))
+
+    def consult(self, messages: Sequence[BaseMessage], schema: dict[str, Any]) -> Opinion:
+        """What the llm says beside the conversation. Raises CancelledRunError once the run is not wanted any more."""
+        ask, watch = super().consult, self._watchers.watch
+        return ask(messages, schema) if watch is None else watch.waiting_for(lambda: ask(messages, schema))
