@@ -22,6 +22,7 @@ from app.approvals.latency import LATENCY_SET
 from app.approvals.requests import expire_overdue
 from app.db.database import Database
 from app.db.migrate import migrate_schema
+from app.durable.draining import Drain
 from app.durable.planning_shards import ShardPlanner, ShardWorkers
 from app.durable.runner import Runner, migrate
 from app.embedded.postgres import EmbeddedPostgres
@@ -33,7 +34,10 @@ from app.orders.carrying import Carrier
 from app.orders.release import release_orders, take_up_idle
 from app.settings import Settings
 from app.threads.driver import Driver
+from app.threads.lost_questions import report_lost_questions
+from app.threads.retention import Retention
 from app.threads.stream import RunStream
+from app.threads.taking_up import take_up_runs
 from graphs.rebalance import build_graph
 from tools.planning import Planner
 from tools.planning.fast import plan_fast
@@ -51,6 +55,7 @@ class Service:
     driver: Driver
     stream: RunStream
     carrier: Carrier
+    retention: Retention
 
     @property
     def attempts_max(self) -> int:
@@ -88,11 +93,28 @@ class Service:
         self.carrier.note_doubt(transfer_id, why)
 
     def tick(self) -> None:
-        """Close requests whose time is over, and take up orders that nobody carries."""
+        """Close requests whose time is over, and take up orders and runs that nobody carries."""
         with self.database.transaction() as session:
             expire_overdue(session)
         with self.database.transaction() as session:
             take_up_idle(session)
+        with self.database.transaction() as session:
+            take_up_runs(session)
+
+    def take_up(self) -> None:
+        """Take up runs that nobody carries, and report conversations that lost their question."""
+        with self.database.transaction() as session:
+            take_up_runs(session)
+        report_lost_questions(self.database, self.driver.state)
+
+    def tidy(self) -> None:
+        """Remove checkpoints that nobody needs any more."""
+        self.retention.tidy()
+
+    @property
+    def drain(self) -> Drain:
+        """What stops the runs of this process when it closes."""
+        return self.driver.drain
 
 
 @contextmanager
@@ -114,11 +136,12 @@ def open_service(
         migrate_schema(database)
         migrate(database)
         saver = stack.enter_context(_checkpoints(database))
-        llm, stream = Llm(settings, vendor), RunStream(redis)
+        llm, stream = Llm(settings, database, redis, vendor), RunStream(redis)
         planner = stack.enter_context(_planner(database, settings))
-        driver = Driver(database, build_graph(saver), llm, stream, settings, planner)
+        graph = build_graph(saver)
+        driver = Driver(database, graph, llm, stream, settings, planner)
         carrier = Carrier(database, erp or BuiltInErp(database))
-        yield Service(settings, database, redis, llm, driver, stream, carrier)
+        yield Service(settings, database, redis, llm, driver, stream, carrier, Retention(database, graph, settings))
 
 
 @contextmanager

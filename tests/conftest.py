@@ -17,12 +17,14 @@ from pydantic import SecretStr
 from app.service import Service, open_service
 from app.settings import Settings
 from evals.databases import Servers, embedded_servers
+from tests.logs import log_plainly
 
 # The same examples on every run and machine, nothing kept between runs, and no limit that a busy machine could break.
 hypothesis_settings.register_profile(
     "repeatable", deadline=None, derandomize=True, database=None, max_examples=int(os.environ.get("EXAMPLES", "40"))
 )
 hypothesis_settings.load_profile("repeatable")
+log_plainly()
 
 assert app.__doc__, "imported for what it does"
 

@@ -19,11 +19,11 @@ from typing import Any
 
 import psutil
 import pytest
-import structlog
 
 from app.cli import main
 from app.settings import settings
 from tests.installation import until
+from tests.logs import log_plainly
 
 ROOT = Path(__file__).parents[1]
 _OURS = ("DATABASE_URL", "REDIS_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL")
@@ -73,7 +73,7 @@ class Shell:
             finally:
                 settings.cache_clear()
                 # The command logged to a standard error that is gone after this test.
-                structlog.reset_defaults()
+                log_plainly()
                 logging.getLogger("dbos").handlers.clear()
         printed = self._capsys.readouterr()
         return Said(status, printed.out, printed.err)

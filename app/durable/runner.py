@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from structlog import get_logger
 
 from app.db.database import Database
+from app.durable.draining import Drain, InterruptedRunError, is_outage
 from app.durable.enqueue import (
     APPLICATION_VERSION,
     CARRY_ORDER,
@@ -34,6 +35,8 @@ from app.durable.enqueue import (
 EXECUTOR_ID = "evenkeel-runner"
 TICK = "tick"
 EVERY_MINUTE = "0 * * * * *"
+TIDYING = "tidying"
+EVERY_HOUR = "0 17 * * * *"
 WAIT_SECONDS_MAX = 300.0
 LOOKS_AT_ONCE = 4
 """How often a confirmed transfer is looked at before it waits for the next tick."""
@@ -45,7 +48,19 @@ _LOCK_HELD = text("""
                    and database = (select oid from pg_database where datname = current_database())
                    and ((classid::bigint << 32) | objid::bigint) = :key and (pid = pg_backend_pid() or not :mine))
 """)
+AGAIN_SECONDS, AGAIN_SECONDS_MAX = 0.2, 15.0
+"""The first and the longest wait before a run is driven again that the database's absence has interrupted."""
 _log = get_logger(__name__)
+
+
+Scheduled = Callable[[datetime, Any], None]
+
+
+class _LeftToTheNextError(BaseException):
+    """Work stops here without an outcome, and stays pending for the process that comes next.
+
+    No `Exception`, because DBOS would record one as the outcome.
+    """
 
 
 class Work(Protocol):
@@ -70,7 +85,17 @@ class Work(Protocol):
         """Ask the ERP whether the goods have left: `shipped`, `cancelled`, `waiting` or `stopped`."""
 
     def tick(self) -> None:
-        """What is done every minute: expiry, and orders that nobody carries."""
+        """What is done every minute: expiry, and orders and runs that nobody carries."""
+
+    def take_up(self) -> None:
+        """What is done when a process begins to carry out work: see what an earlier one has left behind."""
+
+    def tidy(self) -> None:
+        """What is done every hour: forget what nobody needs any more."""
+
+    @property
+    def drain(self) -> Drain:
+        """What stops the runs of this process when it closes."""
 
     @property
     def attempts_max(self) -> int:
@@ -115,6 +140,10 @@ class Runner:
             raise
         self._lock = lock
         _log.info("runner_started")
+        try:
+            self._work.take_up()
+        except Exception:  # noqa: BLE001  what was left behind is looked at again with the next tick; the work goes on
+            _log.exception("not_taken_up")
         return True
 
     def _launch(self) -> None:
@@ -129,11 +158,16 @@ class Runner:
                 "notification_listener_polling_interval_sec": 0.1,
             }
         )
-        tick = _register(self._work)
+        scheduled = _register(self._work, self._stopping)
         DBOS.launch()
         for queue in (RUN_QUEUE, ORDER_QUEUE):
             DBOS.register_queue(queue, worker_concurrency=self._workers, polling_interval_sec=0.1)
-        DBOS.apply_schedules([{"schedule_name": TICK, "workflow_fn": tick, "schedule": EVERY_MINUTE, "context": None}])
+        DBOS.apply_schedules(
+            [
+                {"schedule_name": name, "workflow_fn": scheduled[name], "schedule": when, "context": None}
+                for name, when in ((TICK, EVERY_MINUTE), (TIDYING, EVERY_HOUR))
+            ]
+        )
 
     def start_when_free(self) -> None:
         """Become the runner now, or as soon as the present one is gone; and again after the lock was lost."""
@@ -171,32 +205,37 @@ class Runner:
         except SQLAlchemyError:
             return False
 
-    def stop(self, wait_seconds: int = 10) -> None:
-        """Finish what runs, then stop being the runner."""
+    def stop(self, wait_seconds: float = 10) -> None:
+        """Bring runs to their next edge and finish the rest, as far as there is time; then stop being the runner.
+
+        What was not finished stays pending and is taken up by the next runner.
+        """
         self._stopping.set()
         if self._keeper is not None:
             self._keeper.join()
         if self._lock is None:
             return
+        self._work.drain.begin()
         deadline = time.monotonic() + wait_seconds
         while self._at_work() and time.monotonic() < deadline:
             time.sleep(0.05)
+        self._work.drain.abandoned = self._at_work()
         DBOS.destroy(workflow_completion_timeout_sec=0, destroy_registry=True)
         with suppress(SQLAlchemyError):  # a connection that broke has given the lock back by itself
             self._lock.execute(text("select pg_advisory_unlock(:key)"), {"key": _LOCK_KEY})
         self._lock.close()
         self._lock = None
+        self._work.drain.end()
 
     def _at_work(self) -> bool:
-        """Whether anything runs here. A database that does not answer has nothing that could be waited for."""
-        query = text(
-            "select exists (select 1 from dbos.workflow_status where status = 'PENDING' and executor_id = :id)"
-        )
+        """Whether anything runs here that has not been left to the next. A database that is away has nothing to wait for."""
+        query = text("select workflow_uuid from dbos.workflow_status where status = 'PENDING' and executor_id = :id")
         try:
             with self._database.engine.connect() as connection:
-                return bool(connection.execute(query, {"id": EXECUTOR_ID}).scalar_one())
+                pending = set(connection.execute(query, {"id": EXECUTOR_ID}).scalars())
         except SQLAlchemyError:
             return False
+        return bool(pending - self._work.drain.left)
 
 
 def pending_of_other_versions(database: Database) -> list[str]:
@@ -209,17 +248,36 @@ def pending_of_other_versions(database: Database) -> list[str]:
         return [row.workflow_uuid for row in connection.execute(query, {"version": APPLICATION_VERSION})]
 
 
-def _register(work: Work) -> Callable[[datetime, Any], None]:
-    """Declare the workflows. Steps are at-least-once; that is why every method of `Work` may be called twice."""
-    _register_runs(work)
+def _register(work: Work, stopping: threading.Event) -> dict[str, Scheduled]:
+    """Declare the workflows. Steps are at-least-once; that is why every method of `Work` may be called twice.
+
+    Returns those that have a schedule.
+    """
+    _register_runs(work, stopping)
     _register_orders(work)
-    return _register_tick(work)
+    return {TICK: _register_tick(work), TIDYING: _register_tidying(work)}
 
 
-def _register_runs(work: Work) -> None:
+def _through_outages(work: Work, stopping: threading.Event, drive: Callable[[], None]) -> None:
+    """Drive a run, again after each interruption, to its end. While the process closes it is left to the next one."""
+    wait = AGAIN_SECONDS
+    while True:
+        try:
+            return drive()
+        except Exception as failed:
+            if not (isinstance(failed, InterruptedRunError) or is_outage(failed)):
+                raise
+            if work.drain.wait(wait) or stopping.is_set():
+                work.drain.leave(str(DBOS.workflow_id))
+                raise _LeftToTheNextError from failed
+            _log.warning("run_driven_again", workflow_id=DBOS.workflow_id, why=type(failed).__name__)
+        wait = min(wait * 2, AGAIN_SECONDS_MAX)
+
+
+def _register_runs(work: Work, stopping: threading.Event) -> None:
     @DBOS.step(name="run_thread_step")
     def run_step(run_id: str) -> None:
-        work.run_thread(UUID(run_id))
+        _through_outages(work, stopping, lambda: work.run_thread(UUID(run_id)))
 
     @DBOS.workflow(name=RUN_THREAD)
     def run_thread(run_id: str) -> None:
@@ -227,7 +285,7 @@ def _register_runs(work: Work) -> None:
 
     @DBOS.step(name="resume_thread_step", retries_allowed=True, max_attempts=5, interval_seconds=1.0)
     def resume_step(approval_id: str) -> None:
-        work.resume_thread(UUID(approval_id))
+        _through_outages(work, stopping, lambda: work.resume_thread(UUID(approval_id)))
 
     @DBOS.step(name="release_step", retries_allowed=True, max_attempts=10, interval_seconds=1.0)
     def release_step(approval_id: str) -> int:
@@ -265,7 +323,7 @@ def _register_orders(work: Work) -> None:
     del carry_order
 
 
-def _register_tick(work: Work) -> Callable[[datetime, Any], None]:
+def _register_tick(work: Work) -> Scheduled:
     @DBOS.step(name="tick_step")
     def tick_step() -> None:
         work.tick()
@@ -276,6 +334,18 @@ def _register_tick(work: Work) -> Callable[[datetime, Any], None]:
         tick_step()
 
     return tick
+
+
+def _register_tidying(work: Work) -> Scheduled:
+    @DBOS.step(name="tidying_step")
+    def tidying_step() -> None:
+        work.tidy()
+
+    @DBOS.workflow(name=TIDYING)
+    def tidying(_scheduled_at: datetime, _context: Any) -> None:
+        tidying_step()
+
+    return tidying
 
 
 def _until_certain(
@@ -305,7 +375,7 @@ def _until_certain(
 def _forget_old_ticks() -> None:
     """A tick leaves rows behind, its own and those of orders that it had looked at; after a day nobody asks for them."""
     yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
-    for name in (TICK, CARRY_ORDER):
+    for name in (TICK, TIDYING, CARRY_ORDER):
         old = DBOS.list_workflows(name=name, status=["SUCCESS", "ERROR"], end_time=yesterday, limit=5_000)
         DBOS.delete_workflows([workflow.workflow_id for workflow in old])
 

@@ -16,7 +16,15 @@ from starlette.testclient import TestClient
 
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
 from app.durable.enqueue import CARRY_ORDER, enqueue
-from app.durable.runner import _LOCK_KEY, TICK, Runner, _forget_old_ticks, pending_of_other_versions, runner_alive
+from app.durable.runner import (
+    _LOCK_KEY,
+    TICK,
+    TIDYING,
+    Runner,
+    _forget_old_ticks,
+    pending_of_other_versions,
+    runner_alive,
+)
 from app.erp.simulated import Faults, SimulatedErp
 from app.governance.switch import engage, release
 from app.ledger.verify import verify
@@ -314,11 +322,11 @@ def test_the_tick_closes_requests_whose_time_is_over(service: Service) -> None:
         assert session.get_one(ApprovalRequest, request.approval_id).status is ApprovalStatus.EXPIRED
 
 
-def test_the_runner_has_a_tick_every_minute_and_forgets_those_of_yesterday(service: Service) -> None:
+def test_the_runner_has_a_tick_every_minute_tidies_every_hour_and_forgets_those_of_yesterday(service: Service) -> None:
     with running(service):
         with service.database.engine.begin() as connection:
             rows: Any = connection.execute(text("select schedule_name, schedule from dbos.workflow_schedules"))
-            assert [tuple(row) for row in rows] == [(TICK, "0 * * * * *")]
+            assert {tuple(row) for row in rows} == {(TICK, "0 * * * * *"), (TIDYING, "0 17 * * * *")}
             for name, days in (("old", 2), ("new", 0)):
                 connection.execute(
                     text(
