@@ -81,7 +81,13 @@ def nothing_moved(facts: Facts, request: PlanRequest) -> TransferPlan:
 
 
 def imbalances_of(facts: Facts, request: PlanRequest | None = None) -> tuple[Imbalance, ...]:
-    """Every imbalance of the facts under the policy in force."""
+    """Every imbalance of the facts under the policy in force. Without a request worked out once for the same facts."""
+    known: tuple[Imbalance, ...] | None = facts.snapshot.worked_out.get((imbalances_of, facts.policy.digest))
+    if request is None and known is not None:
+        return known
     view = view_of(facts.policy, facts.snapshot)
     targets = targets_of(facts.policy, facts.snapshot, request)
-    return find_imbalances(facts.snapshot, view, targets, imbalance_rules(facts.policy))
+    found = find_imbalances(facts.snapshot, view, targets, imbalance_rules(facts.policy))
+    if request is None:
+        facts.snapshot.worked_out[imbalances_of, facts.policy.digest] = found
+    return found
