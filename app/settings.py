@@ -6,12 +6,13 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import SetUpError
 
 PositiveInt = Annotated[int, Field(ge=1)]
+Price = Annotated[int, Field(ge=0, le=10_000_000_000)]
 
 
 class Settings(BaseSettings):
@@ -26,6 +27,9 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535)] = 8_000
 
+    mcp_hosts: Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,253}$")], ...], NoDecode] = ()
+    """Host names, with commas between them, under which the MCP server is reached beside this machine's own."""
+
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
     openai_model: str = Field(default="gpt-4o-mini", validation_alias="OPENAI_MODEL")
@@ -34,7 +38,25 @@ class Settings(BaseSettings):
     run_llm_calls_max: PositiveInt = 12
     run_tool_calls_max: PositiveInt = 30
     run_seconds_max: PositiveInt = 180
+    run_tokens_max: PositiveInt = 200_000
+    run_money_e4_max: PositiveInt = 10_000
+    """Money for the vendor is in ten-thousandths of a unit of its currency."""
     reply_tokens_max: PositiveInt = 1_500
+    llm_memory_characters_max: PositiveInt = 48_000
+    """Of a longer conversation the llm is sent the last turns and a summary of those before."""
+    user_day_tokens_max: PositiveInt = 2_000_000
+    user_day_money_e4_max: PositiveInt = 100_000
+    """Tokens and money that the runs of one person may take on one day (UTC)."""
+    llm_prompt_price_e4: Price = 0
+    llm_completion_price_e4: Price = 0
+    """Prices of a million tokens. Without prices no limit of money is ever reached."""
+    llm_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    llm_stream_usage: bool = True
+    """Ask for the usage with every stream; for a vendor that refuses `stream_options`, set it to false."""
+    llm_breaker_failures_max: PositiveInt = 3
+    llm_breaker_window_seconds: PositiveInt = 600
+    llm_breaker_pause_seconds: PositiveInt = 30
+    """After so many failures within the window the vendor is left alone for the pause; then one run tries."""
 
     approval_latency_days: Annotated[int, Field(ge=0, le=365)] | None = Field(
         default=None,
@@ -51,10 +73,20 @@ class Settings(BaseSettings):
     workers: PositiveInt = 4
     """Durable workflows that one runner carries out at a time."""
 
+    checkpoint_steps_days: PositiveInt = 7
+    """After so many days without a run a finished thread keeps its last state only, and not each step on the way."""
+    checkpoint_days: PositiveInt = 180
+    """After so many days without a run a thread's state is forgotten; its runs, plans and decisions stay."""
+
     planning_workers: PositiveInt = 1
     """Processes that make the plan of a large request together; 1 makes every plan in the process that asks for it."""
     planning_shards_arcs_min: PositiveInt = 400_000
     """With several planning workers, a request is large from so many pairs of SKU and lane that could carry something."""
+
+    @field_validator("mcp_hosts", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        return tuple(filter(None, (host.strip() for host in value.split(",")))) if isinstance(value, str) else value
 
     @property
     def data_dir(self) -> Path:

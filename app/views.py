@@ -16,6 +16,7 @@ from uuid import UUID
 from pydantic import BaseModel
 from sqlmodel import Session, select
 
+from app.approvals.comments import Comment, comments_on
 from app.approvals.requests import get_request
 from app.approvals.tables import ApprovalRequest, Decision
 from app.auth.roles import Principal
@@ -25,6 +26,7 @@ from app.ledger.tables import LedgerEvent
 from app.ledger.verify import Verification
 from app.left_behind import LeftBehindView, left_behind_views
 from app.orders.tables import TransferOrder
+from app.plans.provenance import ProvenanceView, provenance_view
 from app.plans.store import read_negotiation, read_plan, read_snapshot
 from app.stock.tables import MasterRow
 from app.threads.tables import Run
@@ -84,6 +86,7 @@ class PlanView(BaseModel):
     request: dict[str, Any]
     solver: dict[str, Any]
     negotiation: dict[str, Any]
+    provenance: ProvenanceView | None
 
 
 class ApprovalView(BaseModel):
@@ -107,6 +110,7 @@ class ApprovalView(BaseModel):
     decided_by: str | None = None
     decided_at: datetime | None = None
     rejection: dict[str, Any] | None = None
+    comments: list[Comment] = []
 
 
 class OrderView(BaseModel):
@@ -239,6 +243,7 @@ def plan_view(session: Session, principal: Principal, digest: str) -> PlanView:
         request=plan.request.model_dump(mode="json") if principal.sees_everything else {},
         solver=plan.solver.model_dump(mode="json"),
         negotiation=(read_negotiation(session, digest) or {}) if principal.sees_everything else {},
+        provenance=provenance_view(session, digest),
     )
 
 
@@ -278,40 +283,32 @@ def names_for(session: Session, principal: Principal, snapshot: Snapshot) -> Nam
     )
 
 
-def _names_of_plan(session: Session, principal: Principal, digest: str) -> Names:
+def names_of_plan(session: Session, principal: Principal, digest: str) -> Names:
+    """Names of the snapshot that a plan was made on."""
     return names_for(session, principal, read_snapshot(session, read_plan(session, digest).snapshot_digest))
 
 
 def approval_view(session: Session, principal: Principal, request: ApprovalRequest) -> ApprovalView:
     """A request with its decision, if there is one."""
     decision = session.get(Decision, request.approval_id)
-    rejection = decision.rejection if decision else None
-    if rejection is not None and not principal.sees_everything:
-        names = _names_of_plan(session, principal, request.plan_digest)
-        rejection = rejection | {
+    rejection, comments = decision.rejection if decision else None, comments_on(session, request)
+    if (rejection or comments) and not principal.sees_everything:
+        names = names_of_plan(session, principal, request.plan_digest)
+        comments = [row.model_copy(update={"words": names.words(row.words)}) for row in comments]
+        rejection = rejection and rejection | {
             "words": names.words(rejection["words"]),
             "sites": [names.site(site_id) for site_id in rejection["sites"]],
             "skus": [names.sku(sku_id) for sku_id in rejection["skus"]],
         }
+    same = ApprovalView.model_fields.keys() & type(request).model_fields.keys() - {"sites"}
     return ApprovalView(
-        approval_id=request.approval_id,
-        plan_digest=request.plan_digest,
-        status=request.status,
-        tier=request.tier,
-        requested_by=request.requested_by,
-        authors=request.authors,
-        requested_at=request.requested_at,
-        expires_at=request.expires_at,
-        lines=request.lines,
-        units=request.units,
-        goods_value_minor=request.goods_value_minor,
+        **{name: getattr(request, name) for name in same},
         expected_saving_minor=request.saving_minor,
-        currency=request.currency,
         sites=[site for site in request.sites if principal.covers((site,))],
-        thread_id=request.thread_id,
         decided_by=decision.decided_by if decision else None,
         decided_at=decision.decided_at if decision else None,
         rejection=rejection,
+        comments=comments,
     )
 
 
@@ -335,7 +332,7 @@ def order_views(session: Session, principal: Principal, orders: Sequence[Transfe
     if principal.sees_everything:
         return [OrderView(**each) for each in fields]
     digests = sorted({order.plan_digest for order in orders})
-    by_plan = {digest: _names_of_plan(session, principal, digest) for digest in digests}
+    by_plan = {digest: names_of_plan(session, principal, digest) for digest in digests}
     return [OrderView(**each | _masked(each, by_plan[each["plan_digest"]])) for each in fields]
 
 
@@ -384,12 +381,12 @@ def verification_view(found: Verification) -> VerificationView:
     )
 
 
-def policy_views(in_force: str, currency: str) -> list[PolicyView]:
-    """Every released policy, and which one is in force."""
+def policy_views(in_force: str, currency: str, names: Names | None = None) -> list[PolicyView]:
+    """Every released policy, and which one is in force; in words that the reader with these names may read."""
     return [
         PolicyView(
             digest=policy.digest, name=policy.name, release=policy.release, summary=policy.summary,
-            in_force=policy.digest == in_force, words=brief(policy, currency),
+            in_force=policy.digest == in_force, words=names.words(brief(policy, currency)) if names else brief(policy, currency),
         )
         for policy in releases()
     ]  # fmt: skip

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from langchain_core.messages import BaseMessage
 
+from app.approvals.edits import successor_of
 from app.approvals.freshness import facts_now
-from app.approvals.requests import get_request, queue, request_approval
-from app.approvals.tables import ApprovalStatus, Decision
+from app.approvals.requests import get_request, request_approval
+from app.approvals.tables import Decision
 from app.auth.roles import Principal
-from app.db.database import Database
+from app.db.database import Database, database_now
 from app.ledger.append import EventType, append, plan_stream
 from app.llm import RunLlm
-from app.orders.queries import orders_in_scope
 from app.orders.release import release_orders
 from app.plans.store import read_negotiation, read_plan, read_snapshot, store_negotiation, store_plan
+from app.status import approval_rows, order_rows, plans_named, workload
 from app.stock.installation import planning_now
-from app.views import order_views
-from graphs.world import Caller, DecisionView, OrderView, Reply, RunLimits, Ticket
+from graphs.world import Caller, DecisionView, Opinion, OrderView, Reply, RunLimits, Ticket, Wanted
 from policies.library import released
 from policies.rules import Facts
 from policies.schema import Tier
 from tools.inventory import Snapshot
-from tools.money import money_text
+from tools.kpis import Workload
 from tools.planning import Limits, Planner, Solution, solve
 from tools.transfers import PlanRequest, Rejection, TransferPlan
+
+CONSULTED_SECONDS_MAX = 20.0
+"""So long a plan waits for what an llm says beside the conversation; then it goes on without."""
 
 
 class ServiceWorld:
@@ -81,14 +85,18 @@ class ServiceWorld:
         """What the llm says next."""
         return self._llm.reply(messages, schemas)
 
+    def consult(self, messages: Sequence[BaseMessage], schema: dict[str, Any]) -> Opinion:
+        """What the vendor's llm says to one question beside the conversation."""
+        return self._llm.consult(messages, schema, CONSULTED_SECONDS_MAX)
+
     def solve(self, snapshot: Snapshot, limits: Limits, request: PlanRequest) -> Solution:
         """The solver, with the service's way of planning large requests."""
         return solve(snapshot, limits, request, planner=self._planner)
 
-    def store_plan(self, plan: TransferPlan, negotiation: dict[str, Any]) -> None:
-        """Keep the plan and the record of how it came about."""
+    def store_plan(self, plan: TransferPlan, negotiation: dict[str, Any], asked: dict[str, Any] | None = None) -> None:
+        """Keep the plan, the record of how it came about, and who asked for it."""
         with self._database.transaction() as session:
-            if store_plan(session, plan):
+            if store_plan(session, plan, asked):
                 append(
                     session,
                     stream=plan_stream(plan.digest),
@@ -125,11 +133,18 @@ class ServiceWorld:
     def decision(self, approval_id: str) -> DecisionView:
         """The decision as it is recorded."""
         with self._database.transaction() as session:
-            request = get_request(session, UUID(approval_id))
+            asked = request = get_request(session, UUID(approval_id))
+            while (successor := successor_of(session, request)) is not None:
+                request = get_request(session, successor)
             decision = session.get(Decision, request.approval_id)
             reason = decision.rejection if decision else None
             rejection = None if reason is None else Rejection.model_validate(reason, strict=False)
-            return DecisionView(request.status.value, decision.decided_by if decision else None, rejection)
+            decided_by = decision.decided_by if decision else None
+            if request is asked:
+                return DecisionView(request.status.value, decided_by, rejection)
+            return DecisionView(
+                request.status.value, decided_by, rejection, str(request.approval_id), request.plan_digest
+            )
 
     def carry_out(self, approval_id: str) -> tuple[OrderView, ...]:
         """Release the orders of an approved plan; nothing for any other."""
@@ -137,39 +152,30 @@ class ServiceWorld:
             orders = release_orders(session, UUID(approval_id))
             return tuple(OrderView(str(order.transfer_id), order.line_no, order.state) for order in orders)
 
-    def queue(self, limit: int) -> list[dict[str, Any]]:
-        """Requests that wait and touch the caller's sites."""
+    def now(self) -> datetime:
+        """The database's clock."""
         with self._database.transaction() as session:
-            rows = queue(session, self._principal, [ApprovalStatus.PENDING], limit)
-            return [
-                {
-                    "approval": str(row.approval_id),
-                    "plan": row.plan_digest[:12],
-                    "lines": row.lines,
-                    "units": row.units,
-                    "saves": money_text(row.saving_minor, row.currency),
-                    "requested_by": row.requested_by,
-                    "expires_at": row.expires_at.isoformat(timespec="minutes"),
-                }
-                for row in rows
-            ]
+            return database_now(session)
 
-    def orders(self, limit: int) -> list[dict[str, Any]]:
+    def plans_named(self, start: str) -> tuple[TransferPlan, ...]:
+        """Stored plans whose id begins so, within the caller's sites; two at most."""
+        with self._database.transaction() as session:
+            return plans_named(session, self._principal, start)
+
+    def queue(self, wanted: Wanted) -> list[dict[str, Any]]:
+        """Requests that touch the caller's sites."""
+        with self._database.transaction() as session:
+            return approval_rows(session, self._principal, wanted)
+
+    def orders(self, wanted: Wanted) -> list[dict[str, Any]]:
         """Orders that touch the caller's sites."""
         with self._database.transaction() as session:
-            rows = order_views(session, self._principal, orders_in_scope(session, self._principal, limit=limit))
-            return [
-                {
-                    "transfer": str(row.transfer_id),
-                    "sku": row.sku_id,
-                    "units": row.units,
-                    "from": row.origin,
-                    "to": row.destination,
-                    "state": row.state,
-                    "arrives": row.arrive_on.isoformat(),
-                }
-                for row in rows
-            ]
+            return order_rows(session, self._principal, wanted)
+
+    def workload(self, sites: tuple[str, ...]) -> Workload:
+        """What waits and what is under way at sites of the caller's."""
+        with self._database.transaction() as session:
+            return workload(session, self._principal, sites)
 
     def tell(self, step: str, detail: str) -> None:
         """News for whoever watches the run."""

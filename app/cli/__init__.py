@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from app.cli import approvals, backtest, data, execution, governance, planning, serving, strategy
+from app.cli import approvals, backtest, data, execution, governance, planning, replay, serving, strategy, usage
 from app.cli.ending import ending_in_order
 from app.cli.output import print_error
 from app.errors import EvenkeelError
@@ -19,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for part in (serving, data, planning, approvals, execution, governance, strategy, backtest):
+for part in (serving, data, planning, approvals, execution, governance, strategy, backtest, usage, replay):
     part.register(app)
 
 COLLECTED_AFTER = (100_000, 50, 100)

@@ -29,7 +29,9 @@ def register(app: typer.Typer) -> None:
 
 
 def list_queue(
-    status: Annotated[str, typer.Option(help="pending, approved, rejected, expired, outrun or withdrawn.")] = "pending",
+    status: Annotated[
+        str, typer.Option(help="pending, approved, rejected, expired, outrun, withdrawn or superseded.")
+    ] = "pending",
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:

@@ -13,6 +13,7 @@ from app.errors import InvalidError, NotFoundError
 
 if TYPE_CHECKING:
     from app.explanations import ExplanationView
+    from app.negotiations import NegotiationView
     from app.views import ApprovalView, OrderView, PlanView
 
 LEFT_SHOWN = 10
@@ -98,19 +99,35 @@ def _say(shell: AtShell, thread: UUID, words: str, *, as_json: bool) -> None:
 def show(
     name: Annotated[str, typer.Argument(metavar="ID", help="A plan digest, or the id of a request or an order.")],
     line: Annotated[int | None, typer.Option(min=1, help="Explain this line of the plan.")] = None,
+    negotiation: Annotated[
+        bool, typer.Option("--negotiation", help="Show how the plan was negotiated: claims, bids, concessions.")
+    ] = False,
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a plan, an approval request or a transfer order, or explain a line of a plan."""
+    """Show a plan, an approval request or a transfer order, explain a line of a plan, or show how it was negotiated."""
     with at_shell(token) as shell:
         found = _find(shell, name)
         explained = None if line is None else _explained(shell, found, line)
+        negotiated = _negotiated(shell, found) if negotiation else None
     if as_json:
-        print_json(explained or found)
+        print_json(negotiated or explained or found)
+    elif negotiated is not None:
+        print("\n".join(negotiated.sentences))
     elif explained is not None:
         print(f"Line {explained.line_no}: {explained.words}")
     else:
         _print(found)
+
+
+def _negotiated(shell: AtShell, found: PlanView | ApprovalView | OrderView) -> NegotiationView:
+    from app.negotiations import negotiation_view
+    from app.views import PlanView
+
+    if not isinstance(found, PlanView):
+        raise InvalidError("not_a_plan", "only a plan is negotiated", "give the digest of the plan")
+    with shell.service.database.transaction() as session:
+        return negotiation_view(session, shell.caller, found.digest)
 
 
 def _explained(shell: AtShell, found: PlanView | ApprovalView | OrderView, line: int) -> ExplanationView:
@@ -176,6 +193,8 @@ def _print(found: PlanView | ApprovalView | OrderView) -> None:
         ),
         "  It moves nothing.",
     )  # fmt: skip
+    if found.provenance is not None:
+        print(f"  {found.provenance.words}")
     if found.lines_hidden:
         print(f"  {found.lines_hidden} lines outside your sites are not shown")
     for left in found.left_behind[:LEFT_SHOWN]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,9 @@ from app.errors import SetUpError
 
 if TYPE_CHECKING:
     from app.service import Service
+
+CLOSING_SECONDS_MAX = 10
+"""So long everything that is open may take to close, once runs had their time to come to an edge."""
 
 
 def register(app: typer.Typer) -> None:
@@ -108,23 +113,29 @@ def _serve(
     service: Service, listener: socket.socket, *, as_json: bool, people: dict[str, tuple[str, str]] | None = None
 ) -> None:
     """Serve until a signal ends it. `people` are the new people of the demo, with role and token."""
-    import uvicorn
-
     from app.service import running
-    from app.web.main import create_app
+    from app.web.server import Server
 
     host, port = listener.getsockname()[:2]
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    with running(service) as runner:
-        if as_json:
-            told = {"address": address, "data": str(service.settings.data_dir), "runner": runner.running}
-            if people is not None:
-                shown = [{"user_id": name, "role": role, "token": token} for name, (role, token) in people.items()]
-                told["people"] = shown
-            print_json(told)
-        else:
-            print(f"\nEvenkeel serves {address} (data in {service.settings.data_dir}). Ctrl-C ends it.", flush=True)
-        config = uvicorn.Config(
-            create_app(service), log_level="warning", timeout_graceful_shutdown=5, proxy_headers=False
-        )
-        uvicorn.Server(config).run(sockets=[listener])
+    try:
+        with running(service) as runner:
+            if as_json:
+                told = {"address": address, "data": str(service.settings.data_dir), "runner": runner.running}
+                if people is not None:
+                    shown = [{"user_id": name, "role": role, "token": token} for name, (role, token) in people.items()]
+                    told["people"] = shown
+                print_json(told)
+            else:
+                print(f"\nEvenkeel serves {address} (data in {service.settings.data_dir}). Ctrl-C ends it.", flush=True)
+            Server(service).run(sockets=[listener])
+    finally:
+        if service.drain.abandoned:
+            _end_within(CLOSING_SECONDS_MAX)
+
+
+def _end_within(seconds: float) -> None:
+    """End even where a step of a run does not: its thread would keep the process, and the next one drives it again."""
+    timer = threading.Timer(seconds, os._exit, (0,))
+    timer.daemon = True
+    timer.start()

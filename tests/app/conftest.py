@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from redis import Redis
 from sqlmodel import Session
 
 from app.db.database import Database
+from app.llm import Llm
 from app.service import Service
+from app.settings import Settings
 from evals.databases import Servers
 from tests.builders import a_folder
 from tests.installation import settle_in
@@ -40,6 +43,17 @@ def asking(vendor: Vendor, open_with: Callable[..., Service]) -> Callable[..., S
 def agent(asking: Callable[..., Service]) -> Service:
     """A service with a network and people, whose language model is the scripted vendor."""
     return asking()
+
+
+@pytest.fixture(scope="module")
+def llm_with(servers: Servers) -> Iterator[Callable[..., Llm]]:
+    """Makes what answers conversations, by the scripted vendor and under more settings, without a service around it."""
+    with a_database(servers) as accounts, Redis.from_url(servers.redis_url) as redis:
+
+        def made(**more: object) -> Llm:
+            return Llm(Settings().model_copy(update=CONFIGURED | more), accounts, redis)
+
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -80,6 +80,9 @@ def test_secrets_are_never_printed(environment: pytest.MonkeyPatch, name: str) -
         ("EVENKEEL_ERP_ATTEMPTS_MAX", "-1", "greater than or equal to 1"),
         ("EVENKEEL_LLM_RETRIES_MAX", "11", "less than or equal to 10"),
         ("EVENKEEL_TOKEN_DAYS_MAX", "x", "valid integer"),
+        ("EVENKEEL_RUN_TOKENS_MAX", "0", "greater than or equal to 1"),
+        ("EVENKEEL_LLM_PROMPT_PRICE_E4", "-1", "greater than or equal to 0"),
+        ("EVENKEEL_LLM_CURRENCY", "dollars", "should match pattern"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused_by_its_name(

@@ -26,7 +26,7 @@ from tools.lifts import Question, lift_of
 from tools.planning import evaluate, make_plan, solve
 from tools.planning.blocked import find_conflict
 from tools.planning.obstacles import Wanted
-from tools.relaxations import price_relaxations
+from tools.relaxations import price_next_relaxations, price_relaxations
 from tools.transfers import LaneRef, Overlays, PlanRequest, TransferPlan, UnitCap
 from tools.whatif import assumed
 
@@ -45,6 +45,10 @@ def plan_of(asked: Question) -> TransferPlan:
 
 def relaxed(asked: Question, **more: Any):
     return price_relaxations(asked, plan_of(asked), **more)
+
+
+def next_relaxed(asked: Question, **more: Any):
+    return price_next_relaxations(asked, plan_of(asked), **more)
 
 
 def overlays(**fields: Any) -> PlanRequest:
@@ -143,6 +147,9 @@ def test_the_most_valuable_comes_first():
     found = relaxed(question(snapshot))
     assert [each.changes[0].split()[0] for each in found] == ["S2", "S3"]
     assert found[0].extra_saving_minor > found[1].extra_saving_minor > 0
+    first, second = relaxed(question(snapshot), solves_max=1), next_relaxed(question(snapshot), solves_max=1)
+    assert sorted((*first, *second), key=lambda each: each.words) == sorted(found, key=lambda each: each.words)
+    assert next_relaxed(question(snapshot), solves_max=2) == ()
 
 
 ALL_OR_NOTHING = [

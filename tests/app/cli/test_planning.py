@@ -100,3 +100,14 @@ def test_only_a_line_that_a_plan_has_can_be_explained(office: Office) -> None:
     request = office("queue", "--json").document[0]["approval_id"]
     other = office("show", request, "--line", "1", "--json", by="paula")
     assert (other.status, other.document["error"]) == (1, "not_a_plan")
+
+
+def test_how_a_plan_was_negotiated_is_shown_in_words_and_as_a_document(shared_office: Office) -> None:
+    shown = shared_office("show", shared_office.plan, "--negotiation", by="paula")
+    assert shown.status == 0, shown.err
+    document = shared_office("show", shared_office.plan, "--negotiation", "--json", by="paula").document
+    assert shown.out.splitlines() == document["sentences"]
+    assert document["sentences"][0].startswith(f"Round 1, plan {shared_office.plan[:12]}: ")
+    request = shared_office("queue", "--json").document[0]["approval_id"]
+    other = shared_office("show", request, "--negotiation", "--json", by="paula")
+    assert (other.status, other.document["error"]) == (1, "not_a_plan")
