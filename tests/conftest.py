@@ -21,7 +21,7 @@ from tests.logs import log_plainly
 
 # The same examples on every run and machine, nothing kept between runs, and no limit that a busy machine could break.
 hypothesis_settings.register_profile(
-    "repeatable", deadline=None, derandomize=True, database=None, max_examples=int(os.environ.get("EXAMPLES", "40"))
+    "repeatable", deadline=None, derandomize=True, database=None, max_examples=int(os.environ.get("EXAMPLES", "25"))
 )
 hypothesis_settings.load_profile("repeatable")
 log_plainly()

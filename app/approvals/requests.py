@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import ARRAY, Text, cast, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
 from app.auth.roles import Principal
@@ -48,9 +48,10 @@ def request_approval(
                 authors=waiting.authors,
             )
         return waiting
-    earlier = session.exec(
-        select(func.count()).select_from(ApprovalRequest).where(ApprovalRequest.plan_digest == plan.digest)
-    ).one()
+    before = session.exec(select(ApprovalRequest.authors).where(ApprovalRequest.plan_digest == plan.digest)).all()
+    earlier = len(before)
+    # Whoever had a hand in the plan has it for ever: asking again does not make an editor a stranger to it.
+    everybody = sorted({*authors, *(author for each in before for author in each)})
     now = database_now(session)
     request = ApprovalRequest(
         approval_id=uuid5(_NAMESPACE, f"{plan.digest}/{earlier}"),
@@ -59,7 +60,7 @@ def request_approval(
         tier=tier.name,
         status=ApprovalStatus.PENDING,
         requested_by=authors[0],
-        authors=sorted(set(authors)),
+        authors=everybody,
         sites=sorted(plan.sites),
         thread_id=thread_id,
         requested_at=now,

@@ -74,5 +74,6 @@ def _as_guest(session: Session, principal: Principal, thread_id: UUID) -> Approv
     query = select(Run).where(Run.thread_id == thread_id, Run.kind == RunKind.RESUME)
     for run in session.exec(query.order_by(col(Run.created_at).desc())):
         if answered_by(run) == principal.user_id:
-            return get_request(session, UUID(run.input["approval_id"]))
+            answered = get_request(session, UUID(run.input["approval_id"]))
+            return answered if principal.touches(answered.sites) else None
     return None

@@ -78,7 +78,7 @@ _CLOCKS = (
     ),
     re.compile(r"(?<![\w:.,])(?P<hour>\d{1,2})(?P<minute>)(?P<half>\s?[ap]\.?m\b\.?)"),
 )
-_NUMBERING = re.compile(r"(?m)^[ \t]*(?:[-*•][ \t]+)?\(?\d{1,2}[.)](?=\s)|(?<=\s)\(?\d{1,2}\)(?=\s)")
+_NUMBERING = re.compile(r"(?:(?<=\s)|^)\(?(?P<place>\d{1,2})[.)](?=\s)")
 _OWN_COUNT = re.compile(
     r"\b(?:top|worst|costliest|largest|biggest|following) (?:[2-9]|10|two|three|four|five|six|seven|eight|nine|ten)\b"
     r"(?![.,]?\d| (?:units?|packs?|days?|weeks?|percent|%|[A-Z]{3}\b))",
@@ -104,7 +104,7 @@ def read(text: str, vocabulary: Vocabulary) -> Iterator[Said]:
         rest = yield from _taken(rest, form, _day)
     for form in _CLOCKS:
         rest = yield from _taken(rest, form, _clock)
-    rest = _OWN_COUNT.sub(_blank, _NUMBERING.sub(_blank, rest))
+    rest = _OWN_COUNT.sub(_blank, _without_numbering(rest))
     for found in reversed(list(vocabulary.find(rest))):
         yield Known(rest[found.start : found.end], found.entities)
         rest = f"{rest[: found.start]}{'|' * (found.end - found.start)}{rest[found.end :]}"
@@ -122,6 +122,17 @@ def _taken(
         said = make(match)
         if said is not None:
             yield said
+            parts += [text[end : match.start()], _blank(match)]
+            end = match.end()
+    return "".join((*parts, text[end:]))
+
+
+def _without_numbering(text: str) -> str:
+    """The text without the numbers of a list: `1.`, `2.` and so on, each one more than the one before it or the first of another list."""
+    parts, end, place = [], 0, 0
+    for match in _NUMBERING.finditer(text):
+        if int(match["place"]) in (1, place + 1):
+            place = int(match["place"])
             parts += [text[end : match.start()], _blank(match)]
             end = match.end()
     return "".join((*parts, text[end:]))

@@ -14,8 +14,10 @@ import pytest
 from sqlalchemy.engine import make_url
 from sqlmodel import select
 
+from app.approvals.decisions import decide
+from app.approvals.freshness import facts_now
 from app.approvals.human_in_the_loop import ACTION, Answered, answer, question_of, take_back
-from app.approvals.requests import get_request
+from app.approvals.requests import get_request, request_approval, withdraw
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
 from app.auth.people import SYSTEM, add_person
 from app.auth.roles import Principal, Role
@@ -44,7 +46,7 @@ from tests.installation import (
     submitted,
     waiting,
 )
-from tools.transfers import TransferPlan
+from tools.transfers import TransferPlan, Verdict
 
 APPROVE = {"decisions": [{"type": "approve"}]}
 NEAR = person("near", Role.PLANNER, Role.APPROVER, sites=frozenset({"S1"}), sees_sensitive=False)
@@ -235,6 +237,20 @@ def test_an_edit_is_another_plan_that_neither_author_nor_editor_decides_on(servi
     assert (order.sku_id, order.units, order.state) == (after.lines[0].sku_id, after.lines[0].units, "shipped")
     assert "was approved by bob" in service.driver.last_words(UUID(request.thread_id))
     assert verify(service.database).verified
+
+
+def test_an_editor_stays_one_when_the_edited_plan_is_taken_back_and_put_forward_again(service: Service) -> None:
+    request = asking(service)
+    done = edited(service, ADA, request, [{"line_no": 1}])
+    assert done.successor is not None
+    with service.database.transaction() as session:
+        first = withdraw(session, done.successor, PAULA)
+        plan = read_plan(session, first.plan_digest)
+        tier = next(tier for tier in facts_now(session).policy.tiers if tier.name == first.tier)
+        again = request_approval(session, plan, tier, [PAULA.user_id], None)
+    assert set(again.authors) == {"ada", "paula"}
+    with pytest.raises(ForbiddenError), service.database.transaction() as session:
+        decide(session, ADA, again.approval_id, Verdict.APPROVE, again.plan_digest)
 
 
 def test_an_edited_plan_that_is_decided_before_the_graph_has_woken_is_carried_out_once(service: Service) -> None:

@@ -19,6 +19,7 @@ from app.settings import Settings
 from evals.databases import Servers
 from graphs.grounding import UNSOURCED, Evidence, Vocabulary, unsourced
 from graphs.prompts.system import catalogue_digest, system_prompt
+from policies.brief import brief
 from tests.conversation import Turn, talk
 from tests.installation import PAULA, scan, settle_in, waiting
 from tests.vendor import CONFIGURED, MODEL, Vendor, calls, fails, says
@@ -209,7 +210,7 @@ def prompt_of(service: Service) -> Any:
     """The prompt that holds now."""
     context = service.driver._context(UUID(int=1), UUID(int=2), PAULA)
     facts = context.world.facts()
-    return system_prompt(facts.policy, facts.snapshot.currency, context.world.limits)
+    return system_prompt(brief(facts.policy, facts.snapshot.currency), context.world.limits)
 
 
 def test_the_first_to_ask_for_a_plan_is_recorded_and_a_scan_has_no_llm(agent: Service, vendor: Vendor) -> None:

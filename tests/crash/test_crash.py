@@ -29,7 +29,7 @@ from tools.execution import OrderState
 
 EVERY_POINT = bool(os.environ.get("EVENKEEL_CRASH_EVERYWHERE"))
 PARTS = 8
-POINTS_IN_CI = 20
+POINTS_IN_CI = 12
 
 
 @pytest.fixture(scope="module")

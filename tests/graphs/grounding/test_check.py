@@ -99,6 +99,9 @@ def test_what_a_tool_has_said_may_be_written_in_many_ways(answer: str) -> None:
         ("9\u200b99 units", ("999",)),
         ("٩٩ units", ("99",)),
         ("12kg and 3x5", ("12kg", "3x5")),
+        ("S1 is short (40) of it", ("40",)),
+        ("Answer:\n85. That is missing.", ("85",)),
+        ("1. P1\n2. P1\n47. P1", ("47",)),
     ],
 )  # fmt: skip
 def test_what_no_tool_has_said_is_named(answer: str, missing: tuple[str, ...]) -> None:
