@@ -48,10 +48,11 @@ def request_approval(
                 authors=waiting.authors,
             )
         return waiting
-    before = session.exec(select(ApprovalRequest.authors).where(ApprovalRequest.plan_digest == plan.digest)).all()
+    before = session.exec(select(ApprovalRequest).where(ApprovalRequest.plan_digest == plan.digest)).all()
     earlier = len(before)
-    # Whoever had a hand in the plan has it for ever: asking again does not make an editor a stranger to it.
-    everybody = sorted({*authors, *(author for each in before for author in each)})
+    # Asking again in the same thread does not make an editor a stranger to the plan.
+    hands = [each.authors for each in before if thread_id is not None and each.thread_id == thread_id]
+    everybody = sorted({*authors, *(author for each in hands for author in each)})
     now = database_now(session)
     request = ApprovalRequest(
         approval_id=uuid5(_NAMESPACE, f"{plan.digest}/{earlier}"),

@@ -14,8 +14,10 @@ from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 
 from app.auth.roles import Principal
 
-PLAIN = ("plan_digest", "approval_id", "outcome", "notices")
+PLAIN = ("plan_digest", "approval_id", "outcome")
 """Values that name nothing that could be kept from anybody."""
+NOTICES = "notices"
+"""Why something else than the language model answered: for the owner alone, as the conversation is."""
 WHOLE = ("note", "request")
 """Values for those who see everything."""
 
@@ -35,7 +37,7 @@ def shown_message(message: AnyMessage) -> dict[str, Any]:
 
 def shown_fields(values: Mapping[str, Any], principal: Principal) -> dict[str, Any]:
     """What a principal may see of these values besides the messages."""
-    names = (*PLAIN, *WHOLE) if principal.sees_everything else PLAIN
+    names = (*PLAIN, NOTICES, *WHOLE) if principal.sees_everything else (*PLAIN, NOTICES)
     return {name: values[name] for name in names if name in values}
 
 

@@ -247,7 +247,7 @@ def test_an_editor_stays_one_when_the_edited_plan_is_taken_back_and_put_forward_
         first = withdraw(session, done.successor, PAULA)
         plan = read_plan(session, first.plan_digest)
         tier = next(tier for tier in facts_now(session).policy.tiers if tier.name == first.tier)
-        again = request_approval(session, plan, tier, [PAULA.user_id], None)
+        again = request_approval(session, plan, tier, [PAULA.user_id], request.thread_id)
     assert set(again.authors) == {"ada", "paula"}
     with pytest.raises(ForbiddenError), service.database.transaction() as session:
         decide(session, ADA, again.approval_id, Verdict.APPROVE, again.plan_digest)
