@@ -15,23 +15,6 @@ from app.settings import Settings
 ROWS_MAX = 1_000
 
 
-class LlmUsageView(BaseModel):
-    """What one person's runs took of one language model on one day (UTC).
-
-    Money is in millionths of a unit of the vendor's currency. `estimated_calls` counts
-    the calls whose tokens the vendor did not say, or that are under way.
-    """
-
-    day: date
-    user_id: str
-    llm: str
-    calls: int
-    estimated_calls: int
-    prompt_tokens: int
-    completion_tokens: int
-    cost_e6: int
-
-
 class LlmReport(BaseModel):
     """What answers the conversations, its limits, and what was used.
 
@@ -47,7 +30,7 @@ class LlmReport(BaseModel):
     run_money_e4_max: int
     user_day_tokens_max: int
     user_day_money_e4_max: int
-    usage: list[LlmUsageView]
+    usage: list[UsageOfDay]
 
 
 def llm_report(
@@ -65,12 +48,5 @@ def llm_report(
         run_money_e4_max=settings.run_money_e4_max,
         user_day_tokens_max=settings.user_day_tokens_max,
         user_day_money_e4_max=settings.user_day_money_e4_max,
-        usage=[_view(row) for row in usage_by_day(session, since, limit)],
+        usage=list(usage_by_day(session, since, limit)),
     )
-
-
-def _view(row: UsageOfDay) -> LlmUsageView:
-    return LlmUsageView(
-        day=row.day, user_id=row.user_id, llm=row.llm, calls=row.calls, estimated_calls=row.estimated_calls,
-        prompt_tokens=row.prompt_tokens, completion_tokens=row.completion_tokens, cost_e6=row.cost_e6,
-    )  # fmt: skip

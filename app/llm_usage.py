@@ -185,7 +185,11 @@ class RunAccount:
 
 @dataclass(frozen=True, slots=True)
 class UsageOfDay:
-    """What one person's runs took of one language model on one day (UTC)."""
+    """What one person's runs took of one language model on one day (UTC).
+
+    Money is in millionths of a unit of the vendor's currency. `estimated_calls` counts
+    the calls whose tokens the vendor did not say, or that are under way.
+    """
 
     day: date
     user_id: str

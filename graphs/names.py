@@ -99,10 +99,15 @@ class Names:
 
         For words of rules, people and the ERP, which name SKUs and sites wherever they like.
         """
-        if not self._secrets:
+        # Hardly any of thousands of secrets stand in one text, and one pattern of them all would take seconds.
+        folded = _folded(text)
+        present = [(name, called) for name, called in self._secrets if _folded(name) in folded]
+        if not present:
             return text
-        called = [called for _, called in self._secrets]
-        return self._secret.sub(lambda found: called[(found.lastindex or 1) - 1], text)
+        listed = "|".join(f"({re.escape(name)})" for name, _ in present)
+        # A longer id that a secret is a part of is cut as well: better too much.
+        secret = re.compile(rf"(?<![A-Za-z0-9])(?:{listed})(?![A-Za-z0-9])", re.IGNORECASE)
+        return secret.sub(lambda found: present[(found.lastindex or 1) - 1][1], text)
 
     @cached_property
     def _secrets(self) -> list[tuple[str, str]]:
@@ -112,12 +117,6 @@ class Names:
         pairs = [(name, alias_of(sku.sku_id)) for sku in skus for name in (sku.sku_id, sku.name.strip())]
         pairs += [(name, ELSEWHERE) for site in sites for name in (site.site_id, site.name.strip())]
         return sorted(((name, called) for name, called in pairs if name), key=lambda pair: (-len(pair[0]), pair))
-
-    @cached_property
-    def _secret(self) -> re.Pattern[str]:
-        """Matches a secret that stands by itself. A longer id that it is a part of is cut as well: better too much."""
-        listed = "|".join(f"({re.escape(name)})" for name, _ in self._secrets)
-        return re.compile(rf"(?<![A-Za-z0-9])(?:{listed})(?![A-Za-z0-9])", re.IGNORECASE)
 
     def meant(self, mentions: Iterable[str]) -> Meant:
         """What the mentions stand for. Raises UnclearError for the first that is not clear."""
@@ -205,3 +204,8 @@ def _index(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
         index.setdefault(key.lower(), set()).add(key)
         by_name.setdefault(name.strip().lower(), set()).add(key)
     return by_name | index
+
+
+def _folded(text: str) -> str:
+    """The text without cases, as wide as a pattern that ignores them: that takes dotted and dotless i for i."""
+    return text.replace("İ", "i").replace("ı", "i").casefold()

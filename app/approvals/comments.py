@@ -10,13 +10,13 @@ from uuid import UUID
 from pydantic import BaseModel
 from sqlmodel import Session, col, select
 
+from app.approvals.decisions import require_decider, require_open
 from app.approvals.requests import get_request
-from app.approvals.tables import ApprovalRequest, ApprovalStatus
-from app.auth.people import principal_of
-from app.auth.roles import Act, Principal
-from app.errors import ConflictError, ForbiddenError
+from app.approvals.tables import ApprovalRequest
+from app.auth.roles import Principal
 from app.ledger.append import EventType, append, plan_stream
 from app.ledger.tables import LedgerEvent
+from app.plans.store import read_plan
 from tools.canonical import digest
 
 COMMENTS_SHOWN = 20
@@ -33,26 +33,18 @@ class Comment(BaseModel):
 def comment(session: Session, approver: Principal, approval_id: UUID, words: str) -> ApprovalRequest:
     """Record a question or remark. The request stays as it is; the same words of the same person again change nothing.
 
-    Raises ForbiddenError for whoever may not decide, and ConflictError once the request does not wait any more.
+    Raises ForbiddenError for whoever may not decide, and ConflictError once the request waits no more or its time is over.
     """
     request = get_request(session, approval_id, lock=True)
-    now = principal_of(session, approver.user_id)
-    if now is None:
-        raise ForbiddenError("inactive", f"{approver.user_id} is not an active person", "ask an administrator")
-    now.require(Act.DECIDE)
-    if not now.touches(request.sites):
-        raise ForbiddenError("scope", "the plan lies outside your sites", "ask somebody whose sites it touches")
-    if request.status is not ApprovalStatus.PENDING:
-        raise ConflictError(
-            "already_decided", f"the request is {request.status} already", "look at the queue again",
-            status=request.status,
-        )  # fmt: skip
+    require_decider(session, approver, request, read_plan(session, request.plan_digest))
+    require_open(session, request, request.plan_digest)
+    by = approver.user_id
     append(
         session,
         stream=plan_stream(request.plan_digest),
-        key=f"approval/{approval_id}/{EventType.APPROVAL_COMMENTED}/{digest({'by': now.user_id, 'words': words})[:16]}",
+        key=f"approval/{approval_id}/{EventType.APPROVAL_COMMENTED}/{digest({'by': by, 'words': words})[:16]}",
         event_type=EventType.APPROVAL_COMMENTED,
-        actor=now.user_id,
+        actor=by,
         facts={"approval_id": str(approval_id), "plan": request.plan_digest, "words": words},
     )
     return request

@@ -177,7 +177,8 @@ def answer(
     request = visible_request(session, principal, approval_id)
     given, named = _named(resume, interrupt_id or approval_id.hex)
     (decision,) = _read(given).decisions
-    if isinstance(decision, Approve | Reject) and not (named or seen or decision.plan_digest):
+    digest = None if isinstance(decision, Edit | Respond) else decision.plan_digest
+    if not (isinstance(decision, Edit) or named or seen or digest):
         _require_only_question(session, request)
     match decision:
         case Respond():

@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from structlog import get_logger
 
 from app.db.database import Database
+from app.durable.abandoned import requeue_abandoned
 from app.durable.draining import Drain, InterruptedRunError, is_outage
 from app.durable.enqueue import (
     APPLICATION_VERSION,
@@ -195,6 +196,8 @@ class Runner:
                     if self._lock is None:
                         _log.warning("runner_replaced")
                         DBOS.destroy(workflow_completion_timeout_sec=0, destroy_registry=True)
+                else:
+                    requeue_abandoned(self._database, EXECUTOR_ID, frozenset(self._work.drain.left))
             except SQLAlchemyError:
                 _log.warning("runner_cannot_ask", exc_info=True)
 

@@ -356,7 +356,7 @@ def refused(asked: tuple[Service, ApprovalRequest], resume: object, *statuses: i
 def test_an_edit_takes_packs_away_and_nothing_else(
     asked: tuple[Service, ApprovalRequest], line: dict[str, Any]
 ) -> None:
-    refused(asked, _edit({"plan_digest": asked[1].plan_digest, "lines": [line]}), 422)
+    assert refused(asked, _edit({"plan_digest": asked[1].plan_digest, "lines": [line]}), 422).status == 422
 
 
 def test_an_edit_changes_something_of_exactly_this_plan_under_its_own_name(
@@ -402,7 +402,7 @@ ANSWERS: dict[str, object] = {
 def test_what_is_no_answer_to_this_question_changes_nothing(
     asked: tuple[Service, ApprovalRequest], resume: object
 ) -> None:
-    refused(asked, resume, 422, 409)
+    assert refused(asked, resume, 422, 409).status in (422, 409)
 
 
 def test_a_question_back_is_kept_shown_to_the_planner_and_decides_nothing(service: Service) -> None:

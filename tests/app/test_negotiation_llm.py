@@ -268,11 +268,11 @@ def test_every_round_is_kept_with_its_claims_and_no_llm_is_asked_when_nothing_is
     config = {"configurable": {"thread_id": str(turn.thread_id)}}
     violation = {"rule": "size", "words": "Line 1 is too large.", "numbers": {}, "line_nos": [1]}
     state = {"violations": [violation], "outcome": "violated", "negotiation": {}, "call_id": "call_9"}
-    graph.update_state(config, state, as_node=CONSTRAINT_CHECKER)  # type: ignore[arg-type]
+    graph.update_state(config, state, as_node=CONSTRAINT_CHECKER)
     vendor.will(says("There."))
     context = agent.driver._context(turn.thread_id, uuid4(), PAULA)
-    graph.invoke(None, config, context=context, durability="sync")  # type: ignore[arg-type]
-    values = graph.get_state(config).values  # type: ignore[arg-type]
+    graph.invoke(None, config, context=context, durability="sync")
+    values = graph.get_state(config).values
     with agent.database.transaction() as session:
         view = negotiation_view(session, PAULA, values["plan_digest"])
     assert [(each.round, each.plan, each.change) for each in view.rounds] == [

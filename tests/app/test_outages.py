@@ -7,7 +7,7 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,8 +20,10 @@ from sqlmodel import Session, func, select
 
 from app.embedded.postgres import EmbeddedPostgres
 from app.embedded.valkey import EmbeddedValkey
+from app.erp.simulated import Faults, SimulatedErp
 from app.ledger.append import EventType
 from app.ledger.tables import LedgerEvent
+from app.ledger.verify import verify
 from app.plans.tables import PlanRow
 from app.service import Service, open_service, running
 from app.settings import Settings
@@ -30,8 +32,10 @@ from app.threads.tables import Door as ThreadDoor
 from app.threads.tables import Run, RunStatus
 from tests.app.web.door import Door, door_to, welcome
 from tests.app.web.test_events import Event, parsed
-from tests.installation import PAULA, run_is_over, until, waiting
+from tests.installation import PAULA, approve, orders, run_is_over, until, waiting
 from tests.vendor import CONFIGURED, Vendor, calls, fails, says
+from tools.execution import OrderState
+from tools.ports import ErpTransfer, Refused, TransferContent
 from tools.transfers import PlanRequest
 
 
@@ -76,12 +80,18 @@ def place() -> Iterator[Place]:
 
 
 @pytest.fixture(scope="module")
-def opened(place: Place) -> Iterator[Door]:
+def erp(place: Place) -> SimulatedErp:
+    """It makes a second transfer of a reference it has seen before: only asking first keeps it from that."""
+    return Interrupting(place.root / "erp")
+
+
+@pytest.fixture(scope="module")
+def opened(place: Place, erp: SimulatedErp) -> Iterator[Door]:
     """A service with people on servers that may be killed, and a door to it."""
     settings = Settings(data=place.root, erp_retry_seconds=0.02).model_copy(
         update=CONFIGURED | {"database_url": None, "redis_url": None}
     )
-    with open_service(settings) as service:
+    with open_service(settings, erp=erp) as service:
         yield door_to(service, welcome(service))
 
 
@@ -90,6 +100,21 @@ def door(opened: Door, place: Place) -> Door:
     """The door, with every server up."""
     place.enter()
     return opened
+
+
+class Interrupting(SimulatedErp):
+    """Does something else when it is first asked to make a transfer."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(file, Faults(idempotent=False))
+        self.interrupt: Callable[[], None] | None = None
+
+    def create(self, content: TransferContent) -> ErpTransfer | Refused:
+        """What it does is done first."""
+        interrupt, self.interrupt = self.interrupt, None
+        if interrupt is not None:
+            interrupt()
+        return super().create(content)
 
 
 def spoken_to(service: Service) -> Run:
@@ -168,6 +193,31 @@ def test_a_scan_puts_its_plan_into_the_queue_once_though_postgres_is_restarted_u
         proposed = select(func.count()).where(LedgerEvent.type == EventType.PLAN_PROPOSED)
         assert session.exec(proposed).one() == 1
     assert [event.kind for event in seen_by_a_watcher(door, run)].count("done") == 1
+
+
+def test_what_was_approved_is_posted_once_and_told_though_postgres_is_restarted_while_the_erp_is_asked(
+    door: Door, place: Place, erp: Interrupting
+) -> None:
+    service = door.service
+    if not waiting(service):
+        service.driver.run(scanned(service).run_id)
+    (request,) = waiting(service)
+    erp.interrupt = place.restart_postgres
+
+    def shipped() -> bool:
+        try:
+            return {order.state for order in orders(service, request)} == {OrderState.SHIPPED}
+        except OperationalError:
+            return False
+
+    with running(service):
+        approve(service, request)
+        until("the orders", shipped)
+        until("the thread", lambda: not service.driver.state(UUID(request.thread_id or "")).tasks)
+    assert erp.interrupt is None
+    assert erp.applied() == {str(order.transfer_id): 1 for order in orders(service, request)}
+    assert verify(service.database).verified
+    assert "approved by ada" in service.driver.last_words(UUID(request.thread_id or ""))
 
 
 def test_a_run_ends_and_its_watcher_hears_of_it_though_valkey_is_killed_under_it(

@@ -14,10 +14,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
+from app.approvals.decisions import decide
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
 from app.durable.enqueue import CARRY_ORDER, enqueue
 from app.durable.runner import (
     _LOCK_KEY,
+    EXECUTOR_ID,
     TICK,
     TIDYING,
     Runner,
@@ -31,11 +33,24 @@ from app.ledger.verify import verify
 from app.service import Service, running
 from app.web.main import create_app
 from tests.builders import a_sku
-from tests.installation import OTTO, a_network, approve, balances, orders, scan, settle_in, submitted, until, waiting
+from tests.installation import (
+    ADA,
+    OTTO,
+    a_network,
+    approve,
+    balances,
+    orders,
+    scan,
+    settle_in,
+    submitted,
+    until,
+    waiting,
+)
 from tests.shell import serving
 from tools.execution import OrderState
 from tools.moves import available, reserved
 from tools.ports import ErpTransfer, ErpUncertainError, Refused, TransferContent
+from tools.transfers import Verdict
 
 
 def states(service: Service) -> set[OrderState]:
@@ -140,8 +155,25 @@ def test_a_runner_that_lost_its_lock_to_another_steps_down_until_it_is_free(serv
                 {"key": _LOCK_KEY},
             )
         until("the runner to step down", lambda: not runner.running)
+        assert not runner.running, "another holds the lock"
         done.set()
         until("the runner to be it again", lambda: runner.running)
+        assert runner.running
+
+
+def test_work_that_was_taken_from_its_queue_and_never_begun_is_put_back(service: Service) -> None:
+    request = submitted(service)
+    never_begun = text(
+        "update dbos.workflow_status set status = 'PENDING', executor_id = :executor, updated_at = 1"
+        " where status = 'ENQUEUED'"
+    )
+    with running(service):
+        with service.database.transaction() as session:
+            decide(session, ADA, request.approval_id, Verdict.APPROVE, request.plan_digest)
+            session.connection().execute(never_begun, {"executor": EXECUTOR_ID})
+        until("rest", lambda: at_rest(service))
+    assert states(service) == {OrderState.SHIPPED}
+    assert verify(service.database).verified
 
 
 def test_after_every_connection_broke_the_runner_is_the_runner_again_and_its_work_goes_on(

@@ -141,8 +141,8 @@ def test_values_show_the_conversation_and_where_the_plan_stands_and_nothing_of_t
 
 def test_a_message_has_one_id_in_every_mode(served: Served, talk: tuple[str, list[StreamPart]]) -> None:
     thread_id, parts = talk
-    final = [message["id"] for message in served.sync_client().threads.get_state(thread_id)["values"]["messages"]]  # type: ignore[call-overload]
-    heard = [part.data[0]["id"] for part in parts if part.event == "messages"]  # type: ignore[index]
+    final = [message["id"] for message in served.sync_client().threads.get_state(thread_id)["values"]["messages"]]
+    heard = [part.data[0]["id"] for part in parts if part.event == "messages"]
     assert final[0] == run_of(parts)
     assert heard == final[1:]
 
@@ -171,7 +171,7 @@ def test_a_run_is_created_listed_and_joined(served: Served) -> None:
         assert await client.runs.list(thread_id) == [done]
         assert await client.runs.list(thread_id, status="error") == []
         again = await client.runs.wait(thread_id, ASSISTANT, input=said("status"))
-        assert len(again["messages"]) > len(values["messages"])  # type: ignore[call-overload]
+        assert len(again["messages"]) > len(values["messages"])
         assert len(await client.runs.list(thread_id)) == 2
 
     in_a_loop(conversation)
@@ -182,7 +182,7 @@ def test_a_missing_thread_is_made_with_its_first_run_if_that_is_wanted(served: S
     with pytest.raises(httpx.HTTPStatusError, match="404"):
         client.runs.wait(thread_id, ASSISTANT, input=said("status"))
     client.runs.wait(thread_id, ASSISTANT, input=said("status"), if_not_exists="create")
-    assert client.threads.get(thread_id)["metadata"]["owner"] == "paula"  # type: ignore[index]
+    assert client.threads.get(thread_id)["metadata"]["owner"] == "paula"
 
 
 def test_an_interrupt_shows_after_submit_in_the_stream_the_state_and_the_thread(served: Served) -> None:
@@ -222,13 +222,13 @@ def test_the_history_of_a_thread_goes_back_to_its_beginning(
         client, thread_id = served.client(), waiting[0]
         states = await client.threads.get_history(thread_id, limit=100)
         assert states[0] == await client.threads.get_state(thread_id)
-        assert states[-1]["metadata"]["source"] == "input"  # type: ignore[index]
+        assert states[-1]["metadata"]["source"] == "input"
         steps = [state["checkpoint"]["checkpoint_id"] for state in states]
         parents = [state["parent_checkpoint"] and state["parent_checkpoint"]["checkpoint_id"] for state in states]
         assert parents == [*steps[1:], None]
-        lengths = [len(state["values"].get("messages", [])) for state in states]  # type: ignore[union-attr]
+        lengths = [len(state["values"].get("messages", [])) for state in states]
         assert lengths == sorted(lengths, reverse=True)
-        earlier = await client.threads.get_history(thread_id, limit=2, before=steps[3])  # type: ignore[arg-type]
+        earlier = await client.threads.get_history(thread_id, limit=2, before=steps[3])
         assert [state["checkpoint"]["checkpoint_id"] for state in earlier] == steps[4:6]
 
     in_a_loop(read)
@@ -244,7 +244,7 @@ def test_a_stream_is_joined_again_after_any_event_without_a_loss_or_a_repeat(
 
         def joined(after: str | None) -> list[StreamPart]:
             modes = ["values", "updates", "messages-tuple"]
-            return list(client.runs.join_stream(thread_id, run_of(parts), stream_mode=modes, last_event_id=after))  # type: ignore[arg-type]
+            return list(client.runs.join_stream(thread_id, run_of(parts), stream_mode=modes, last_event_id=after))
 
         assert joined(None) == joined("-1") == parts
         for seen in range(1, len(parts)):
@@ -258,7 +258,7 @@ def test_whoever_goes_away_while_a_run_is_under_way_comes_back_to_the_rest_of_it
         order: dict[str, Any] = {"input": said(f"rebalance {next(served.skus)}"), "stream_mode": ALL_MODES}
         stream = client.runs.stream(thread_id, ASSISTANT, **order)
         seen = [await anext(stream) for _ in range(3)]
-        await stream.aclose()  # type: ignore[attr-defined]
+        await stream.aclose()
         run_id = run_of(seen)
         rest = [part async for part in client.runs.join_stream(thread_id, run_id, last_event_id=seen[-1].id)]
         whole = [part async for part in client.runs.join_stream(thread_id, run_id)]

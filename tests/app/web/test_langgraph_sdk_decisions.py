@@ -88,7 +88,7 @@ def test_an_approval_releases_the_orders_and_the_run_that_it_wakes_is_streamed_t
     assert orders_of(served, interrupt) == 1
     state = paula.threads.get_state(thread_id)
     assert (state["next"], state["interrupts"]) == ([], [])
-    assert "was approved by ada" in state["values"]["messages"][-1]["content"]  # type: ignore[call-overload]
+    assert "was approved by ada" in state["values"]["messages"][-1]["content"]
     assert paula.threads.get(thread_id)["status"] == "idle"
     assert [run["status"] for run in paula.runs.list(thread_id)] == ["success", "interrupted", "success"]
 
@@ -100,8 +100,8 @@ def test_an_approver_hears_how_far_it_is_and_nothing_of_the_conversation(
     ada = served.sync_client("ada")
     fields = {"plan_digest", "approval_id", "outcome"}
     thread = ada.threads.get(thread_id)
-    assert set(thread["values"]) == fields  # type: ignore[arg-type]
-    assert set(thread["metadata"]) == {"graph_id", "assistant_id"}  # type: ignore[arg-type]
+    assert set(thread["values"]) == fields
+    assert set(thread["metadata"]) == {"graph_id", "assistant_id"}
     (state,) = ada.threads.get_history(thread_id, limit=100)
     assert set(state["values"]) == fields
     assert ada.runs.list(thread_id) == []
@@ -115,7 +115,7 @@ def test_an_approver_hears_how_far_it_is_and_nothing_of_the_conversation(
     (run,) = ada.runs.list(thread_id)
     assert ada.runs.join(thread_id, run["run_id"]) == parts[-2].data
     assert interrupt["value"]["plan_digest"] == parts[-2].data["plan_digest"]
-    assert set(ada.threads.get(thread_id)["values"]) == fields  # type: ignore[arg-type]
+    assert set(ada.threads.get(thread_id)["values"]) == fields
 
 
 def test_the_owner_hears_all_of_the_run_that_an_approver_woke(
@@ -124,14 +124,14 @@ def test_the_owner_hears_all_of_the_run_that_an_approver_woke(
     async def conversation() -> None:
         thread_id, _ = waiting
         ada, paula = served.client("ada"), served.client()
-        done: Any = await ada.runs.wait(thread_id, ASSISTANT, command=decisions(APPROVE))  # type: ignore[arg-type]
+        done: Any = await ada.runs.wait(thread_id, ASSISTANT, command=decisions(APPROVE))
         assert done["outcome"] == "released"
         run = (await paula.runs.list(thread_id))[0]
         parts = [
             part
             async for part in paula.runs.join_stream(thread_id, run["run_id"], stream_mode=["values", "messages-tuple"])
         ]
-        (message, _), *_ = [part.data for part in parts if part.event == "messages"]  # type: ignore[misc]
+        (message, _), *_ = [part.data for part in parts if part.event == "messages"]
         assert "was approved by ada" in message["content"]
         assert parts[-2].data["messages"][-1]["id"] == message["id"]
 
@@ -143,7 +143,7 @@ def test_a_rejection_ends_the_proposal_and_its_reason_is_told(
 ) -> None:
     thread_id, interrupt = waiting
     reject = {"type": "reject", "message": "the dock is closed"}
-    done: Any = served.sync_client("ada").runs.wait(thread_id, ASSISTANT, command=decisions(reject))  # type: ignore[call-overload]
+    done: Any = served.sync_client("ada").runs.wait(thread_id, ASSISTANT, command=decisions(reject))
     assert done["outcome"] == "rejected"
     assert (status_of(served, interrupt), orders_of(served, interrupt)) == ("rejected", 0)
     messages: Any = served.sync_client().threads.get_state(thread_id)["values"]
@@ -186,7 +186,7 @@ def test_an_edit_asks_again_and_somebody_else_decides_on_it(
     with pytest.raises(ConflictError, match="which question"):
         answered(bob, thread_id, decisions(APPROVE))
     head = bob.threads.get_state(thread_id)["checkpoint"]  # as a chat page names what it shows
-    done: Any = bob.runs.wait(thread_id, ASSISTANT, command=decisions(APPROVE), checkpoint=head)  # type: ignore[call-overload]
+    done: Any = bob.runs.wait(thread_id, ASSISTANT, command=decisions(APPROVE), checkpoint=head)
     assert done["outcome"] == "released"
     assert orders_of(served, again) == 1
 

@@ -45,4 +45,5 @@ def test_an_operator_sees_that_the_vendor_is_left_alone_and_why(door_with: Calla
 
 
 def test_a_day_that_is_none_is_refused(house: Door) -> None:
-    problem_of(house.get("/v1/llm-usage?since=yesterday", "otto"), 422, "invalid_request")
+    problem = problem_of(house.get("/v1/llm-usage?since=yesterday", "otto"), 422, "invalid_request")
+    assert "since" in str(problem)

@@ -172,7 +172,7 @@ def test_a_message_that_says_nothing_is_refused(house: Door, body: dict[str, obj
 
 @pytest.mark.parametrize("body", [{"title": "x" * 81}, {"title": 5}, {"owner": "ada"}, {"thread_id": str(uuid4())}])
 def test_a_conversation_that_cannot_be_opened_is_refused(house: Door, body: dict[str, object]) -> None:
-    problem_of(house.post("/v1/threads", "paula", body), 422, "invalid_request")
+    assert problem_of(house.post("/v1/threads", "paula", body), 422, "invalid_request")["status"] == 422
 
 
 @pytest.mark.parametrize("path", ["/v1/threads/{id}", "/v1/runs/{id}", "/v1/runs/{id}/events"])
@@ -188,7 +188,7 @@ def test_what_belongs_to_somebody_else_is_not_there(house: Door, path: str, by: 
 
 @pytest.mark.parametrize("path", ["threads/none", "runs/none", "runs/none/events", "threads/1e400"])
 def test_an_id_that_is_none_is_refused(house: Door, path: str) -> None:
-    problem_of(house.get(f"/v1/{path}", "paula"), 422, "invalid_request")
+    assert problem_of(house.get(f"/v1/{path}", "paula"), 422, "invalid_request")["status"] == 422
 
 
 def test_nobody_speaks_in_somebody_elses_conversation(house: Door) -> None:

@@ -255,11 +255,11 @@ def test_the_words_of_rules_are_masked_whoever_speaks_them(scene: Scene, submit:
     config = {"configurable": {"thread_id": str(thread_id)}}
     state = {"violations": [violation], "outcome": "violated", "submit": submit, "call_id": "call_9", "note": TELLING}
     graph = service.driver._graph
-    graph.update_state(config, state, as_node="negotiator")  # type: ignore[arg-type]
-    assert graph.get_state(config).next == (speaker,)  # type: ignore[arg-type]
+    graph.update_state(config, state, as_node="negotiator")  # type: ignore[arg-type]  # a plain dict is a configuration
+    assert graph.get_state(config).next == (speaker,)  # type: ignore[arg-type]  # a plain dict is a configuration
     context = service.driver._context(thread_id, uuid4(), PAT)
-    graph.invoke(None, config, context=context, durability="sync")  # type: ignore[arg-type]
-    messages = graph.get_state(config).values["messages"]  # type: ignore[arg-type]
+    graph.invoke(None, config, context=context, durability="sync")  # type: ignore[arg-type]  # a plain dict is a configuration
+    messages = graph.get_state(config).values["messages"]  # type: ignore[arg-type]  # a plain dict is a configuration
     spoken = json.dumps([str(message.content) for message in messages])
     assert told(spoken) == []
     assert f"{alias_of(SECRET_SKU)} ({alias_of(SECRET_SKU)}) is counted at {ELSEWHERE}" in spoken
