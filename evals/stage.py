@@ -23,7 +23,7 @@ from app.db.database import database_now
 from app.erp.simulated import SimulatedErp
 from app.governance.state import active_policy
 from app.ledger.tables import Balance
-from app.orders.receipts import receive_order
+from app.orders.receipts import Report, receive_order
 from app.orders.tables import TransferOrder
 from app.plans.store import read_negotiation, read_plan, snapshot_now
 from app.service import Service, open_service, running
@@ -39,8 +39,9 @@ from policies.limits import quality_rules
 from tools.execution import OrderState
 from tools.findings import QualityContext
 from tools.network_folder import NetworkFolder, write_network
+from tools.rejections import Rejection
 from tools.signals import SignalData, SignalKind, envelope
-from tools.transfers import PlanRequest, Rejection, TransferPlan, Verdict
+from tools.transfers import PlanRequest, TransferPlan, Verdict
 
 WAIT_SECONDS_MAX = 60.0
 FOLDER_BYTES_MAX = 1 << 20
@@ -178,7 +179,9 @@ class Stage:
         for order in self.settled():
             if order.state is OrderState.SHIPPED:
                 with self.service.database.transaction() as session:
-                    receive_order(session, OTTO, order.transfer_id, None, receipt_key=f"dock:{order.transfer_id}")
+                    receive_order(
+                        session, OTTO, order.transfer_id, Report(None, receipt_key=f"dock:{order.transfer_id}")
+                    )
 
     def on_hand(self, site_id: str, sku_id: str) -> int:
         """Units that the ledger says are at a site, reserved ones included."""

@@ -18,7 +18,7 @@ from app.db.database import Database, database_now
 from app.governance.state import active_policy
 from app.ledger.append import EventType, append, stock_stream
 from app.ledger.tables import LedgerEvent
-from app.orders import steps
+from app.orders.steps import take
 from app.orders.tables import TransferOrder
 from app.stock.facts import freeze
 from app.stock.importing import Imported, import_network
@@ -29,11 +29,13 @@ from evals.databases import Servers
 from policies.limits import quality_rules
 from tests.builders import NOW, TODAY, a_site, a_sku, a_supply, in_days, weekly_sales
 from tests.installation import a_network
+from tools import saga
 from tools.execution import OrderState
 from tools.findings import QualityContext
 from tools.inventory import LaneKey, SiteSku, Snapshot, StockPosition, SupplyKind
 from tools.moves import reserve
 from tools.network_folder import SIZE_LIMIT_BYTES, NetworkFolder, write_network
+from tools.ports import ErpTransfer, ErpTransferState, Refused
 from tools.signals import (
     DATA_SCHEMAS,
     Envelope,
@@ -174,15 +176,16 @@ def bring_to(session: Session, transfer_id: UUID, state: OrderState) -> None:
     """Carry an order on to `state`: requested, confirmed, shipped, cancelled or refused."""
     if state is OrderState.RELEASED:
         return
-    steps.begin_request(session, transfer_id)
-    if state is OrderState.REFUSED:
-        steps.note_refused(session, transfer_id, "no dock is free")
-    if state in (OrderState.CONFIRMED, OrderState.SHIPPED, OrderState.CANCELLED):
-        steps.note_posted(session, transfer_id, "X-1")
-    if state is OrderState.SHIPPED:
-        steps.note_shipped(session, transfer_id)
-    if state is OrderState.CANCELLED:
-        steps.note_cancelled(session, transfer_id, "cancelled in the ERP")
+    take(session, transfer_id, lambda order, _missing: saga.requested(order))
+    if state is OrderState.REQUESTED:
+        return
+    units = session.get_one(TransferOrder, transfer_id).units
+    said = (
+        Refused("no dock is free")
+        if state is OrderState.REFUSED
+        else (ErpTransfer(str(transfer_id), "X-1", ErpTransferState(state), units))
+    )
+    take(session, transfer_id, lambda order, missing: saga.learned(order, said, missing))
 
 
 def position(snapshot: Snapshot, site_id: str = "S1", sku_id: str = "P1") -> StockPosition:

@@ -1,4 +1,4 @@
-"""The life of a transfer order: its states, and the only steps between them."""
+"""The life of a transfer order: its states, the only steps between them, and what is on record about each."""
 
 from __future__ import annotations
 
@@ -32,22 +32,47 @@ class OrderState(StrEnum):
 
 
 _RESERVED = frozenset((OrderState.RELEASED, OrderState.REQUESTED, OrderState.CONFIRMED))
+_ARRIVING = frozenset((OrderState.PARTIALLY_RECEIVED, OrderState.RECEIVED))
 
 STEPS: dict[OrderState, frozenset[OrderState]] = {
     OrderState.RELEASED: frozenset((OrderState.REQUESTED, OrderState.CANCELLED)),
-    OrderState.REQUESTED: frozenset((OrderState.CONFIRMED, OrderState.REFUSED, OrderState.NEEDS_ATTENTION)),
-    OrderState.CONFIRMED: frozenset((OrderState.SHIPPED, OrderState.COMPENSATING, OrderState.NEEDS_ATTENTION)),
-    OrderState.SHIPPED: frozenset((OrderState.PARTIALLY_RECEIVED, OrderState.RECEIVED, OrderState.NEEDS_ATTENTION)),
-    OrderState.PARTIALLY_RECEIVED: frozenset(
-        (OrderState.PARTIALLY_RECEIVED, OrderState.RECEIVED, OrderState.NEEDS_ATTENTION)
+    OrderState.REQUESTED: frozenset(
+        (OrderState.CONFIRMED, OrderState.REFUSED, OrderState.COMPENSATING, OrderState.NEEDS_ATTENTION)
     ),
+    OrderState.CONFIRMED: frozenset((OrderState.SHIPPED, OrderState.COMPENSATING, OrderState.NEEDS_ATTENTION)),
+    OrderState.SHIPPED: frozenset((*_ARRIVING, OrderState.COMPENSATING, OrderState.NEEDS_ATTENTION)),
+    OrderState.PARTIALLY_RECEIVED: frozenset((*_ARRIVING, OrderState.COMPENSATING, OrderState.NEEDS_ATTENTION)),
     OrderState.RECEIVED: frozenset((OrderState.CLOSED,)),
-    OrderState.COMPENSATING: frozenset((OrderState.CANCELLED, OrderState.NEEDS_ATTENTION)),
-    OrderState.NEEDS_ATTENTION: frozenset((OrderState.REQUESTED, OrderState.CANCELLED)),
+    # Before the goods left it ends with the cancellation; afterwards with their return, or with what arrived all the same.
+    OrderState.COMPENSATING: frozenset(
+        (*_ARRIVING, OrderState.SHIPPED, OrderState.CANCELLED, OrderState.COMPENSATING, OrderState.NEEDS_ATTENTION)
+    ),
+    OrderState.NEEDS_ATTENTION: frozenset(
+        (OrderState.REQUESTED, OrderState.COMPENSATING, OrderState.CANCELLED, *_ARRIVING)
+    ),
     OrderState.CLOSED: frozenset(),
     OrderState.CANCELLED: frozenset(),
     OrderState.REFUSED: frozenset(),
 }
+
+
+class TransferEvent(StrEnum):
+    """What the ledger records about a transfer order once it is released."""
+
+    SHRUNK = "transfer_shrunk"
+    REQUESTED = "transfer_requested"
+    RESUMED = "transfer_resumed"
+    POSTED = "transfer_posted"
+    REFUSED = "transfer_refused"
+    CANCELLING = "transfer_cancelling"
+    CANCELLED = "transfer_cancelled"
+    SHIPPED = "transfer_shipped"
+    RECEIVED = "transfer_received"
+    RETURNED = "transfer_returned"
+    CLOSED = "transfer_closed"
+    NEEDS_ATTENTION = "transfer_needs_attention"
+    OVERDUE = "transfer_overdue"
+    ACKNOWLEDGED = "transfer_acknowledged"
 
 
 class StepRefusedError(ValueError):

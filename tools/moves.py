@@ -19,6 +19,8 @@ class OutsideReason(StrEnum):
 
     COUNT = "count"
     LOST_IN_TRANSIT = "lost_in_transit"
+    DAMAGED = "damaged"
+    OVER_RECEIPT = "over_receipt"
 
 
 _PLACE = re.compile(r"site/[^/\s]+/(available|reserved|committed)|transit/[^/\s]+/[^/\s]+/[^/\s]+|outside/[a-z_]+")
@@ -97,6 +99,16 @@ def receive(sku_id: str, lane: LaneKey, units: int) -> StockMove:
 def lose(sku_id: str, lane: LaneKey, units: int) -> StockMove:
     """Goods that were shipped and will not arrive."""
     return StockMove(sku_id, in_transit(lane), outside(OutsideReason.LOST_IN_TRANSIT), units)
+
+
+def damage(sku_id: str, lane: LaneKey, units: int) -> StockMove:
+    """Goods that arrived and cannot be used."""
+    return StockMove(sku_id, in_transit(lane), outside(OutsideReason.DAMAGED), units)
+
+
+def give_back(sku_id: str, lane: LaneKey, units: int) -> StockMove:
+    """Goods that were called back are at the origin again."""
+    return StockMove(sku_id, in_transit(lane), available(lane.origin), units)
 
 
 def count(sku_id: str, place: str, booked_units: int, counted_units: int) -> StockMove | None:

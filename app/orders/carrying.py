@@ -2,27 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from typing import Protocol
 from uuid import UUID
 
-from sqlalchemy import text
 from structlog import get_logger
 
-from app.db.database import Database
-from app.orders import steps
 from tools.execution import OrderState
-from tools.ports import ErpPort, ErpTransfer, ErpTransferState, ErpUncertainError, Refused, TransferContent
+from tools.ports import ErpPort, ErpTransfer, ErpUncertainError, Refused
+from tools.saga import OrderFacts
 
+POSTED, REFUSED, CANCELLED, SHIPPED, WAITING, STOPPED, UNCERTAIN = (
+    "posted", "refused", "cancelled", "shipped", "waiting", "stopped", "uncertain"
+)  # fmt: skip
+"""What came of one word with the ERP."""
 _log = get_logger(__name__)
 
 
-class Carrier:
-    """Asks one ERP for transfers, on behalf of the durable workers."""
+class Books(Protocol):
+    """What is on record about transfer orders. Each call is one transaction, and may be made twice for the same thing."""
 
-    def __init__(self, database: Database, erp: ErpPort) -> None:
-        self._database = database
-        self._erp = erp
+    def alone(self, transfer_id: UUID) -> AbstractContextManager[None]:
+        """One conversation about a transfer with the ERP at a time."""
+
+    def read(self, transfer_id: UUID) -> OrderFacts:
+        """The order as it stands."""
+
+    def may_look(self, transfer_id: UUID) -> bool:
+        """Whether the ERP is to be asked for the transfer at all."""
+
+    def begin(self, transfer_id: UUID) -> bool:
+        """Record the intention to have it made, if nothing stands against it. Without one nothing is posted."""
+
+    def found(self, transfer_id: UUID) -> None:
+        """The ERP has it already."""
+
+    def learn(self, transfer_id: UUID, answer: ErpTransfer | Refused | None) -> OrderFacts:
+        """Book what the ERP says; the order as it stands then."""
+
+    def asked_seconds_ago(self, transfer_id: UUID) -> float | None:
+        """How long ago the ERP was last asked to make it; None if it never was."""
+
+    def doubt(self, transfer_id: UUID, why: str) -> None:
+        """Let people read that there is no certain answer."""
+
+
+class Carrier:
+    """Asks one ERP for transfers, on behalf of the durable workers.
+
+    `settle_seconds`: how long after it was asked a request may still be under way to the
+    ERP; before that, that it has no such transfer proves nothing.
+    """
+
+    def __init__(self, books: Books, erp: ErpPort, settle_seconds: float) -> None:
+        self.books = books
+        self.erp = erp
+        self._settle_seconds = settle_seconds
 
     def post(self, transfer_id: UUID) -> str:
         """Look whether the ERP has the transfer; if not, record the intention and make it; book the answer.
@@ -30,78 +65,69 @@ class Carrier:
         Nothing that takes time stands between the intention, which the kill switch and
         the world of now have to admit, and the request itself.
         """
-        with self._alone(transfer_id):
-            with self._database.transaction() as session:
-                if not steps.may_look(session, transfer_id):
-                    return self._already(transfer_id)
-                content = steps.content_of(steps.get_order(session, transfer_id))
+        with self.books.alone(transfer_id):
+            if not self.books.may_look(transfer_id):
+                return _outcome_of_post(self.books.read(transfer_id))
             try:
-                answer: ErpTransfer | Refused | None = self._erp.find(content.reference)
-                with self._database.transaction() as session:
-                    if answer is not None:
-                        steps.note_found(session, transfer_id)
-                    elif not steps.begin_request(session, transfer_id):
-                        return self._stopped(transfer_id)
-                if answer is None:
-                    answer = self._erp.create(content)
+                answer: ErpTransfer | Refused | None = self.erp.find(str(transfer_id))
+                if answer is not None:
+                    self.books.found(transfer_id)
+                elif not self.books.begin(transfer_id):
+                    return _outcome_of_post(self.books.read(transfer_id))
+                else:
+                    answer = self.erp.create(self.books.read(transfer_id).content)
             except ErpUncertainError as doubt:
-                _log.warning("erp_uncertain", transfer_id=str(transfer_id), reason=str(doubt))
-                return "uncertain"
-            return self._book(transfer_id, content, answer)
+                return _uncertain(transfer_id, doubt)
+            return _outcome_of_post(self.books.learn(transfer_id, answer))
 
     def look(self, transfer_id: UUID) -> str:
-        """Ask the ERP where the transfer stands, and book that the goods have left or will not."""
-        with self._alone(transfer_id):
+        """Ask the ERP where the transfer stands, and book that. What is to be undone it is asked to cancel first."""
+        with self.books.alone(transfer_id):
+            order = self.books.read(transfer_id)
             try:
-                found = self._erp.find(str(transfer_id))
+                if order.state is OrderState.COMPENSATING and order.reserved:
+                    found = self._cancelled(transfer_id)
+                    if found is None and not self._is_settled(transfer_id):
+                        return WAITING
+                else:
+                    found = self.erp.find(str(transfer_id))
             except ErpUncertainError as doubt:
-                _log.warning("erp_uncertain", transfer_id=str(transfer_id), reason=str(doubt))
-                return "uncertain"
-            with self._database.transaction() as session:
-                if found is None:
-                    steps.note_attention(session, transfer_id, "the ERP has forgotten a transfer that it confirmed")
-                    return "stopped"
-                match found.state:
-                    case ErpTransferState.SHIPPED:
-                        steps.note_shipped(session, transfer_id)
-                        return "shipped"
-                    case ErpTransferState.CANCELLED:
-                        steps.note_cancelled(session, transfer_id, "cancelled in the ERP")
-                        return "cancelled"
-                    case ErpTransferState.CONFIRMED:
-                        return "waiting"
+                return _uncertain(transfer_id, doubt)
+            return _outcome_of_look(self.books.learn(transfer_id, found))
 
-    def note_doubt(self, transfer_id: UUID, why: str) -> None:
-        """Tell people that the ERP gives no certain answer. Its reservation stays: nobody knows whether the ERP has acted."""
-        with self._database.transaction() as session:
-            steps.note_doubt(session, transfer_id, why)
+    def _cancelled(self, transfer_id: UUID) -> ErpTransfer | None:
+        """What the ERP has after it was asked to give the transfer up; nothing, where it never had it."""
+        answer = self.erp.cancel(str(transfer_id))
+        return self.erp.find(str(transfer_id)) if isinstance(answer, Refused) else answer
 
-    def _book(self, transfer_id: UUID, content: TransferContent, answer: ErpTransfer | Refused) -> str:
-        with self._database.transaction() as session:
-            if isinstance(answer, Refused):
-                steps.note_refused(session, transfer_id, answer.reason[:500])
-                return "refused"
-            if answer.units != content.units or answer.reference != content.reference:
-                words = f"the ERP has {answer.units:,} units under our reference, {content.units:,} were approved"
-                steps.note_attention(session, transfer_id, words)
-                return "stopped"
-            steps.note_posted(session, transfer_id, answer.erp_id)
-            return "posted"
+    def _is_settled(self, transfer_id: UUID) -> bool:
+        """Whether no request to make the transfer can still be under way."""
+        ago = self.books.asked_seconds_ago(transfer_id)
+        return ago is None or ago >= self._settle_seconds
 
-    def _stopped(self, transfer_id: UUID) -> str:
-        with self._database.transaction() as session:
-            cancelled = steps.get_order(session, transfer_id).state is OrderState.CANCELLED
-        return "cancelled" if cancelled else "stopped"
 
-    def _already(self, transfer_id: UUID) -> str:
-        """A repeated step finds the order past it; an order that may not start (any more) is left alone."""
-        with self._database.transaction() as session:
-            order = steps.get_order(session, transfer_id)
-            return "posted" if order.erp_id is not None and order.reserved else "stopped"
+def _uncertain(transfer_id: UUID, doubt: ErpUncertainError) -> str:
+    _log.warning("erp_uncertain", transfer_id=str(transfer_id), reason=str(doubt))
+    return UNCERTAIN
 
-    @contextmanager
-    def _alone(self, transfer_id: UUID) -> Iterator[None]:
-        """One conversation about a transfer with the ERP at a time, in any process: find-before-create is a race otherwise."""
-        with self._database.engine.connect() as connection, connection.begin():
-            connection.execute(text("select pg_advisory_xact_lock(hashtextextended(:id, 0))"), {"id": str(transfer_id)})
-            yield
+
+def _outcome_of_post(order: OrderFacts) -> str:
+    """Whether the ERP has it. An order that may not start (any more) is left alone."""
+    match order.state:
+        case OrderState.REFUSED:
+            return REFUSED
+        case OrderState.CANCELLED:
+            return CANCELLED
+        case OrderState.CONFIRMED | OrderState.COMPENSATING:
+            return POSTED
+        case _:
+            return SHIPPED if order.has_left else STOPPED
+
+
+def _outcome_of_look(order: OrderFacts) -> str:
+    """Whether there is still something to wait for."""
+    if order.state is OrderState.NEEDS_ATTENTION:
+        return STOPPED
+    if order.has_left:
+        return SHIPPED
+    return CANCELLED if order.state is OrderState.CANCELLED else WAITING

@@ -8,6 +8,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter
 from sqlmodel import Session, col, select
 
+from app.approvals.standing import reasons_not_to_rely_on
 from app.governance.state import active_policy
 from app.orders.tables import TransferOrder
 from app.stock.installation import installation, planning_now
@@ -23,8 +24,8 @@ def reasons_against(session: Session, order: TransferOrder) -> tuple[str, ...]:
     """Why the order may not be posted any more, in sentences for people; empty when it may.
 
     Units stay promised from the decision on, so what is asked is what can change
-    beside them: policy, master data, the quality of the data, the day, and a count
-    that found less than is promised.
+    beside them: policy, master data, the quality of the data, the day, a count that
+    found less than is promised, and what those who approved it may.
     """
     return tuple(_reasons(session, order))
 
@@ -48,6 +49,7 @@ def _reasons(session: Session, order: TransferOrder) -> Iterator[str]:
     for hold in session.exec(held).all():
         yield f"The data of {hold.sku_id} at {hold.site_id} is held back ({hold.check_name})."
     yield from _policy_reasons(session, order)
+    yield from reasons_not_to_rely_on(session, order.approval_id)
 
 
 def _policy_reasons(session: Session, order: TransferOrder) -> Iterator[str]:

@@ -7,16 +7,16 @@ from uuid import UUID
 
 from sqlmodel import Session
 
+from app.auth.authorise import OrderResource
 from app.auth.roles import Act, Principal
 from app.db.database import database_now
-from app.errors import ConflictError, InvalidError, NotFoundError
-from app.ledger.append import EventType
-from app.orders.steps import get_order, lane_of, record_step
+from app.errors import ConflictError, InvalidError
+from app.orders.steps import get_order, record
 from app.orders.tables import Receipt, TransferOrder
+from tools import saga
 from tools.execution import OrderState
-from tools.moves import lose, receive
-
-_OPEN = (OrderState.SHIPPED, OrderState.PARTIALLY_RECEIVED)
+from tools.inventory import UNITS_MAX
+from tools.saga import Arrival
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,76 +30,76 @@ class Received:
     new: bool
 
 
-def receive_order(
-    session: Session,
-    receiver: Principal,
-    transfer_id: UUID,
-    units: int | None,
-    *,
-    receipt_key: str,
-    is_last: bool = False,
-) -> Received:
-    """Book `units` (None: all that is outstanding) as arrived at the destination.
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a destination reports: `units` usable (None: all that is outstanding) and `damaged_units` that are not.
 
-    `is_last` says that nothing more will come: what is still outstanding is lost in
-    transit. Raises ConflictError (not shipped, more than outstanding, a key used for
-    another receipt), InvalidError and NotFoundError; then nothing has changed.
+    The key is the reporter's own: the same report again changes nothing. `is_last`: nothing
+    more will come, what is still outstanding is lost in transit. `accept_over`: more than is
+    outstanding did arrive.
+    """
+
+    units: int | None
+    receipt_key: str
+    damaged_units: int = 0
+    is_last: bool = False
+    accept_over: bool = False
+
+
+def receive_order(session: Session, receiver: Principal, transfer_id: UUID, report: Report) -> Received:
+    """Book what a destination reports. What came damaged or beyond what had left is told to people.
+
+    Raises ConflictError (not shipped, more than outstanding, a key used for another
+    receipt), InvalidError and NotFoundError; then nothing has changed.
     """
     receiver.require(Act.RECEIVE)
     order = get_order(session, transfer_id, lock=True)
-    if not receiver.covers((order.destination,)):
-        raise NotFoundError("unknown_order", f"there is no transfer order {transfer_id}", "check the id")
-    outstanding = order.units - order.received_units - order.lost_units
-    known = session.get(Receipt, receipt_key)
+    receiver.require(Act.RECEIVE, OrderResource(transfer_id, order.origin, order.destination))
+    facts = order.facts
+    units = facts.in_transit_units - report.damaged_units if report.units is None else report.units
+    known = session.get(Receipt, report.receipt_key)
     if known is not None:
-        return _repeated(order, known, units, is_last=is_last)
-    if order.state not in _OPEN:
+        return _repeated(order, known, report)
+    arrival = Arrival(units, report.damaged_units, is_last=report.is_last)
+    _require_sense(facts, arrival, accept_over=report.accept_over)
+    step = saga.arrived(facts, arrival)
+    if step is None:
         raise ConflictError(
             "not_shipped", f"the order is {order.state}; goods can be received once they have shipped",
             "look at the order again", state=order.state,
         )  # fmt: skip
-    arrived = outstanding if units is None else units
-    if arrived < 0 or (arrived == 0 and not is_last):
-        raise InvalidError("receipt_units", f"a receipt of {arrived} units says nothing", "give 1 unit or more")
-    if arrived > outstanding:
-        raise ConflictError(
-            "over_receipt", f"{arrived:,} units arrived, but only {outstanding:,} are outstanding",
-            "count again; units beyond the order belong to a stock count", outstanding_units=outstanding,
-        )  # fmt: skip
     session.add(
         Receipt(
-            receipt_key=receipt_key, transfer_id=transfer_id, units=arrived, is_last=is_last,
-            received_at=database_now(session), received_by=receiver.user_id,
+            receipt_key=report.receipt_key, transfer_id=transfer_id, units=units, damaged_units=report.damaged_units,
+            is_last=report.is_last, received_at=database_now(session), received_by=receiver.user_id,
         )
     )  # fmt: skip
-    lost = outstanding - arrived if is_last else 0
-    order.received_units += arrived
-    order.lost_units += lost
-    done = order.received_units + order.lost_units == order.units
-    lane = lane_of(order)
-    moves = [receive(order.sku_id, lane, arrived)] if arrived else []
-    if lost:
-        moves.append(lose(order.sku_id, lane, lost))
-    record_step(
-        session,
-        order,
-        OrderState.RECEIVED if done else OrderState.PARTIALLY_RECEIVED,
-        EventType.TRANSFER_RECEIVED,
-        actor=receiver.user_id,
-        facts={"receipt_key": receipt_key, "units": arrived, "lost_units": lost},
-        moves=moves,
-    )
-    if done:
-        record_step(session, order, OrderState.CLOSED, EventType.TRANSFER_CLOSED, actor=receiver.user_id)
-    return Received(transfer_id, order.state, order.received_units, outstanding - arrived - lost, new=True)
+    record(session, order, step, actor=receiver.user_id, facts={"receipt_key": report.receipt_key})
+    record(session, order, saga.closed(order.facts), actor=receiver.user_id)
+    return _so_far(order, new=True)
 
 
-def _repeated(order: TransferOrder, known: Receipt, units: int | None, *, is_last: bool) -> Received:
-    same = known.transfer_id == order.transfer_id and known.is_last == is_last and units in (None, known.units)
-    if not same:
+def _require_sense(order: saga.OrderFacts, arrival: Arrival, *, accept_over: bool) -> None:
+    arrived, outstanding = arrival.units + arrival.damaged_units, order.in_transit_units
+    sizes_fit = 0 <= arrival.units <= UNITS_MAX and 0 <= arrival.damaged_units <= UNITS_MAX
+    if not sizes_fit or (arrived == 0 and not arrival.is_last):
+        raise InvalidError("receipt_units", f"a receipt of {arrived} units says nothing", "give 1 unit or more")
+    if order.has_left and arrived > outstanding and not accept_over:
+        raise ConflictError(
+            "over_receipt", f"{arrived:,} units arrived, but only {outstanding:,} are outstanding",
+            "count again; if so many did arrive, say that the surplus is accepted", outstanding_units=outstanding,
+        )  # fmt: skip
+
+
+def _repeated(order: TransferOrder, known: Receipt, report: Report) -> Received:
+    told = (order.transfer_id, report.is_last, report.damaged_units)
+    if (known.transfer_id, known.is_last, known.damaged_units) != told or report.units not in (None, known.units):
         raise ConflictError(
             "receipt_key_taken", f"the receipt {known.receipt_key} was reported with other content before",
             "report new arrivals under a new key",
         )  # fmt: skip
-    outstanding = order.units - order.received_units - order.lost_units
-    return Received(order.transfer_id, order.state, order.received_units, outstanding, new=False)
+    return _so_far(order, new=False)
+
+
+def _so_far(order: TransferOrder, *, new: bool) -> Received:
+    return Received(order.transfer_id, order.state, order.received_units, order.facts.in_transit_units, new=new)

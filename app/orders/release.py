@@ -73,9 +73,10 @@ def take_up_idle(session: Session) -> int:
         return 0
     now = database_now(session)
     carried = {str(row[0]) for row in session.connection().execute(_CARRIED, {"name": CARRY_ORDER})}
-    unsettled = (OrderState.RELEASED, OrderState.REQUESTED, OrderState.CONFIRMED)
+    unsettled = (OrderState.RELEASED, OrderState.REQUESTED, OrderState.CONFIRMED, OrderState.COMPENSATING)
     query = select(TransferOrder).where(
-        col(TransferOrder.state).in_(unsettled), TransferOrder.state_at < now - timedelta(seconds=IDLE_SECONDS)
-    )
+        col(TransferOrder.state).in_(unsettled), col(TransferOrder.reserved),
+        TransferOrder.state_at < now - timedelta(seconds=IDLE_SECONDS),
+    )  # fmt: skip
     idle = [order for order in session.exec(query).all() if str(order.transfer_id) not in carried]
     return set_going(session, idle, f"/{now:%Y%m%dT%H%M}")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from app.errors import InvalidError
+from app.orders.steps import get_order, record
 from app.orders.tables import TransferOrder
+from app.stock.installation import planning_now
+from tools import saga
+from tools.execution import OrderState
 from tools.signals import Envelope, TransitStatusData
 
 
@@ -28,3 +32,20 @@ def note_transit(session: Session, envelope: Envelope, data: TransitStatusData) 
     if data.expected_on is not None and not order.state.is_final:
         order.arrive_on = data.expected_on
         session.add(order)
+
+
+def note_overdue(session: Session, grace_days: int) -> int:
+    """Tell people, once, about goods under way that should have arrived more than `grace_days` ago. Returns how many.
+
+    They stay in transit: nobody knows where they are until somebody reports it.
+    """
+    today = planning_now(session).date()
+    late = select(TransferOrder.transfer_id).where(
+        col(TransferOrder.state).in_((OrderState.SHIPPED, OrderState.PARTIALLY_RECEIVED)),
+        col(TransferOrder.arrive_on) < today, col(TransferOrder.attention).is_(None),
+    )  # fmt: skip
+    told = 0
+    for transfer_id in session.exec(late.order_by(col(TransferOrder.transfer_id))).all():
+        order = get_order(session, transfer_id, lock=True)
+        told += record(session, order, saga.overdue(order.facts, today, grace_days))
+    return told

@@ -27,6 +27,7 @@ from app.stock.tables import (
     StockCountRow,
     SupplierReliabilityRow,
 )
+from tools.execution import OrderState
 from tools.forecast import GIVEN, GIVEN_DAYS_MAX, Grain, forecast_given, forecast_network
 from tools.inventory import (
     BookedLoad,
@@ -140,10 +141,11 @@ def _supply(session: Session) -> tuple[InboundSupply, ...]:
     late = {(row.site_id, row.sku_id): row for row in session.exec(select(SupplierReliabilityRow)).all()}
     own = [
         InboundSupply(
-            row.destination, row.sku_id, row.units - row.received_units - row.lost_units, row.arrive_on,
+            row.destination, row.sku_id, row.facts.in_transit_units if row.shipped_units else row.units, row.arrive_on,
             SupplyKind.TRANSFER, str(row.transfer_id),
         )
         for row in session.exec(select(TransferOrder).where(col(TransferOrder.state).in_(UNDER_WAY))).all()
+        if row.state is not OrderState.COMPENSATING  # called back: the destination waits for nothing
     ]  # fmt: skip
     rows = list(own)
     ours = select(cast(col(TransferOrder.transfer_id), String))

@@ -17,7 +17,7 @@ from app.db.database import Database, database_now
 from app.ledger.append import EventType
 from app.ledger.tables import LedgerEvent
 from app.ledger.verify import verify
-from app.orders.receipts import receive_order
+from app.orders.receipts import Report, receive_order
 from app.orders.tables import TransferOrder
 from app.stock.facts import freeze
 from evals.databases import Servers
@@ -87,7 +87,9 @@ def at(session: Session, site_id: str = "S1") -> tuple[int, int, int]:
 
 
 def receive(session: Session, order: TransferOrder, units: int | None = None, *, is_last: bool = False) -> None:
-    receive_order(session, OTTO, order.transfer_id, units, receipt_key=f"receipt-{order.transfer_id}", is_last=is_last)
+    receive_order(
+        session, OTTO, order.transfer_id, Report(units, receipt_key=f"receipt-{order.transfer_id}", is_last=is_last)
+    )
 
 
 @pytest.mark.parametrize(("counted", "left"), [(200, 194), (190, 184), (6, 0), (5, 0), (0, 0)])

@@ -12,7 +12,7 @@ from sqlmodel import Session, func, select
 
 from app.db.database import Database
 from app.errors import ConflictError
-from app.orders.receipts import receive_order
+from app.orders.receipts import Report, receive_order
 from app.orders.tables import TransferOrder
 from app.plans.store import snapshot_now
 from app.stock.facts import PAST_FORECAST_DAYS, freeze
@@ -85,10 +85,10 @@ def test_units_that_have_arrived_are_stock_and_no_longer_supply(session: Session
     reference = str(transfer.transfer_id)
     if reported:
         send(session, a_signal(order(6, 4, reference, site_id="S2", kind=SupplyKind.TRANSFER)))
-    receive_order(session, OTTO, transfer.transfer_id, 4, receipt_key="first")
+    receive_order(session, OTTO, transfer.transfer_id, Report(4, receipt_key="first"))
     assert supply_of(session, S2_P1) == [(2, in_days(2), reference)]
     assert position(freeze(session), "S2").on_hand_units == 6
-    receive_order(session, OTTO, transfer.transfer_id, 1, receipt_key="last", is_last=True)
+    receive_order(session, OTTO, transfer.transfer_id, Report(1, receipt_key="last", is_last=True))
     assert supply_of(session, S2_P1) == []
     assert position(freeze(session), "S2").on_hand_units == 7
 
@@ -114,7 +114,7 @@ def test_transfers_of_others_and_purchase_orders_are_counted_as_they_are_reporte
 def test_what_a_transfer_brought_to_a_site_that_never_counted_it_is_a_position(session: Session) -> None:
     send(session, a_signal(a_count(20, sku_id="P3")))
     transfer = an_order(session, 6, OrderState.SHIPPED, sku_id="P3")
-    receive_order(session, OTTO, transfer.transfer_id, None, receipt_key="all")
+    receive_order(session, OTTO, transfer.transfer_id, Report(None, receipt_key="all"))
     snapshot = freeze(session)
     brought = position(snapshot, "S2", "P3")
     assert (brought.on_hand_units, brought.as_of) == (6, snapshot.as_of)
@@ -191,7 +191,7 @@ def test_news_without_a_day_and_of_a_finished_transfer_changes_no_arrival(sessio
     transfer = an_order(session, 6, OrderState.SHIPPED)
     send(session, a_signal(transit(transfer, None), "1"))
     assert supply_of(session, S2_P1) == [(6, in_days(2), str(transfer.transfer_id))]
-    receive_order(session, OTTO, transfer.transfer_id, None, receipt_key="all")
+    receive_order(session, OTTO, transfer.transfer_id, Report(None, receipt_key="all"))
     assert send(session, a_signal(transit(transfer, 9), "2")).new
     session.flush()
     session.expire_all()

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from app.approvals.tables import ApprovalStatus
 from app.ledger.verify import verify
-from app.orders.receipts import receive_order
+from app.orders.receipts import Report, receive_order
 from app.plans.store import read_plan, read_snapshot
 from app.service import Service, running
 from tests.installation import (
@@ -27,7 +27,7 @@ from tests.installation import (
 )
 from tools.execution import OrderState
 from tools.moves import available, committed, in_transit, reserved
-from tools.transfers import Rejection, RejectionCode
+from tools.rejections import Rejection, RejectionCode
 
 
 def test_a_scan_puts_the_best_plan_into_the_queue_and_moves_nothing(service: Service) -> None:
@@ -60,7 +60,7 @@ def test_an_approved_plan_is_posted_shipped_and_received_once(service: Service) 
 
     with service.database.transaction() as session:
         for order in done:
-            receive_order(session, OTTO, order.transfer_id, None, receipt_key=f"receipt-{order.transfer_id}")
+            receive_order(session, OTTO, order.transfer_id, Report(None, receipt_key=f"receipt-{order.transfer_id}"))
     with service.database.transaction() as session:
         after = balances(session)
     assert {order.state for order in orders(service, request)} == {OrderState.CLOSED}

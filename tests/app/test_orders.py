@@ -13,7 +13,7 @@ from app.erp.built_in import BuiltInErp
 from app.erp.simulated import Faults, SimulatedErp
 from app.errors import ConflictError, EvenkeelError, ForbiddenError, InvalidError, NotFoundError
 from app.ledger.verify import verify
-from app.orders.receipts import Received, receive_order
+from app.orders.receipts import Received, Report, receive_order
 from app.orders.tables import TransferOrder
 from app.service import Service, running
 from tests.installation import OTTO, PAULA, approve, balances, carry_out, orders, person, submitted, until
@@ -166,7 +166,7 @@ def receive(
     service: Service, order: TransferOrder, units: int | None, key: str = "", by: Principal = OTTO, **more: bool
 ) -> Received:
     with service.database.transaction() as session:
-        return receive_order(session, by, order.transfer_id, units, receipt_key=key or str(uuid4()), **more)
+        return receive_order(session, by, order.transfer_id, Report(units, receipt_key=key or str(uuid4()), **more))
 
 
 def test_a_partial_receipt_leaves_the_rest_in_transit(service: Service) -> None:

@@ -15,7 +15,7 @@ from app.erp.simulated import Faults, SimulatedErp
 from app.errors import ConflictError, ForbiddenError, InvalidError
 from app.governance.switch import engage
 from app.ledger.verify import verify
-from app.orders.attention import retry
+from app.orders.attention import act
 from app.orders.release import take_up_idle
 from app.orders.tables import TransferOrder
 from app.service import Service
@@ -37,6 +37,7 @@ from tests.signals import a_reading, a_signal, counts, send
 from tools.execution import OrderState
 from tools.moves import available, reserved
 from tools.ports import ErpTransfer
+from tools.saga import Action
 
 
 def approved(service: Service) -> ApprovalRequest:
@@ -180,17 +181,17 @@ def test_an_order_left_to_people_is_asked_for_again_once_an_operator_says_why(
     request = approved(service)
     carry_out(service, request)
     order = of_sku(service, "P1")
-    with service.database.transaction() as session, pytest.raises(ConflictError, match="waits for nobody"):
-        retry(session, OTTO, order.transfer_id, "why not")
+    with service.database.transaction() as session, pytest.raises(ConflictError, match="possible: cancel"):
+        act(session, OTTO, order.transfer_id, Action.ASK_AGAIN, "why not")
     with erp._open() as connection:
         connection.execute("delete from transfer where reference = ?", (str(order.transfer_id),))
     assert service.look(order.transfer_id) == "stopped"
     assert of_sku(service, "P1").state is OrderState.NEEDS_ATTENTION
     for caller, reason, refusal in ((PAULA, "please", ForbiddenError), (OTTO, "  ", InvalidError)):
         with service.database.transaction() as session, pytest.raises(refusal):
-            retry(session, caller, order.transfer_id, reason)
+            act(session, caller, order.transfer_id, Action.ASK_AGAIN, reason)
     with service.database.transaction() as session:
-        retry(session, OTTO, order.transfer_id, "the ERP was restored from a backup")
+        act(session, OTTO, order.transfer_id, Action.ASK_AGAIN, "the ERP was restored from a backup")
     assert service.post(order.transfer_id) == "posted"
     assert erp.applied()[str(order.transfer_id)] == 1
     assert verify(service.database).verified

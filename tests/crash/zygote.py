@@ -24,7 +24,7 @@ from sqlmodel import select
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
 from app.erp.simulated import Faults, SimulatedErp
 from app.logs import set_up_logs
-from app.orders.receipts import receive_order
+from app.orders.receipts import Report, receive_order
 from app.service import Service, open_service, running
 from app.settings import Settings
 from tests.crash.points import Points
@@ -55,7 +55,9 @@ def work(scenario: dict[str, Any]) -> None:
             _until(lambda: all(order.state in GONE for order in orders(service, request)))
             for order in orders(service, request):
                 with service.database.transaction() as session:
-                    receive_order(session, OTTO, order.transfer_id, None, receipt_key=f"dock/{order.transfer_id}")
+                    receive_order(
+                        session, OTTO, order.transfer_id, Report(None, receipt_key=f"dock/{order.transfer_id}")
+                    )
             thread = UUID(request.thread_id or "")
             _until(lambda: not service.driver.state(thread).tasks)
         points.armed = False

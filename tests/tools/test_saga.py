@@ -1,0 +1,205 @@
+"""The saga of a transfer order: whatever is learned, in whatever order and however often, units are where the books say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tools import saga
+from tools.execution import STEPS, OrderState, StepRefusedError
+from tools.inventory import LaneKey
+from tools.moves import OutsideReason, available, in_transit, outside, replay, reserve, reserved
+from tools.ports import ErpTransfer, ErpTransferState, Refused
+from tools.saga import Action, Arrival, OrderFacts, Step
+
+LANE = LaneKey("S1", "S2", "van")
+DAY = date(2026, 1, 5)
+ORDER = OrderFacts("r-1", "P1", LANE, 10, DAY, DAY + timedelta(days=2), OrderState.RELEASED, reserved=True)
+CONFIRMED = replace(ORDER, state=OrderState.CONFIRMED, erp_id="X-1")
+SHIPPED = replace(CONFIRMED, state=OrderState.SHIPPED, reserved=False, shipped_units=10)
+RECALLED = replace(SHIPPED, state=OrderState.COMPENSATING)
+
+
+def found(state: ErpTransferState, **more: int) -> ErpTransfer:
+    return ErpTransfer("r-1", "X-1", state, **({"units": 10} | more))
+
+
+def taken(step: Step | None) -> Step:
+    assert step is not None
+    return step
+
+
+def answers() -> st.SearchStrategy[ErpTransfer | Refused | None]:
+    units = st.integers(0, 14)
+    transfers = st.builds(
+        lambda state, received, damaged: found(state, received_units=received, damaged_units=damaged),
+        st.sampled_from(ErpTransferState), units, units,
+    )  # fmt: skip
+    return st.one_of(st.none(), st.just(Refused("no dock is free")), transfers)
+
+
+def news() -> st.SearchStrategy[Callable[[OrderFacts], Step | None]]:
+    """Anything that the ERP, a destination or people may say about an order."""
+    few = st.integers(0, 14)
+    return st.one_of(
+        answers().map(lambda answer: lambda order: saga.learned(order, answer)),
+        st.tuples(few, few, st.booleans()).map(
+            lambda told: lambda order: saga.arrived(order, Arrival(told[0], told[1], is_last=told[2]))
+        ),
+        few.map(lambda units: lambda order: saga.returned(order, units)),
+        few.map(lambda units: lambda order: saga.written_off(order, units)),
+        few.map(lambda units: lambda order: saga.shrunk(order, units, "less is there")),
+        st.sampled_from((
+            saga.requested, saga.closed, saga.shipped, saga.acknowledged,
+            lambda order: saga.asked_again(order, "try"), lambda order: saga.cancelling(order, "a recall"),
+            lambda order: saga.withdrawn(order, "outrun"), lambda order: saga.doubted(order, "no answer"),
+            lambda order: saga.left_to_people(order, "unclear"), lambda order: saga.overdue(order, date(2026, 2, 1), 2),
+        )),
+    )  # fmt: skip
+
+
+@given(st.lists(news(), max_size=14))
+def test_units_are_conserved_and_where_the_order_says_whatever_is_learned(
+    heard: list[Callable[..., Step | None]],
+) -> None:
+    order, moves = ORDER, [reserve("P1", LANE, 10)]
+    for each in heard:
+        step = each(order)
+        if step is None:
+            continue
+        assert (
+            step.order.state is order.state
+            or step.order.state in STEPS[order.state]
+            or ((order.state, step.order.state) == (OrderState.CONFIRMED, OrderState.CANCELLED))
+        )
+        order, moves = step.order, [*moves, *step.moves]
+    balances = Counter(replay(moves))
+    over = -balances[outside(OutsideReason.OVER_RECEIPT), "P1"]
+    assert sum(balances.values()) == 0
+    assert balances[reserved("S1"), "P1"] == (order.units if order.reserved else 0)
+    assert balances[in_transit(LANE), "P1"] == order.in_transit_units >= 0
+    assert balances[available("S2"), "P1"] == order.received_units + over
+    assert balances[outside(OutsideReason.DAMAGED), "P1"] == order.damaged_units
+    assert balances[outside(OutsideReason.LOST_IN_TRANSIT), "P1"] == order.lost_units
+    assert not (order.reserved and order.has_left)
+    if order.state.is_final:
+        assert not order.reserved
+        assert order.in_transit_units == 0
+
+
+@given(st.sampled_from((ORDER, replace(ORDER, state=OrderState.REQUESTED), CONFIRMED, SHIPPED, RECALLED)), answers())
+def test_what_the_erp_says_is_taken_over_in_a_few_steps_and_then_changes_nothing_more(
+    order: OrderFacts, answer: ErpTransfer | Refused | None
+) -> None:
+    for _ in range(6):
+        step = saga.learned(order, answer)
+        if step is None:
+            break
+        order = step.order
+    assert saga.learned(order, answer) is None
+
+
+def test_a_confirmed_transfer_keeps_its_reservation_until_it_ships() -> None:
+    step = taken(saga.learned(replace(ORDER, state=OrderState.REQUESTED), found(ErpTransferState.CONFIRMED)))
+    assert (step.order.state, step.order.reserved, step.moves) == (OrderState.CONFIRMED, True, ())
+    assert [move.to_place for move in taken(saga.shipped(step.order)).moves] == [in_transit(LANE)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (found(ErpTransferState.CONFIRMED, units=11), "11 units under our reference, 10 were approved"),
+        (replace(found(ErpTransferState.CONFIRMED), sku_id="P2"), "another SKU or other sites"),
+    ],
+)
+def test_other_content_under_our_reference_is_left_to_people(answer: ErpTransfer, words: str) -> None:
+    step = taken(saga.learned(replace(ORDER, state=OrderState.REQUESTED), answer))
+    assert step.order.state is OrderState.NEEDS_ATTENTION
+    assert words in (step.order.attention or "")
+    assert step.order.reserved, "doubt is not a no"
+
+
+def test_receipts_of_the_erp_are_totals_and_those_that_people_reported_are_not_booked_again() -> None:
+    reported = taken(saga.arrived(SHIPPED, Arrival(4))).order
+    assert saga.learned(reported, found(ErpTransferState.PARTIALLY_RECEIVED, received_units=4)) is None
+    more = taken(saga.learned(reported, found(ErpTransferState.PARTIALLY_RECEIVED, received_units=7)))
+    assert (more.order.received_units, more.facts) == (7, {"units": 3})
+
+
+def test_what_the_erp_never_received_is_lost_once_it_is_done() -> None:
+    step = taken(saga.learned(SHIPPED, found(ErpTransferState.RECEIVED, received_units=7, damaged_units=2)))
+    assert (step.order.state, step.order.lost_units) == (OrderState.RECEIVED, 1)
+    assert step.order.attention == "2 units arrived damaged; 1 units never arrived"
+
+
+def test_more_than_had_left_is_booked_and_told() -> None:
+    step = taken(saga.arrived(SHIPPED, Arrival(12)))
+    assert step.order.state is OrderState.RECEIVED
+    assert step.facts == {"units": 10, "over_units": 2}
+    assert "2 units more arrived" in (step.order.attention or "")
+    closed = taken(saga.closed(step.order)).order
+    assert saga.actions(closed) == (Action.ACKNOWLEDGE,)
+    assert taken(saga.acknowledged(closed)).order.attention is None
+
+
+def test_goods_that_left_before_the_cancellation_are_shipped_and_can_be_called_back() -> None:
+    cancelling = taken(saga.cancelling(CONFIRMED, "a recall")).order
+    gone = taken(saga.learned(cancelling, found(ErpTransferState.SHIPPED))).order
+    assert (gone.state, gone.reserved) == (OrderState.SHIPPED, False)
+    back = taken(saga.cancelling(gone, "bring them back")).order
+    half = taken(saga.returned(back, 6)).order
+    assert half.state is OrderState.COMPENSATING
+    end = taken(saga.returned(half, 4))
+    assert end.order.state is OrderState.CANCELLED
+    assert [(move.to_place, move.units) for move in end.moves] == [(available("S1"), 4)]
+
+
+def test_a_cancellation_ends_when_the_erp_has_nothing() -> None:
+    cancelling = taken(saga.cancelling(replace(ORDER, state=OrderState.REQUESTED), "a recall")).order
+    step = taken(saga.learned(cancelling, None))
+    assert (step.order.state, step.order.reserved) == (OrderState.CANCELLED, False)
+
+
+def test_units_that_a_count_did_not_find_leave_the_books_with_the_reservation() -> None:
+    step = taken(saga.withdrawn(ORDER, "outrun", missing_units=3))
+    assert replay([reserve("P1", LANE, 10), *step.moves])[available("S1"), "P1"] == -3
+
+
+@pytest.mark.parametrize(
+    ("order", "possible"),
+    [
+        (ORDER, (Action.CANCEL,)),
+        (CONFIRMED, (Action.CANCEL,)),
+        (replace(CONFIRMED, state=OrderState.NEEDS_ATTENTION), (Action.ASK_AGAIN, Action.CANCEL)),
+        (SHIPPED, (Action.RECEIVE, Action.CANCEL, Action.WRITE_OFF)),
+        (RECALLED, (Action.RECEIVE, Action.RETURN, Action.WRITE_OFF)),
+        (replace(ORDER, state=OrderState.REFUSED, reserved=False), ()),
+    ],
+)
+def test_people_are_offered_what_is_possible(order: OrderFacts, possible: tuple[Action, ...]) -> None:
+    assert saga.actions(order) == possible
+
+
+def test_overdue_goods_are_told_once_after_the_days_of_grace() -> None:
+    assert saga.overdue(SHIPPED, SHIPPED.arrive_on + timedelta(days=2), 2) is None
+    step = taken(saga.overdue(SHIPPED, SHIPPED.arrive_on + timedelta(days=3), 2))
+    assert step.facts == {"late_days": 3}
+    assert saga.overdue(step.order, SHIPPED.arrive_on + timedelta(days=9), 2) is None
+
+
+def test_a_line_shrinks_and_never_grows() -> None:
+    step = taken(saga.shrunk(ORDER, 7, "three packs less are there"))
+    assert (step.order.units, [move.units for move in step.moves]) == (7, [3])
+    assert saga.shrunk(ORDER, 11, "more") is None
+    assert saga.shrunk(CONFIRMED, 7, "too late") is None
+
+
+def test_a_step_that_an_order_does_not_have_is_refused() -> None:
+    with pytest.raises(StepRefusedError, match="that is released cannot become shipped"):
+        saga._to(ORDER, OrderState.SHIPPED, saga.TransferEvent.SHIPPED)

@@ -1,0 +1,379 @@
+"""The saga of a transfer order: what each thing that is learned about it does to the order and to the stock.
+
+Every function takes the order as it stands and returns the step to record, or None
+where what was learned changes nothing any more. So each may be called again with
+the same news, in any order, and nothing happens twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from enum import StrEnum
+
+from tools.execution import OrderState, TransferEvent, step
+from tools.inventory import LaneKey
+from tools.moves import (
+    OutsideReason,
+    StockMove,
+    available,
+    count,
+    damage,
+    give_back,
+    lose,
+    outside,
+    receive,
+    ship,
+    void,
+)
+from tools.ports import ErpTransfer, ErpTransferState, Refused, TransferContent
+
+REASON_CHARACTERS_MAX = 500
+_ON_THE_WAY = (OrderState.SHIPPED, OrderState.PARTIALLY_RECEIVED)
+_WITH_THE_ERP = (OrderState.REQUESTED, OrderState.CONFIRMED)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFacts:
+    """A transfer order as far as the saga looks at it. All quantities in stock units.
+
+    `reference`: the permanent id that the ERP knows it by. `reserved`: the units are
+    still promised at the origin. `attention`: what people should know, in words.
+    """
+
+    reference: str
+    sku_id: str
+    lane: LaneKey
+    units: int
+    depart_on: date
+    arrive_on: date
+    state: OrderState
+    reserved: bool
+    erp_id: str | None = None
+    shipped_units: int = 0
+    received_units: int = 0
+    damaged_units: int = 0
+    returned_units: int = 0
+    lost_units: int = 0
+    attention: str | None = None
+
+    @property
+    def content(self) -> TransferContent:
+        """What the ERP is asked to move."""
+        return TransferContent(
+            self.reference, self.sku_id, self.lane, self.units, self.depart_on, self.arrive_on
+        )  # fmt: skip
+
+    @property
+    def has_left(self) -> bool:
+        """Whether the goods have left the origin."""
+        return self.shipped_units > 0
+
+    @property
+    def in_transit_units(self) -> int:
+        """What has left the origin and has not turned up anywhere."""
+        gone = self.received_units + self.damaged_units + self.returned_units + self.lost_units
+        return self.shipped_units - gone
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one transaction records: the order afterwards, and the event with its facts and stock moves, if it is one."""
+
+    order: OrderFacts
+    event: TransferEvent | None = None
+    moves: tuple[StockMove, ...] = ()
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What a destination reports. `damaged_units` came and cannot be used; `is_last`: nothing more will come."""
+
+    units: int
+    damaged_units: int = 0
+    is_last: bool = False
+
+
+class Action(StrEnum):
+    """What people can do about an order that needs them."""
+
+    ASK_AGAIN = "ask_again"
+    CANCEL = "cancel"
+    RECEIVE = "receive"
+    RETURN = "return"
+    WRITE_OFF = "write_off"
+    ACKNOWLEDGE = "acknowledge"
+
+
+def actions(order: OrderFacts) -> tuple[Action, ...]:
+    """What is possible now. Whatever is chosen is checked again when it is done."""
+    state = order.state
+    if state.is_final:
+        return (Action.ACKNOWLEDGE,) if order.attention else ()
+    if order.in_transit_units:
+        back = Action.RETURN if state is OrderState.COMPENSATING else Action.CANCEL
+        return (Action.RECEIVE, back, Action.WRITE_OFF)
+    if state is OrderState.NEEDS_ATTENTION:
+        return (Action.ASK_AGAIN, Action.CANCEL)
+    return (Action.CANCEL,) if state in (OrderState.RELEASED, *_WITH_THE_ERP) else ()
+
+
+def requested(order: OrderFacts) -> Step | None:
+    """The ERP is about to be asked to make the transfer."""
+    return _to(order, OrderState.REQUESTED, TransferEvent.REQUESTED) if order.state is OrderState.RELEASED else None
+
+
+def begun(order: OrderFacts, reasons: str, missing_units: int = 0, *, stopped: bool = False) -> Step | None:
+    """What comes of the wish to ask the ERP now. Only an order that is requested afterwards may be asked for.
+
+    Under the kill switch nothing. An order that the world has outrun (`reasons`, in words) is taken
+    back; where the ERP may have been asked before, people decide.
+    """
+    if stopped:
+        return None
+    if reasons:
+        return left_to_people(order, reasons) or withdrawn(order, reasons, missing_units)
+    return requested(order)
+
+
+def may_be_asked_for(order: OrderFacts, *, stopped: bool) -> bool:
+    """Whether the ERP may be asked to make the transfer, now that the intention is on record."""
+    return order.state is OrderState.REQUESTED and not stopped
+
+
+def confirmed(order: OrderFacts, erp_id: str) -> Step | None:
+    """The ERP has the transfer. The units stay reserved until they leave."""
+    if order.state is not OrderState.REQUESTED:
+        return None
+    known = replace(order, erp_id=erp_id, attention=None)
+    return _to(known, OrderState.CONFIRMED, TransferEvent.POSTED, facts={"erp_id": erp_id})
+
+
+def refused(order: OrderFacts, reason: str, missing_units: int = 0) -> Step | None:
+    """The ERP said no and has nothing: the reservation is taken back, less what a count at the origin did not find."""
+    if order.state is not OrderState.REQUESTED:
+        return None
+    return _voided(order, OrderState.REFUSED, TransferEvent.REFUSED, reason, missing_units)
+
+
+def withdrawn(order: OrderFacts, reason: str, missing_units: int = 0) -> Step | None:
+    """The ERP was never asked, and will not be."""
+    if order.state is not OrderState.RELEASED:
+        return None
+    return _voided(order, OrderState.CANCELLED, TransferEvent.CANCELLED, reason, missing_units)
+
+
+def asked_again(order: OrderFacts, reason: str) -> Step | None:
+    """People have the ERP asked again about an order that was left to them."""
+    if order.state is not OrderState.NEEDS_ATTENTION or order.has_left:
+        return None
+    return _to(replace(order, attention=None), OrderState.REQUESTED, TransferEvent.RESUMED, facts={"reason": reason})
+
+
+def doubted(order: OrderFacts, why: str) -> Step | None:
+    """The ERP gives no certain answer. The order stays where it is, and people can read why."""
+    if order.state not in (OrderState.RELEASED, *_WITH_THE_ERP, OrderState.COMPENSATING) or order.attention == why:
+        return None
+    return Step(replace(order, attention=why))
+
+
+def left_to_people(order: OrderFacts, why: str) -> Step | None:
+    """The order cannot go on by itself. Nothing is taken back: doubt is not a no."""
+    if order.state.is_final or order.state in (OrderState.RELEASED, OrderState.NEEDS_ATTENTION, OrderState.RECEIVED):
+        return None
+    facts = {"reason": why, "was": order.state}
+    return _to(replace(order, attention=why), OrderState.NEEDS_ATTENTION, TransferEvent.NEEDS_ATTENTION, facts=facts)
+
+
+def cancelling(order: OrderFacts, reason: str) -> Step | None:
+    """People want it undone: before the goods leave by the ERP's cancellation, afterwards by their return."""
+    stoppable = (*_WITH_THE_ERP, *_ON_THE_WAY, OrderState.NEEDS_ATTENTION)
+    if order.state not in stoppable:
+        return None
+    return _to(
+        replace(order, attention=reason), OrderState.COMPENSATING, TransferEvent.CANCELLING, facts={"reason": reason}
+    )
+
+
+def cancelled(order: OrderFacts, reason: str, missing_units: int = 0) -> Step | None:
+    """The ERP has given the transfer up, or never had it, before the goods left: the reservation is taken back."""
+    if not order.reserved or order.state not in (OrderState.CONFIRMED, OrderState.COMPENSATING):
+        return None
+    if order.state is OrderState.CONFIRMED:
+        order = replace(order, state=step(order.state, OrderState.COMPENSATING))
+    return _voided(order, OrderState.CANCELLED, TransferEvent.CANCELLED, reason, missing_units)
+
+
+def shipped(order: OrderFacts) -> Step | None:
+    """The goods have left the origin. Where they should not have, they can still be called back."""
+    if order.has_left or order.state not in (OrderState.CONFIRMED, OrderState.COMPENSATING):
+        return None
+    too_late = order.state is OrderState.COMPENSATING
+    gone = replace(
+        order, reserved=False, shipped_units=order.units,
+        attention="the goods had left before they could be cancelled" if too_late else None,
+    )  # fmt: skip
+    return _to(gone, OrderState.SHIPPED, TransferEvent.SHIPPED, (ship(order.sku_id, order.lane, order.units),))
+
+
+def arrived(order: OrderFacts, arrival: Arrival) -> Step | None:
+    """Goods have arrived, usable or damaged. More than was under way is booked, and said: the origin's stock may be wrong."""
+    if order.state not in (*_ON_THE_WAY, OrderState.COMPENSATING, OrderState.NEEDS_ATTENTION) or not order.has_left:
+        return None
+    outstanding = order.in_transit_units
+    damaged = min(arrival.damaged_units, outstanding)
+    usable = min(arrival.units, outstanding - damaged)
+    over = arrival.units + arrival.damaged_units - usable - damaged
+    lost = outstanding - usable - damaged if arrival.is_last else 0
+    moves = [receive(order.sku_id, order.lane, usable)] if usable else []
+    moves += [damage(order.sku_id, order.lane, damaged)] if damaged else []
+    moves += [lose(order.sku_id, order.lane, lost)] if lost else []
+    if over:
+        elsewhere = outside(OutsideReason.OVER_RECEIPT)
+        moves.append(StockMove(order.sku_id, elsewhere, available(order.lane.destination), over))
+    after = replace(
+        order, received_units=order.received_units + usable, damaged_units=order.damaged_units + damaged,
+        lost_units=order.lost_units + lost, attention=_words_on_arrival(over, damaged, lost) or order.attention,
+    )  # fmt: skip
+    if after.in_transit_units == 0 and not (over or damaged or lost):
+        after = replace(after, attention=None)
+    state = OrderState.RECEIVED
+    if after.in_transit_units:  # what is called back stays called back
+        called_back = order.state is OrderState.COMPENSATING
+        state = OrderState.COMPENSATING if called_back else OrderState.PARTIALLY_RECEIVED
+    facts = {"units": usable, "damaged_units": damaged, "lost_units": lost, "over_units": over}
+    return _to(after, state, TransferEvent.RECEIVED, tuple(moves), {name: n for name, n in facts.items() if n})
+
+
+def returned(order: OrderFacts, units: int) -> Step | None:
+    """Goods that were called back are at the origin again; with the last of them the order is over."""
+    if order.state is not OrderState.COMPENSATING or not 0 < units <= order.in_transit_units:
+        return None
+    after = replace(order, returned_units=order.returned_units + units)
+    moves = (give_back(order.sku_id, order.lane, units),)
+    state = OrderState.COMPENSATING
+    if after.in_transit_units == 0:
+        state = OrderState.RECEIVED if after.received_units else OrderState.CANCELLED
+    return _to(after, state, TransferEvent.RETURNED, moves, {"units": units})
+
+
+def written_off(order: OrderFacts, units: int) -> Step | None:
+    """Goods under way that will not turn up."""
+    if not order.has_left or not 0 < units <= order.in_transit_units:
+        return None
+    after = replace(order, lost_units=order.lost_units + units)
+    state = OrderState.RECEIVED if after.in_transit_units == 0 else OrderState.PARTIALLY_RECEIVED
+    if after.in_transit_units and order.state is OrderState.COMPENSATING:
+        state = OrderState.COMPENSATING
+    moves = (lose(order.sku_id, order.lane, units),)
+    return _to(after, state, TransferEvent.RECEIVED, moves, {"lost_units": units})
+
+
+def closed(order: OrderFacts) -> Step | None:
+    """Everything that left has turned up or is written off."""
+    return _to(order, OrderState.CLOSED, TransferEvent.CLOSED) if order.state is OrderState.RECEIVED else None
+
+
+def acknowledged(order: OrderFacts) -> Step | None:
+    """Somebody has read what was to be known about an order that is over."""
+    if not order.state.is_final or not order.attention:
+        return None
+    return Step(replace(order, attention=None), TransferEvent.ACKNOWLEDGED)
+
+
+def learned(order: OrderFacts, answer: ErpTransfer | Refused | None, missing_units: int = 0) -> Step | None:
+    """The next step towards what the ERP says. Asked again until nothing is left to do.
+
+    The ERP's receipts are totals: what people have reported already is not booked again.
+    """
+    if answer is None:
+        return _forgotten(order, missing_units)
+    if isinstance(answer, Refused):
+        return refused(order, answer.reason[:REASON_CHARACTERS_MAX], missing_units)
+    return _made(order, answer) if order.state is OrderState.REQUESTED else _followed(order, answer, missing_units)
+
+
+def _made(order: OrderFacts, found: ErpTransfer) -> Step | None:
+    if found.differs_from(order.content):
+        return left_to_people(order, _words_on_other_content(order, found))
+    return confirmed(order, found.erp_id)
+
+
+def _followed(order: OrderFacts, found: ErpTransfer, missing_units: int) -> Step | None:
+    """One step after a transfer that the ERP has."""
+    if found.state is ErpTransferState.CANCELLED:
+        if order.has_left:
+            return left_to_people(order, "the ERP has cancelled a transfer whose goods had left")
+        return cancelled(order, "cancelled in the ERP", missing_units)
+    if found.state is not ErpTransferState.CONFIRMED and not order.has_left:
+        return shipped(order)
+    usable = max(0, found.received_units - order.received_units)
+    broken = max(0, found.damaged_units - order.damaged_units)
+    is_last = found.state is ErpTransferState.RECEIVED
+    if order.in_transit_units and (usable or broken or is_last):
+        return arrived(order, Arrival(usable, broken, is_last=is_last))
+    return None
+
+
+def shrunk(order: OrderFacts, units: int, reason: str) -> Step | None:
+    """The world admits less than was decided: the rest of the reservation is taken back. It never grows."""
+    if order.state is not OrderState.RELEASED or not 0 < units < order.units:
+        return None
+    moves = (void(order.sku_id, order.lane, order.units - units),)
+    facts = {"reason": reason, "units": units, "decided_units": order.units}
+    return Step(replace(order, units=units, attention=reason), TransferEvent.SHRUNK, moves, facts)
+
+
+def overdue(order: OrderFacts, today: date, grace_days: int) -> Step | None:
+    """Goods that should have arrived. Said once; they stay in transit until somebody knows where they are."""
+    if order.state not in _ON_THE_WAY or order.attention or today <= order.arrive_on + timedelta(days=grace_days):
+        return None
+    late_days = (today - order.arrive_on).days
+    words = f"{order.in_transit_units:,} units should have arrived on {order.arrive_on}, {late_days} days ago"
+    return Step(replace(order, attention=words), TransferEvent.OVERDUE, facts={"late_days": late_days})
+
+
+def _forgotten(order: OrderFacts, missing_units: int) -> Step | None:
+    """The ERP knows nothing of it: what it had confirmed is for people, what was being cancelled is."""
+    if order.state is OrderState.COMPENSATING and order.reserved:
+        return cancelled(order, "cancelled; the ERP has no such transfer", missing_units)
+    if order.state is OrderState.REQUESTED:
+        return None
+    return left_to_people(order, "the ERP has forgotten a transfer that it confirmed")
+
+
+def _to(
+    order: OrderFacts,
+    state: OrderState,
+    event: TransferEvent,
+    moves: tuple[StockMove, ...] = (),
+    facts: Mapping[str, object] | None = None,
+) -> Step:
+    return Step(replace(order, state=step(order.state, state)), event, moves, facts or {})
+
+
+def _voided(order: OrderFacts, state: OrderState, event: TransferEvent, reason: str, missing_units: int) -> Step:
+    after = replace(order, reserved=False, attention=reason)
+    moves = [void(order.sku_id, order.lane, order.units)]
+    correction = count(order.sku_id, available(order.lane.origin), min(missing_units, order.units), 0)
+    moves += [correction] if correction else []
+    return _to(after, state, event, tuple(moves), {"reason": reason})
+
+
+def _words_on_other_content(order: OrderFacts, found: ErpTransfer) -> str:
+    if found.units != order.units:
+        return f"the ERP has {found.units:,} units under our reference, {order.units:,} were approved"
+    return "the ERP has another SKU or other sites under our reference than were approved"
+
+
+def _words_on_arrival(over: int, damaged: int, lost: int) -> str | None:
+    said = []
+    if over:
+        said.append(f"{over:,} units more arrived than had left: count both ends")
+    if damaged:
+        said.append(f"{damaged:,} units arrived damaged")
+    if lost:
+        said.append(f"{lost:,} units never arrived")
+    return "; ".join(said) or None
