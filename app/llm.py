@@ -17,9 +17,9 @@ from structlog import get_logger
 
 from app.db.database import Database
 from app.llm_answers import CUT_OFF, Answer, Usage, plain_text
-from app.llm_breaker import Breaker, BreakerRules, LeftAlone
+from app.llm_breaker import Admitted, Breaker, BreakerRules, LeftAlone
 from app.llm_usage import LimitReachedError, RunAccount, tariff
-from app.llm_vendor import LATE, TEMPERATURE, Asking, Connect, LlmDownError, connected
+from app.llm_vendor import LATE, TEMPERATURE, Asking, Connect, LlmDownError, Proof, connected
 from app.settings import Settings
 from graphs.baseline import BaselineChatModel
 from graphs.world import BASELINE, Opinion, Reply
@@ -40,7 +40,7 @@ class Llm:
         self._baseline = BaselineChatModel()
         self._connect: Connect | None = None
         if vendor is not None:
-            self._connect = lambda _deadline: nullcontext(vendor)
+            self._connect = lambda _deadline, _pay: nullcontext(vendor)
         elif settings.has_llm:
             self._connect = partial(connected, settings)
         rules = BreakerRules(
@@ -64,19 +64,23 @@ class Llm:
         line = None
         if self._connect is not None:
             account = RunAccount(self._database, run_id, user_id, self.name, tariff(self._settings))
-            line = Line(self.name, self._connect, self._breaker, account, self._settings.reply_tokens_max)
+            line = Line(
+                self.name, self._connect, self._breaker, account, self._settings.reply_tokens_max,
+                self._settings.llm_timeout_seconds,
+            )  # fmt: skip
         return RunLlm(line, self._baseline, self._settings.run_seconds_max, on_token)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The way to the vendor in one run: how to connect, when not to, and on whose account."""
+    """The way to the vendor in one run: how to connect, when not to, on whose account, and how long it may be silent."""
 
     name: str
     connect: Connect
     breaker: Breaker
     account: RunAccount
     reply_tokens_max: int
+    patience_seconds: float
 
 
 class NotAnsweredError(Exception):
@@ -108,7 +112,7 @@ class RunLlm:
         """The next message, and a notice when it is not the vendor's, or not all that it could have been."""
         if self._line is not None and self._notice is None:
             try:
-                answer = _asked(self._line, Asking(messages, schemas), self._deadline, self._on_token)
+                answer = _asked(self._line, messages, schemas, self._deadline, self._on_token)
             except NotAnsweredError as down:
                 self._notice = f"The language model {down}; the built-in baseline answers. {down.again}"
             else:
@@ -127,37 +131,57 @@ class RunLlm:
             return Opinion(None)
         deadline = min(self._deadline, time.monotonic() + seconds_max)
         try:
-            answer = _asked(self._line, Asking(messages, [schema]), deadline, lambda _token: None)
+            answer = _asked(self._line, messages, [schema], deadline, lambda _token: None)
         except NotAnsweredError as down:
             return Opinion(None, self._line.name, str(down)) if down.asked else Opinion(None)
         return Opinion(answer.message, self._line.name)
 
 
-def _asked(line: Line, asking: Asking, deadline: float, on_token: Callable[[str], None]) -> Answer:
+def _asked(
+    line: Line, messages: Sequence[BaseMessage], schemas: Sequence[dict[str, Any]], deadline: float,
+    on_token: Callable[[str], None],
+) -> Answer:  # fmt: skip
     """The vendor's answer, on account. Raises NotAnsweredError."""
     if time.monotonic() >= deadline:
         raise NotAnsweredError(LATE, _NEXT_MESSAGE, asked=False)
+    asking = Asking(messages, schemas, line.patience_seconds)
+    most = Usage(asking.prompt_tokens, line.reply_tokens_max, is_estimate=True)
     try:
-        call_id = line.account.reserve(Usage(asking.prompt_tokens, line.reply_tokens_max, is_estimate=True))
+        call_id = line.account.reserve(most)
     except LimitReachedError as reached:
         raise NotAnsweredError(str(reached), reached.again, asked=False) from reached
-    alone = line.breaker.admit()
-    if alone is not None:
+    admission = line.breaker.admit()
+    if isinstance(admission, LeftAlone):
         line.account.release(call_id)
-        raise NotAnsweredError(f"is left alone for now: it {alone.why}", _again(alone), asked=False)
+        raise NotAnsweredError(f"is left alone for now: it {admission.why}", _again(admission), asked=False)
     try:
-        answer = asking.answer(line.connect, deadline, on_token)
+        answer = asking.answer(
+            line.connect, deadline, on_token, lambda: line.account.reserve_again(call_id, asking.used, most)
+        )
     except LlmDownError as down:
         _log.warning("llm_down", reason=str(down), cause=type(down.__cause__).__name__)
-        if down.counts:
-            alone = line.breaker.failed(str(down), down.wait_seconds)
-        else:
-            line.breaker.succeeded()
-        raise NotAnsweredError(str(down), _again(alone), asked=True) from down
-    finally:  # also when the run is cancelled in between
+        raise NotAnsweredError(str(down), _again(_noted(line.breaker, admission, down)), asked=True) from down
+    except LimitReachedError as reached:
+        line.breaker.showed_nothing(admission)
+        raise NotAnsweredError(str(reached), reached.again, asked=True) from reached
+    except BaseException:  # the run is cancelled in between
+        line.breaker.showed_nothing(admission)
+        raise
+    finally:
         line.account.settle(call_id, asking.used)
     line.breaker.succeeded()
     return answer
+
+
+def _noted(breaker: Breaker, admission: Admitted, down: LlmDownError) -> LeftAlone | None:
+    """Tell the breaker what an asking without an answer has shown; for how long the vendor is left alone, if it is."""
+    if down.proof is Proof.DOWN:
+        return breaker.failed(str(down), down.wait_seconds)
+    if down.proof is Proof.UP:
+        breaker.succeeded()
+    else:
+        breaker.showed_nothing(admission)
+    return None
 
 
 def _again(alone: LeftAlone | None) -> str:

@@ -51,19 +51,27 @@ class LeftAlone:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The vendor may be asked. After a pause it is a trial, for which the others wait until this instant (0: it is none)."""
+
+    trial_until: float = 0.0
+
+
 Change = tuple[BreakerState, _Said]
 
 
-def admitted(state: BreakerState, rules: BreakerRules, now: float) -> Change[LeftAlone | None]:
+def admitted(state: BreakerState, rules: BreakerRules, now: float) -> Change[Admitted | LeftAlone]:
     """Whether the vendor may be asked. After a pause for repeated failures one caller tries, and the others wait on."""
     if not state.alone_until:
-        return state, None
+        return state, Admitted()
     left = min(state.alone_until - now, float(WAIT_SECONDS_MAX + rules.pause_seconds))
     if left > 0:
         return state, LeftAlone(state.why, left)
     if len(state.failed_at) < rules.failures_max:
-        return replace(state, alone_until=0.0), None
-    return replace(state, alone_until=now + rules.pause_seconds), None
+        return replace(state, alone_until=0.0), Admitted()
+    until = now + rules.pause_seconds
+    return replace(state, alone_until=until), Admitted(until)
 
 
 def after_failure(
@@ -86,6 +94,11 @@ def after_success() -> Change[None]:
     return BreakerState(), None
 
 
+def after_nothing(state: BreakerState, now: float, trial_until: float) -> Change[None]:
+    """Let the next caller try where a trial has shown nothing. A pause or a trial of somebody else's stays."""
+    return (replace(state, alone_until=now) if state.alone_until == trial_until else state), None
+
+
 class Breaker:
     """The breaker of one address, for every process of the installation."""
 
@@ -96,8 +109,8 @@ class Breaker:
         self._own = BreakerState()
         self._lock = Lock()
 
-    def admit(self) -> LeftAlone | None:
-        """None when the vendor may be asked; otherwise for how long not, and why."""
+    def admit(self) -> Admitted | LeftAlone:
+        """Whether the vendor may be asked; otherwise for how long not, and why."""
         return self._change(lambda state, now: admitted(state, self._rules, now))
 
     def failed(self, why: str, wait_seconds: float | None = None) -> LeftAlone | None:
@@ -108,9 +121,15 @@ class Breaker:
         """Note that the vendor answered."""
         self._change(lambda _state, _now: after_success())
 
+    def showed_nothing(self, admission: Admitted) -> None:
+        """Note that asking showed neither that the vendor answers nor that it does not."""
+        if admission.trial_until:
+            self._change(lambda state, now: after_nothing(state, now, admission.trial_until))
+
     def look(self) -> LeftAlone | None:
         """Whether the vendor is left alone, for whoever only wants to know."""
-        return self._change(lambda state, now: (state, admitted(state, self._rules, now)[1]))
+        said = self._change(lambda state, now: (state, admitted(state, self._rules, now)[1]))
+        return said if isinstance(said, LeftAlone) else None
 
     def _change(self, change: Callable[[BreakerState, float], Change[_Said]]) -> _Said:
         try:

@@ -2,12 +2,15 @@
 
 A call is put on account before it is made, at the most that it can take, and brought
 down to what it took afterwards. So calls that run at the same time cannot go over a
-limit together, and a process that dies in between leaves a bill and no gap.
+limit together, and a process that dies in between leaves a bill and no gap. A call
+that takes a further request is put on account again before that one is made; to hold
+the most of all that it could ever take would keep people from half of their limit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from uuid import UUID, uuid4
@@ -129,10 +132,7 @@ class RunAccount:
 
     def reserve(self, most: Usage) -> UUID:
         """Put a call on account at the most that it can take. Raises LimitReachedError, and then nothing is on account."""
-        with self._database.transaction() as session:
-            # One at a time per person: what others have put on account has to be seen.
-            lock = text("select pg_advisory_xact_lock(hashtextextended(:key, 0))")
-            session.connection().execute(lock, {"key": f"llm_usage/{self._user_id}"})
+        with self._alone() as session:
             now = database_now(session)
             cost_e6 = self._terms.prices.cost_e6(most)
             self._require_room(session, now.astimezone(UTC).date(), Spent(most.tokens, cost_e6))
@@ -144,24 +144,46 @@ class RunAccount:
             session.add(row)
             return row.call_id
 
+    def reserve_again(self, call_id: UUID, used: Usage, most: Usage) -> None:
+        """Put a further request of a call on account, at the most that it can take, beside what the call has used so far.
+
+        Raises LimitReachedError, and then the call stays on account as it was.
+        """
+        with self._alone() as session:
+            day = session.get_one(LlmUsage, call_id).day
+            self._set(session, call_id, used)
+            self._require_room(session, day, Spent(most.tokens, self._terms.prices.cost_e6(most)))
+            self._set(session, call_id, used + most)
+
     def settle(self, call_id: UUID, used: Usage) -> None:
         """Bring a call down (or up) to what it took."""
         with self._database.transaction() as session:
-            session.connection().execute(
-                update(LlmUsage)
-                .where(col(LlmUsage.call_id) == call_id)
-                .values(
-                    prompt_tokens=used.prompt_tokens,
-                    completion_tokens=used.completion_tokens,
-                    cost_e6=self._terms.prices.cost_e6(used),
-                    is_estimate=used.is_estimate,
-                )
-            )
+            self._set(session, call_id, used)
 
     def release(self, call_id: UUID) -> None:
         """Take a call off the account that was not made."""
         with self._database.transaction() as session:
             session.connection().execute(delete(LlmUsage).where(col(LlmUsage.call_id) == call_id))
+
+    @contextmanager
+    def _alone(self) -> Iterator[Session]:
+        """A transaction, one at a time per person: what others have put on account has to be seen."""
+        with self._database.transaction() as session:
+            lock = text("select pg_advisory_xact_lock(hashtextextended(:key, 0))")
+            session.connection().execute(lock, {"key": f"llm_usage/{self._user_id}"})
+            yield session
+
+    def _set(self, session: Session, call_id: UUID, used: Usage) -> None:
+        session.connection().execute(
+            update(LlmUsage)
+            .where(col(LlmUsage.call_id) == call_id)
+            .values(
+                prompt_tokens=used.prompt_tokens,
+                completion_tokens=used.completion_tokens,
+                cost_e6=self._terms.prices.cost_e6(used),
+                is_estimate=used.is_estimate,
+            )
+        )
 
     def _require_room(self, session: Session, day: date, call: Spent) -> None:
         of_run = col(LlmUsage.run_id) == self._run_id

@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from enum import Enum
 from math import isfinite
 from typing import Any
 
+import httpx2
 import openai
 from langchain_core.exceptions import LangChainException
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -31,6 +33,7 @@ from app.llm_answers import (
     is_empty,
     whole_answer,
 )
+from app.llm_usage import LimitReachedError
 from app.settings import Settings
 
 TEMPERATURE = 0.0
@@ -40,62 +43,114 @@ _UNREADABLE = (LangChainException, ValueError, TypeError, AttributeError, Lookup
 """What the client libraries raise over an answer that is not what it should be."""
 _log = get_logger(__name__)
 
-Connect = Callable[[float], AbstractAsyncContextManager[BaseChatModel]]
-"""Opens a connection for requests that end before an instant of the monotonic clock."""
+Connect = Callable[[float, Callable[[], None]], AbstractAsyncContextManager[BaseChatModel]]
+"""Opens a connection for requests that end before an instant of the monotonic clock.
+
+The second argument is called before a request is sent again of which nobody knows
+whether the vendor has worked on it.
+"""
 Bound = Runnable[LanguageModelInput, AIMessage]
+
+
+class Proof(Enum):
+    """What an asking has shown of the vendor: it answers, it does not, or neither."""
+
+    UP = "up"
+    DOWN = "down"
+    NOTHING = "nothing"
 
 
 class LlmDownError(Exception):
     """The vendor did not answer in a way that can be used. The words go on from "The language model".
 
-    `counts` is False where another request might well be answered; `wait_seconds` is
-    how long the vendor asked to be left alone.
+    `proof` is what that says of the vendor; `wait_seconds` is how long it asked to be left alone.
     """
 
-    def __init__(self, words: str, *, counts: bool = True, wait_seconds: float | None = None) -> None:
+    def __init__(self, words: str, proof: Proof = Proof.DOWN, *, wait_seconds: float | None = None) -> None:
         super().__init__(words)
-        self.counts = counts
+        self.proof = proof
         self.wait_seconds = wait_seconds
 
 
-class Asking:
-    """One question to the vendor. `used` is what it has taken so far, however it ends."""
+class _NotPaidError(openai.OpenAIError):
+    """A further request would go over a limit. Of a kind that the client neither takes for a failed connection nor repeats."""
 
-    def __init__(self, messages: Sequence[BaseMessage], schemas: Sequence[dict[str, Any]]) -> None:
+    def __init__(self, reached: LimitReachedError) -> None:
+        super().__init__(str(reached))
+        self.reached = reached
+
+
+class Asking:
+    """One question to the vendor. `used` is what it has taken so far, however it ends.
+
+    `patience_seconds` is how long a vendor may be silent; one that our own deadline cuts
+    off before that has not failed.
+    """
+
+    def __init__(
+        self, messages: Sequence[BaseMessage], schemas: Sequence[dict[str, Any]], patience_seconds: float
+    ) -> None:
         self._messages = list(messages)
         self._schemas = list(schemas)
+        self._patience_seconds = patience_seconds
+        self._heard_at = 0.0
         self.prompt_tokens = count_tokens_approximately(self._messages, tools=list(self._schemas) or None)
         """An estimate, for before it is asked and for a vendor that does not say."""
         self.used = Usage(0, 0)
 
-    def answer(self, connect: Connect, deadline: float, on_token: Callable[[str], None]) -> Answer:
-        """The vendor's answer, by an instant of the monotonic clock. Raises LlmDownError."""
+    def answer(
+        self, connect: Connect, deadline: float, on_token: Callable[[str], None], pay_again: Callable[[], None]
+    ) -> Answer:
+        """The vendor's answer, by an instant of the monotonic clock.
+
+        `pay_again` puts a further request on account before it is made. Raises LlmDownError,
+        and LimitReachedError where that is refused.
+        """
+
+        def pay() -> None:
+            try:
+                pay_again()
+            except LimitReachedError as reached:
+                raise _NotPaidError(reached) from reached
+
+        self._heard_at = time.monotonic()
         try:
-            return asyncio.run(self._answer(connect, deadline, on_token))
+            return asyncio.run(self._answer(connect, deadline, on_token, pay))
         except TimeoutError as late:
-            raise LlmDownError(LATE) from late
+            had_its_time = time.monotonic() - self._heard_at >= self._patience_seconds
+            raise LlmDownError(LATE, Proof.DOWN if had_its_time else Proof.NOTHING) from late
+        except _NotPaidError as unpaid:
+            raise unpaid.reached from unpaid
         except openai.OpenAIError as failed:
             raise _down(failed) from failed
         except UnusableAnswerError as unusable:
-            raise LlmDownError(str(unusable), counts=False) from unusable
+            raise LlmDownError(str(unusable), Proof.NOTHING) from unusable
         except _UNREADABLE as unreadable:
             raise LlmDownError("sent an answer that cannot be read") from unreadable
 
-    async def _answer(self, connect: Connect, deadline: float, on_token: Callable[[str], None]) -> Answer:
+    async def _answer(
+        self, connect: Connect, deadline: float, on_token: Callable[[str], None], pay: Callable[[], None]
+    ) -> Answer:
         """Stream the answer; what does not come as a whole stream is asked for again as a whole.
 
         Asynchronous, because that is what lets a deadline cut off a vendor that trickles,
         and the client's own waits between its attempts.
         """
-        async with asyncio.timeout(deadline - time.monotonic()), connect(deadline) as vendor:
+
+        def pay_for_another() -> None:
+            self._take(None, 0)
+            pay()
+
+        async with asyncio.timeout(deadline - time.monotonic()), connect(deadline, pay_for_another) as vendor:
             bound: Bound = vendor.bind_tools(self._schemas) if self._schemas else vendor
             answer = await self._streamed(bound, deadline, on_token)
             if answer is None or (is_empty(answer.message) and answer.ending not in (CUT_OFF, FILTERED)):
+                pay()
                 answer = await self._whole(bound)
         if answer.ending == FILTERED:
-            raise LlmDownError("was stopped by the vendor's content filter", counts=False)
-        if is_empty(answer.message) and answer.ending == CUT_OFF:
-            raise LlmDownError("used up the tokens of a reply before it said anything", counts=False)
+            raise LlmDownError("was stopped by the vendor's content filter", Proof.NOTHING)
+        if is_empty(answer.message) and answer.ending == CUT_OFF:  # it has worked as it was told to
+            raise LlmDownError("used up the tokens of a reply before it said anything", Proof.UP)
         if is_empty(answer.message):
             raise LlmDownError("gave an empty answer")
         return answer
@@ -105,13 +160,11 @@ class Asking:
         streamed, is_billed = StreamedAnswer(), True
         try:
             return await self._listen(bound, streamed, deadline, on_token)
-        except openai.APITimeoutError:
+        except (openai.APITimeoutError, openai.APIStatusError, _NotPaidError) as failed:
+            is_billed = _may_be_billed(failed)
             raise
-        except openai.APIStatusError:
-            is_billed = False
-            raise
-        except openai.APIConnectionError:
-            is_billed = streamed.begun
+        except openai.APIConnectionError as failed:
+            is_billed = streamed.begun or _may_be_billed(failed)
             if not streamed.begun:
                 raise
         except (openai.APIError, ValueError) as no_stream:
@@ -132,7 +185,9 @@ class Asking:
                     return answer
                 if time.monotonic() > deadline:
                     raise TimeoutError
-                token = streamed.add(piece)
+                characters, token = streamed.characters, streamed.add(piece)
+                if streamed.characters > characters:
+                    self._heard_at = time.monotonic()
                 if token:
                     on_token(token)
         return streamed.answer() if streamed.ended else None
@@ -140,8 +195,9 @@ class Asking:
     async def _whole(self, bound: Bound) -> Answer:
         try:
             answer = whole_answer(await bound.ainvoke(self._messages))
-        except openai.APITimeoutError:
-            self._take(None, 0)
+        except BaseException as failed:
+            if _may_be_billed(failed):
+                self._take(None, 0)
             raise
         self._take(answer.usage, len(str(answer.message.content)) + len(str(answer.message.tool_calls)))
         return answer
@@ -173,20 +229,52 @@ def _delta(chunk: dict[str, Any]) -> dict[str, Any]:
     return delta if isinstance(delta, dict) else {}
 
 
+_NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+
+
+def _may_be_billed(failed: BaseException) -> bool:
+    """Whether the vendor may have worked on a request that ended so: not one that it refused, or that never reached it."""
+    raised = failed.__cause__  # by the client; what failed is LangChain's own error around it, or the same
+    reasons = (failed, raised, None if raised is None else raised.__cause__)
+    return not any(isinstance(why, (openai.APIStatusError, _NotPaidError, *_NEVER_SENT)) for why in reasons)
+
+
+class _Client(openai.DefaultAsyncHttpxClient):
+    """Sends requests, and has one paid for again that is sent once more after it got lost."""
+
+    def __init__(self, deadline: float, pay_for_another: Callable[[], None]) -> None:
+        super().__init__(event_hooks={"response": [self._refuse_long_waits]})
+        self._deadline = deadline
+        self._pay_for_another = pay_for_another
+        self._is_lost = False
+
+    async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        """Send a request; only the library calls this, also for its attempts after the first."""
+        if self._is_lost:
+            self._is_lost = False
+            self._pay_for_another()
+        try:
+            return await super().send(request, **options)
+        except httpx2.TransportError as failed:
+            self._is_lost = not isinstance(failed, _NEVER_SENT)
+            raise
+
+    async def _refuse_long_waits(self, response: httpx2.Response) -> None:
+        wait_seconds = retry_after_seconds(response.headers)
+        if wait_seconds is not None and time.monotonic() + wait_seconds >= self._deadline:
+            response.headers["x-should-retry"] = "false"
+
+
 @asynccontextmanager
-async def connected(settings: Settings, deadline: float) -> AsyncIterator[BaseChatModel]:
+async def connected(
+    settings: Settings, deadline: float, pay_for_another: Callable[[], None]
+) -> AsyncIterator[BaseChatModel]:
     """The configured vendor, on connections of its own: those of another event loop cannot be used again.
 
     The client itself tries again, with growing and scattered waits, or as `Retry-After`
     tells it to; what would not be over by the deadline is not waited for.
     """
-
-    async def refuse_long_waits(response: Any) -> None:
-        wait_seconds = retry_after_seconds(response.headers)
-        if wait_seconds is not None and time.monotonic() + wait_seconds >= deadline:
-            response.headers["x-should-retry"] = "false"
-
-    async with openai.DefaultAsyncHttpxClient(event_hooks={"response": [refuse_long_waits]}) as client:
+    async with _Client(deadline, pay_for_another) as client:
         yield _Wire(
             model=settings.openai_model,
             api_key=settings.openai_api_key or "none",
@@ -229,7 +317,7 @@ _REASONS: tuple[tuple[type[openai.OpenAIError], str], ...] = (
 )
 """The first kind of failure that fits, in words that go on from "The language model"."""
 _OF_THE_REQUEST = (400, 413, 422)
-"""Statuses that blame this request: the next one may be answered."""
+"""Statuses that blame this request: the next one may be answered, or fail; a gate before the llm gives them too."""
 
 
 def _down(failed: openai.OpenAIError) -> LlmDownError:
@@ -244,7 +332,7 @@ def _down(failed: openai.OpenAIError) -> LlmDownError:
         else _reason(failed) or f"cannot be reached (HTTP status {status})"
     )
     wait_seconds = retry_after_seconds(failed.response.headers)
-    return LlmDownError(words, counts=status not in _OF_THE_REQUEST, wait_seconds=wait_seconds)
+    return LlmDownError(words, Proof.NOTHING if status in _OF_THE_REQUEST else Proof.DOWN, wait_seconds=wait_seconds)
 
 
 def _reason(failed: openai.OpenAIError) -> str | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 from uuid import uuid4
 
@@ -35,11 +35,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.auth.people import principal_of, sign_in
 from app.auth.roles import Act, Principal
-from app.errors import EvenkeelError, NotSignedInError, UnavailableError
+from app.errors import EvenkeelError, NotSignedInError, TooManyError, UnavailableError
 from app.ledger.append import EventType, append, plan_stream
 from app.plans.store import store_plan
 from app.service import Service
 from app.web import problems
+from app.web.limits import CallerLimits
 from app.world import ServiceWorld
 from graphs.desk import REFUSALS, Answered, AtDesk, answer_text, checked, refusal, refusal_words
 from graphs.planning import draft
@@ -81,6 +82,7 @@ class McpDoor:
             get_tool_input_schema=lambda name: _schema(TOOLS[name]) if name in TOOLS else None,
         )  # fmt: skip
         self._limiter = anyio.CapacityLimiter(CALLS_AT_ONCE)
+        self._limits = limits_of(service)
         self._inner: ASGIApp | None = None
 
     @asynccontextmanager
@@ -90,7 +92,8 @@ class McpDoor:
             self._server, json_response=True, stateless=True, max_request_body_size=REQUEST_BYTES_MAX,
             security_settings=_transport_security(self._service.settings.mcp_hosts),
         )  # fmt: skip
-        signed_in = RequireAuthMiddleware(StreamableHTTPASGIApp(manager), required_scopes=[])
+        counted = _Counted(StreamableHTTPASGIApp(manager), self._limits)
+        signed_in = RequireAuthMiddleware(counted, required_scopes=[])
         async with manager.run():
             self._inner = AuthenticationMiddleware(
                 AuthContextMiddleware(signed_in), backend=BearerAuthBackend(_Tokens(self._service))
@@ -128,13 +131,17 @@ class McpDoor:
         try:
             caller = self._caller()
             caller.require(_act(tool))
-            world = self._world(caller)
-            desk = AtDesk(world, None)
-            if tool.answer is None:
-                return _proposal(self._service, world, desk, arguments)
-            return answer_text(desk, name, arguments)
+            with self._limits.solving(caller.user_id) if _solves(tool) else nullcontext():
+                return self._answer_at_desk(tool, caller, arguments)
         except EvenkeelError as refused:
             return refusal(str(refused))
+
+    def _answer_at_desk(self, tool: CatalogTool, caller: Principal, arguments: dict[str, Any]) -> Answered:
+        world = self._world(caller)
+        desk = AtDesk(world, None)
+        if tool.answer is None:
+            return _proposal(self._service, world, desk, arguments)
+        return answer_text(desk, tool.name, arguments)
 
     def _caller(self) -> Principal:
         """Whoever the token belongs to, as they stand now. Raises NotSignedInError."""
@@ -150,6 +157,32 @@ class McpDoor:
         call_id = uuid4()
         llm, limits = self._service.llm.for_run(call_id, caller.user_id, _nobody_listens), RunLimits(0, 0, 0, 0, 0, 0)
         return ServiceWorld(self._service.database, caller, call_id, llm, limits, lambda _, __: None, plan_fast)
+
+
+def limits_of(service: Service) -> CallerLimits:
+    """How much one caller may ask of this door."""
+    installation = service.database.engine.url.render_as_string()  # it hides the password
+    settings = service.settings
+    return CallerLimits(
+        service.redis, f"mcp|{installation}", settings.mcp_calls_per_minute_max, settings.mcp_solving_max
+    )
+
+
+class _Counted:
+    """Counts the requests of each caller, and refuses those beyond the limit before anything is done for them."""
+
+    def __init__(self, app: ASGIApp, limits: CallerLimits) -> None:
+        self._app = app
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One HTTP request of somebody who is signed in."""
+        try:
+            await anyio.to_thread.run_sync(self._limits.count_call, scope["user"].username)
+        except TooManyError as refused:
+            await problems.refusal(refused)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
 
 
 class _Tokens:
@@ -206,6 +239,10 @@ def _keep(service: Service, plan: TransferPlan, user_id: str) -> None:
                     "door": "mcp",
                 },
             )
+
+
+def _solves(tool: CatalogTool) -> bool:
+    return tool.calls_max is not None or tool.answer is None
 
 
 def _act(tool: CatalogTool) -> Act:

@@ -31,7 +31,7 @@ from tests.installation import (
 )
 from tests.vendor import CONFIGURED, KEY, Vendor, calls, fails, says
 from tools.network_folder import NetworkFolder
-from tools.transfers import Rejection, RejectionCode
+from tools.rejections import Rejection, RejectionCode
 
 SECRET_SKU, SECRET_NAME = "VX-77", "Midnight Elixir"
 FAR_SITE, FAR_NAME = "FAR-9", "Distant Harbour"

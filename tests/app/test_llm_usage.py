@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import HumanMessage
+from langchain_core.messages.utils import count_tokens_approximately
 from sqlmodel import col, select, update
 
 from app.db.database import Database
@@ -112,8 +113,9 @@ def test_a_stream_that_breaks_off_is_on_account_beside_the_answer_that_came_as_a
         ([fails(401)], False),
         ([httpcore2.ConnectError("refused")] * 2, False),
         ([httpcore2.ReadTimeout("slow")] * 2, True),
+        ([httpcore2.ReadError("gone")] * 2, True),
     ],
-    ids=["503", "401", "refused", "slow"],
+    ids=["503", "401", "refused", "slow", "gone"],
 )
 def test_a_call_that_failed_took_nothing_unless_the_vendor_may_have_worked_on_it(
     billed: Callable[..., tuple[Reply, LlmUsage]], answers: list[Any], is_billed: bool
@@ -210,6 +212,49 @@ def test_calls_at_the_same_time_do_not_go_over_a_limit_together(accounts: Databa
 
     with ThreadPoolExecutor(8) as threads:
         assert sum(threads.map(reserve, range(16))) == 5
+
+
+def test_a_further_request_of_a_call_is_put_on_account_beside_what_the_call_has_used(accounts: Database) -> None:
+    account = _account(accounts, "fay", user_day=Limit(200, 10**6))
+    call_id = account.reserve(CALL)
+    account.reserve_again(call_id, Usage(30, 20), CALL)
+    with pytest.raises(LimitReachedError):
+        account.reserve_again(call_id, Usage(31, 20), CALL)
+    (row,) = rows(accounts, account._run_id)
+    assert (row.prompt_tokens, row.completion_tokens, row.is_estimate) == (130, 70, True)
+    assert row.cost_e6 == PRICES.cost_e6(Usage(130, 70))
+
+
+FURTHER = {
+    "after a stream that broke off": lambda: recorded("disconnect", then=httpcore2.ReadError("gone")),
+    "after a time-out": lambda: httpcore2.ReadTimeout("slow"),
+    "after a connection that broke": lambda: httpcore2.RemoteProtocolError("gone"),
+}
+
+
+@pytest.mark.parametrize("what", FURTHER)
+def test_a_further_request_that_could_go_over_a_limit_is_not_made(
+    llm_with: Callable[..., Llm], vendor: Vendor, what: str
+) -> None:
+    """Room for the most of one request, and not for what that one took and the most of another."""
+    vendor.will(FURTHER[what]())
+    most = {"run_tokens_max": 1_000, "reply_tokens_max": 990}
+    llm, run_id = llm_with(llm_breaker_failures_max=1, openai_model=what, **most), uuid4()
+    reply = llm.for_run(run_id, PAULA.user_id, lambda _: None).reply(ASKED, [])
+    assert "another answer could take this run over its limit of 1,000 tokens" in str(reply.notice)
+    assert len(vendor.sent) == 1
+    (row,) = rows(llm._database, run_id)
+    assert 0 < row.prompt_tokens + row.completion_tokens <= 1_000
+    assert llm.left_alone is None
+
+
+def test_every_attempt_that_may_have_been_worked_on_is_on_account(llm_with: Callable[..., Llm], vendor: Vendor) -> None:
+    lost, refused = httpcore2.ReadTimeout("slow"), httpcore2.ConnectError("refused")
+    vendor.will(lost, refused, lost)
+    llm, run_id = llm_with(llm_breaker_failures_max=1_000, llm_retries_max=2), uuid4()
+    llm.for_run(run_id, PAULA.user_id, lambda _: None).reply(ASKED, [])
+    (row,) = rows(llm._database, run_id)
+    assert row.prompt_tokens == 2 * count_tokens_approximately(ASKED)
 
 
 def test_another_day_another_person_and_another_run_have_limits_of_their_own(accounts: Database) -> None:

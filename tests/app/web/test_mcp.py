@@ -19,7 +19,7 @@ from app.auth.roles import Role
 from app.ledger.verify import verify
 from app.plans.store import read_plan
 from app.service import open_service
-from app.web.mcp import TOOLS
+from app.web.mcp import TOOLS, limits_of
 from evals.databases import Servers
 from graphs.names import ELSEWHERE, alias_of
 from tests.app.web.conftest import Prepared, _copy, settings_on
@@ -81,7 +81,14 @@ class Mcp:
 @pytest.fixture(scope="module")
 def mcp(servers: Servers, prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mcp]:
     """A server with a plan of Paula's that waits."""
-    with _copy(servers, prepared, tmp_path_factory.mktemp("mcp"), mcp_hosts=("evenkeel.example",)) as service:
+    with _copy(
+        servers,
+        prepared,
+        tmp_path_factory.mktemp("mcp"),
+        mcp_hosts=("evenkeel.example",),
+        mcp_calls_per_minute_max=1_000,
+        mcp_solving_max=1,
+    ) as service:
         door = door_to(service, prepared.tokens)
         door.admit(person("near", Role.PLANNER, sites=frozenset({"S1"})))
         with listening(service) as (_, url):
@@ -255,6 +262,38 @@ def test_only_host_names_that_are_known_are_answered(mcp: Mcp) -> None:
     assert status(Host="elsewhere.example") == 421
     assert status(Host="evenkeel.example.elsewhere.example") == 421
     assert status(Origin="https://elsewhere.example") == 403
+
+
+def test_a_caller_with_too_many_calls_in_a_minute_is_told_when_to_call_again_and_the_others_are_answered(
+    mcp: Mcp,
+) -> None:
+    mcp.door.admit(person("eager", Role.PLANNER))
+    limits = limits_of(mcp.door.service)
+    for _ in range(1_000):
+        limits.count_call("eager")
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "policy", "arguments": {}}}
+    headers = {
+        "Accept": "application/json, text/event-stream",
+        "Authorization": f"Bearer {mcp.door.tokens['eager']}",
+    }
+    answer = httpx2.post(f"{mcp.url}/mcp", json=body, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (429, "too_many_calls")
+    assert 0 < int(answer.headers["retry-after"]) <= 60
+    assert "eager has made 1000 calls within a minute" in answer.json()["detail"]
+    assert mcp.call("vera", "policy")["policy"]
+
+
+@pytest.mark.parametrize("name", ["what_if", "explain_blocked", "propose_plan"])
+def test_a_caller_solves_no_more_at_once_than_one_caller_may(mcp: Mcp, name: str) -> None:
+    before = written(mcp.door.service)
+    with limits_of(mcp.door.service).solving("paula"):
+        refused = mcp.call("paula", name)
+        assert "already has as many calls under way that solve as one caller may have" in refused["error"]
+        assert "call again in 5 seconds" in refused["error"]
+        assert written(mcp.door.service) == before
+        assert mcp.call("paula", "policy")["policy"]
+        assert "already has" not in str(mcp.call("near", name))
+    assert "already has" not in str(mcp.call("paula", name))
 
 
 def test_what_is_kept_from_a_person_is_kept_here(secret: Mcp) -> None:
