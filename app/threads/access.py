@@ -8,6 +8,7 @@ them, or where they have answered. A guest sees that request, never the conversa
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -17,8 +18,8 @@ from app.approvals.requests import get_request
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
 from app.auth.roles import Act, Principal
 from app.errors import NotFoundError
-from app.threads.resumes import answered_by
-from app.threads.tables import Run, RunKind, Thread
+from app.threads.resumes import answered_by, answered_by_is
+from app.threads.tables import Run, RunKind, RunStatus, Thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,21 @@ def run_seen_by(session: Session, principal: Principal, thread_id: UUID, run_id:
     return access, run
 
 
-def runs_seen_by(session: Session, principal: Principal, access: Access) -> list[Run]:
-    """The runs of a thread that the caller may see, the newest first."""
+def runs_seen_by(
+    session: Session,
+    principal: Principal,
+    access: Access,
+    statuses: Collection[RunStatus] | None = None,
+    limit: int = 10,
+    offset: int = 0,
+) -> Sequence[Run]:
+    """A page of the runs of a thread that the caller may see, the newest first; those that stand so, if it is said how."""
     query = select(Run).where(Run.thread_id == access.thread.thread_id)
-    found = session.exec(query.order_by(col(Run.created_at).desc(), col(Run.run_id))).all()
-    return [run for run in found if access.own or answered_by(run) == principal.user_id]
+    if not access.own:
+        query = query.where(answered_by_is(principal.user_id))
+    if statuses is not None:
+        query = query.where(col(Run.status).in_(statuses))
+    return session.exec(query.order_by(col(Run.created_at).desc(), col(Run.run_id)).limit(limit).offset(offset)).all()
 
 
 def pending_request(session: Session, thread_id: UUID) -> ApprovalRequest | None:
@@ -65,15 +76,22 @@ def pending_request(session: Session, thread_id: UUID) -> ApprovalRequest | None
     return session.exec(query).first()
 
 
+def pending_requests(session: Session, thread_ids: Collection[UUID]) -> dict[UUID, ApprovalRequest]:
+    """The requests that these threads wait for, by thread."""
+    query = select(ApprovalRequest).where(
+        col(ApprovalRequest.thread_id).in_([str(thread_id) for thread_id in thread_ids]),
+        ApprovalRequest.status == ApprovalStatus.PENDING,
+    )
+    return {UUID(request.thread_id): request for request in session.exec(query).all()}
+
+
 def _as_guest(session: Session, principal: Principal, thread_id: UUID) -> ApprovalRequest | None:
     if not principal.may(Act.DECIDE):
         return None
     request = pending_request(session, thread_id)
     if request is not None and principal.touches(request.sites) and principal.user_id not in request.authors:
         return request
-    query = select(Run).where(Run.thread_id == thread_id, Run.kind == RunKind.RESUME)
-    for run in session.exec(query.order_by(col(Run.created_at).desc())):
-        if answered_by(run) == principal.user_id:
-            answered = get_request(session, UUID(run.input["approval_id"]))
-            return answered if principal.touches(answered.sites) else None
-    return None
+    query = select(Run).where(Run.thread_id == thread_id, Run.kind == RunKind.RESUME, answered_by_is(principal.user_id))
+    run = session.exec(query.order_by(col(Run.created_at).desc()).limit(1)).first()
+    answered = None if run is None else get_request(session, UUID(run.input["approval_id"]))
+    return answered if answered is not None and principal.touches(answered.sites) else None

@@ -8,7 +8,7 @@ answered by its id only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -20,6 +20,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.errors import GraphDrained, UnknownInterruptError
 from langgraph.types import Command, StateSnapshot
 from sqlalchemy import text
+from sqlmodel import Session
 from structlog import get_logger
 
 from app.approvals.requests import get_request
@@ -31,6 +32,7 @@ from app.errors import ConflictError, ForbiddenError
 from app.llm import Llm
 from app.settings import Settings
 from app.threads.cancelling import CancelledRunError, Watch, closing_messages
+from app.threads.heads import latest_states
 from app.threads.lost_questions import LOST_QUESTION, is_lost
 from app.threads.narration import Narrator
 from app.threads.resumes import note_resume
@@ -150,7 +152,7 @@ class Driver:
         config = _strictly(_config(drive.thread_id)) if strictly else _config(drive.thread_id)
         with self.drain.control() as control:
             steps = self._graph.stream(
-                given, config, context=drive.context, durability="sync", stream_mode=["updates", "values"],
+                given, config, context=drive.context, durability="sync", stream_mode=["updates", "values", "tasks"],
                 control=control,
             )  # fmt: skip
             try:
@@ -235,9 +237,13 @@ class Driver:
             return LOST_QUESTION
         return "the run stopped before its end"
 
-    def state(self, thread_id: UUID) -> StateSnapshot:
-        """The graph's state of a thread."""
-        return self._graph.get_state(_config(thread_id))
+    def state(self, thread_id: UUID, checkpoint_id: str | None = None) -> StateSnapshot:
+        """The graph's state of a thread: the latest, or the one at a checkpoint."""
+        return self._graph.get_state(_config(thread_id) if checkpoint_id is None else _at(thread_id, checkpoint_id))
+
+    def states(self, session: Session, thread_ids: Sequence[UUID]) -> dict[UUID, StateSnapshot]:
+        """The latest states of many threads, read at once."""
+        return latest_states(session, self._graph, thread_ids)
 
     def last_words(self, thread_id: UUID) -> str:
         """The last thing the agent said in a thread; empty before it has said anything."""
@@ -247,9 +253,7 @@ class Driver:
 
     def history(self, thread_id: UUID, limit: int, before: str | None = None) -> list[StateSnapshot]:
         """The states of a thread, the newest first; those before a checkpoint, if one is named."""
-        earlier: RunnableConfig | None = None
-        if before is not None:
-            earlier = {"configurable": {"thread_id": str(thread_id), "checkpoint_ns": "", "checkpoint_id": before}}
+        earlier = None if before is None else _at(thread_id, before)
         return list(self._graph.get_state_history(_config(thread_id), before=earlier, limit=limit))
 
     def forget(self, thread_id: UUID) -> None:
@@ -321,6 +325,10 @@ def _first_input(kind: RunKind, given: dict[str, Any], run_id: UUID) -> Rebalanc
 
 def _config(thread_id: UUID) -> RunnableConfig:
     return {"configurable": {"thread_id": str(thread_id)}, "recursion_limit": RECURSION_LIMIT}
+
+
+def _at(thread_id: UUID, checkpoint_id: str) -> RunnableConfig:
+    return {"configurable": {"thread_id": str(thread_id), "checkpoint_ns": "", "checkpoint_id": checkpoint_id}}
 
 
 def _strictly(config: RunnableConfig) -> RunnableConfig:

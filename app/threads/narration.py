@@ -17,8 +17,10 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from app.auth.roles import Principal
 from app.threads.shown import shown_fields, shown_message
 from app.threads.stream import RunStream, StreamEvent
+from graphs.grounding import Gate
 
 INTERRUPT = "__interrupt__"
+STEP_FAILED = "this step failed"
 
 
 class Narrator:
@@ -30,30 +32,52 @@ class Narrator:
         self._principal = principal
         self._known: set[str | None] = set()
         self._written: set[str | None] = set()
-        self._steps: list[tuple[str, Mapping[str, Any]]] = []
+        self._steps: list[tuple[str, str, Mapping[str, Any]]] = []
         self._speaking = ""
         self._heard = ""
+        self._gate: Gate | None = None
 
     def know(self, messages: Iterable[AnyMessage]) -> None:
         """Messages that clients have heard of before."""
         self._known.update(message.id for message in messages)
 
-    def begin_message(self) -> str:
-        """The agent begins to speak. Returns the id that what it says will have."""
-        self._speaking, self._heard = str(uuid4()), ""
+    def begin_message(self, gate: Gate) -> str:
+        """The agent begins to speak. Returns the id that what it says will have: that of an answer which it replaces."""
+        if gate is not self._gate:
+            self._speaking, self._heard, self._gate = str(uuid4()), "", gate
         return self._speaking
 
+    def let_through(self, text: str) -> str:
+        """What may be told now that the agent has said so much more."""
+        return "" if self._gate is None else self._gate.take(text)
+
     def token(self, text: str) -> None:
-        """A piece of what the agent says."""
+        """A piece of what the agent says, checked."""
         self._heard += text
         self._tell("messages", {"id": self._speaking, "content": text, "node": "planner"})
 
     def take(self, mode: str, chunk: Mapping[str, Any]) -> None:
         """Take what the graph's stream yields. Steps are told with the values that come of them, when messages have ids."""
         if mode == "updates":
-            self._steps += [(node, update or {}) for node, update in chunk.items() if node != INTERRUPT]
+            self._steps += [("updates", node, update or {}) for node, update in chunk.items() if node != INTERRUPT]
+        elif mode == "tasks":
+            self._task(chunk)
         elif INTERRUPT not in chunk:
             self._values(chunk)
+
+    def progress(self, step: str, detail: str) -> None:
+        """The service's own news of a run: what it is at, and what somebody should know of."""
+        self._tell("custom", {"step": step, "detail": detail})
+
+    def _task(self, chunk: Mapping[str, Any]) -> None:
+        """A step begins, or ends: with its part of the values, with what it waits for, or with nothing where it failed."""
+        if "input" in chunk:
+            told = {"id": chunk["id"], "name": chunk["name"], "triggers": list(chunk["triggers"])}
+            self._tell("tasks", {**told, "began": True, **self._named(chunk["input"])})
+        elif chunk["interrupts"] or chunk["error"] is not None:
+            self._tell("tasks", {**_ended(chunk), "waits": [each["value"] for each in chunk["interrupts"]]})
+        else:
+            self._steps.append(("tasks", chunk["name"], chunk))
 
     def pause(self, values: Mapping[str, Any], question: Mapping[str, Any]) -> None:
         """The graph waits for a decision: `question` is what the gate asks, as ids."""
@@ -61,12 +85,14 @@ class Narrator:
         self._tell("values", {**self._named(values), "waits": [question]})
 
     def _values(self, values: Mapping[str, Any]) -> None:
-        for node, update in self._steps:
+        for kind, node, told in self._steps:
+            update = told["result"] if kind == "tasks" else told
             for message in update.get("messages", []):
                 if message.id not in self._known and not self._has_been_heard(message):
                     self._tell("messages", {"id": message.id, "node": node, "new": self._new([message])})
                 self._known.add(message.id)
-            self._tell("updates", {"node": node, **self._named(update)})
+            step = _ended(told) if kind == "tasks" else {"node": node}
+            self._tell(kind, {**step, **self._named(update)})
         self._steps = []
         self._tell("values", self._named(values))
 
@@ -92,6 +118,11 @@ class Narrator:
         self._stream.tell_clients(self._run_id, kind, data)
 
 
+def _ended(chunk: Mapping[str, Any]) -> dict[str, Any]:
+    """A step that is over. What its error says is not for clients."""
+    return {"id": chunk["id"], "name": chunk["name"], "error": None if chunk["error"] is None else STEP_FAILED}
+
+
 class Telling:
     """Reads the stream of one run from its beginning and makes whole events of it."""
 
@@ -115,10 +146,19 @@ class Telling:
                 return {INTERRUPT: data["waits"]}
             case "updates":
                 return {data["node"]: self._content(data)}
+            case "tasks":
+                return self._task(data)
             case "messages":
                 return [self._spoken(data), {"run_id": str(self._run_id), "langgraph_node": data["node"]}]
             case _:
                 return data
+
+    def _task(self, data: dict[str, Any]) -> dict[str, Any]:
+        if data.get("began"):
+            told = {name: data[name] for name in ("id", "name", "triggers")}
+            return told | {"input": self._content(data)}
+        told = {name: data[name] for name in ("id", "name", "error")}
+        return told | {"result": self._content(data), "interrupts": data.get("waits", [])}
 
     def _spoken(self, data: dict[str, Any]) -> dict[str, Any]:
         if "content" in data:
@@ -127,6 +167,6 @@ class Telling:
 
     def _content(self, data: dict[str, Any]) -> dict[str, Any]:
         if "ids" not in data:
-            return dict(data["fields"])
+            return dict(data.get("fields", {}))
         messages = [self._messages[each] for each in data["ids"] if each in self._messages]
         return {"messages": messages, **data["fields"]}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID, uuid5
 
-from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Session
+from sqlalchemy import ColumnElement, type_coerce
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlmodel import Session, col
 
 from app.auth.people import SYSTEM
 from app.db.database import database_now
@@ -35,6 +36,12 @@ def answered_by(run: Run) -> str | None:
     """Whose answer woke a run; None for a run that no client's answer did."""
     answerer = run.input.get("answered_by")
     return None if answerer is None else str(answerer)
+
+
+def answered_by_is(user_id: str) -> ColumnElement[bool]:
+    """Whether a run was woken by this person's answer, for the database to say."""
+    answerer: ColumnElement[str] = type_coerce(col(Run.input), JSONB)["answered_by"].as_string()
+    return answerer == user_id
 
 
 def _note(

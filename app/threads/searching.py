@@ -64,17 +64,27 @@ def search_threads(session: Session, principal: Principal, wanted: Search) -> li
     key = keys.get(wanted.sort_by, _updated_at())
     query = (
         select(Thread, _status(), _updated_at())
-        .where(Thread.owner == principal.user_id)
+        .where(*_fitting(principal, wanted))
         .order_by(key.desc() if wanted.descending else key.asc(), col(Thread.thread_id))
     )
-    if wanted.labels:
-        query = query.where(type_coerce(col(Thread.labels), JSONB).contains(dict(wanted.labels)))
-    if wanted.ids:
-        query = query.where(col(Thread.thread_id).in_(wanted.ids))
-    if wanted.status is not None:
-        query = query.where(_status() == wanted.status.value)
     rows = session.exec(query.limit(wanted.limit).offset(wanted.offset)).all()
     return [Standing(thread, ThreadStatus(status), updated_at) for thread, status, updated_at in rows]
+
+
+def count_threads(session: Session, principal: Principal, wanted: Search) -> int:
+    """How many of the caller's own threads fit, whatever part of them is listed."""
+    return session.exec(select(func.count()).select_from(Thread).where(*_fitting(principal, wanted))).one()
+
+
+def _fitting(principal: Principal, wanted: Search) -> list[ColumnElement[bool]]:
+    conditions = [col(Thread.owner) == principal.user_id]
+    if wanted.labels:
+        conditions.append(type_coerce(col(Thread.labels), JSONB).contains(dict(wanted.labels)))
+    if wanted.ids:
+        conditions.append(col(Thread.thread_id).in_(wanted.ids))
+    if wanted.status is not None:
+        conditions.append(_status() == wanted.status.value)
+    return conditions
 
 
 def _status() -> ColumnElement[str]:

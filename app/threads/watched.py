@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from app.threads.cancelling import Watch
 from app.threads.narration import Narrator
 from app.threads.stream import RunStream
 from app.world import ServiceWorld
+from graphs.grounding import Gate
 from graphs.world import Opinion, Reply, RunLimits
 from tools.planning import Planner
 
@@ -33,12 +35,22 @@ class Watchers:
         """Something has happened."""
         self.stream.publish(self.run_id, step, detail=detail)
 
+    def progress(self, step: str, detail: str) -> None:
+        """Something has happened that clients of the dialect hear of as well."""
+        self.tell(step, detail)
+        self.narrator.progress(step, detail)
+
     def hear(self, token: str) -> None:
-        """A piece of what the agent says. Raises CancelledRunError once the run is not wanted any more."""
+        """A piece of what the agent says, told once it is checked. Raises CancelledRunError once the run is not wanted."""
         if self.watch is not None:
             self.watch.require_wanted()
-        self.tell("token", token)
-        self.narrator.token(token)
+        self.say(self.narrator.let_through(token))
+
+    def say(self, checked: str) -> None:
+        """Words of the agent that the gate has let through."""
+        if checked:
+            self.tell("token", checked)
+            self.narrator.token(checked)
 
 
 class WatchedWorld(ServiceWorld):
@@ -54,14 +66,15 @@ class WatchedWorld(ServiceWorld):
         planner: Planner,
         watchers: Watchers,
     ) -> None:
-        super().__init__(database, principal, thread_id, llm, limits, watchers.tell, planner)
+        super().__init__(database, principal, thread_id, llm, limits, watchers.progress, planner)
         self._watchers = watchers
 
-    def reply(self, messages: Sequence[BaseMessage], schemas: Sequence[dict[str, Any]]) -> Reply:
+    def reply(self, messages: Sequence[BaseMessage], schemas: Sequence[dict[str, Any]], gate: Gate) -> Reply:
         """What the llm says next. Raises CancelledRunError once the run is not wanted any more."""
-        message_id, watch = self._watchers.narrator.begin_message(), self._watchers.watch
-        ask = super().reply
-        reply = ask(messages, schemas) if watch is None else watch.waiting_for(lambda: ask(messages, schemas))
+        message_id, watch = self._watchers.narrator.begin_message(gate), self._watchers.watch
+        ask = partial(super().reply, messages, schemas, gate)
+        reply = ask() if watch is None else watch.waiting_for(ask)
+        self._watchers.say(gate.end(str(reply.message.text)))
         return replace(reply, message=reply.message.model_copy(update={"id": message_id}))
 
     def consult(self, messages: Sequence[BaseMessage], schema: dict[str, Any]) -> Opinion:

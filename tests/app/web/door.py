@@ -19,6 +19,7 @@ from app.auth.people import SYSTEM, add_person, issue_token
 from app.auth.roles import Principal, Role
 from app.service import Service
 from app.web.main import create_app
+from app.web.routes.langgraph.refused import REFUSED
 from tests.installation import ADA, BOB, OTTO, PAULA, VERA, person, settle_in, until, waiting
 
 ADAM = person("adam", Role.ADMIN)
@@ -173,9 +174,34 @@ ROUTES = (
     Route("GET", "/v1/approvals/{approval_id}", EVERYBODY),
     Route("POST", "/v1/approvals/{approval_id}/decision", "approver", {"verdict": "approve", "plan_digest": "0" * 64}),
     Route("POST", "/v1/approvals/{approval_id}/withdrawal", "planner"),
+    Route("POST", "/v1/approvals/{approval_id}/claim", "approver", {}),
+    Route("POST", "/v1/approvals/{approval_id}/unclaim", "approver"),
+    Route(
+        "POST", "/v1/approvals/decisions", "approver",
+        {"plans": [{"approval_id": "00000000-0000-0000-0000-000000000001", "plan_digest": "0" * 64}], "set_digest": "0" * 64},
+    ),
+    Route("GET", "/v1/rejections", EVERYBODY),
+    Route("GET", "/v1/delegations", EVERYBODY),
+    Route(
+        "POST", "/v1/delegations", "approver",
+        {"starts_at": "2030-01-01T00:00:00Z", "ends_at": "2030-01-02T00:00:00Z", "reason": "away", "away": True},
+    ),
+    Route("POST", "/v1/delegations/{delegation_id}/end", EVERYBODY),
     Route("GET", "/v1/orders", EVERYBODY),
     Route("POST", "/v1/orders/{transfer_id}/receipts", "operator", {"receipt_key": "dock-1-scan-17"}),
-    Route("POST", "/v1/orders/{transfer_id}/retry", "operator", {"reason": "the dock is open again"}),
+    Route(
+        "POST",
+        "/v1/orders/{transfer_id}/actions",
+        "operator",
+        {"action": "cancel", "reason": "the dock is closed"},
+    ),
+    Route("GET", "/v1/reconciliation", "operator"),
+    Route(
+        "POST",
+        "/v1/reconciliation/{difference_id}/settlement",
+        "operator",
+        {"reason": "counted at both ends"},
+    ),
     Route("GET", "/v1/ledger/verification", "operator admin"),
     Route("GET", "/v1/ledger/events", "operator admin"),
     Route("GET", "/v1/policies", EVERYBODY),
@@ -188,12 +214,19 @@ _SAID = {"assistant_id": "rebalance", "input": {"messages": [{"role": "user", "c
 _RUN = "/threads/{thread_id}/runs/{run_id}"
 SDK_ROUTES = (
     Route("POST", "/assistants/search", EVERYBODY, {}),
+    Route("POST", "/assistants/count", EVERYBODY, {}),
     Route("GET", "/assistants/{assistant_id}", EVERYBODY),
+    Route("GET", "/assistants/{assistant_id}/schemas", EVERYBODY),
+    Route("GET", "/assistants/{assistant_id}/subgraphs", EVERYBODY),
     Route("POST", "/threads", "planner", {}),
     Route("POST", "/threads/search", EVERYBODY, {}),
+    Route("POST", "/threads/count", EVERYBODY, {}),
     Route("GET", "/threads/{thread_id}", EVERYBODY),
+    Route("PATCH", "/threads/{thread_id}", "planner", {"metadata": {}}),
     Route("DELETE", "/threads/{thread_id}", "planner"),
     Route("GET", "/threads/{thread_id}/state", EVERYBODY),
+    Route("GET", "/threads/{thread_id}/state/{checkpoint_id}", EVERYBODY),
+    Route("POST", "/threads/{thread_id}/state/checkpoint", EVERYBODY, {"checkpoint": {}}),
     Route("POST", "/threads/{thread_id}/state", "planner", {"values": None, "as_node": "__end__"}),
     Route("POST", "/threads/{thread_id}/history", EVERYBODY, {}),
     Route("POST", "/threads/{thread_id}/runs", "planner", _SAID),
@@ -206,3 +239,5 @@ SDK_ROUTES = (
     Route("POST", f"{_RUN}/cancel", "planner"),
 )
 """The dialect of the LangGraph SDK. It is described by the SDK and not by our own description of the API."""
+REFUSED_ROUTES = tuple(Route(method, path, EVERYBODY) for method, path, _ in REFUSED)
+"""Calls of that SDK with nothing behind them: refused to everybody."""

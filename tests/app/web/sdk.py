@@ -7,8 +7,9 @@ gets a plan of its own, and tests that share the installation do not meet.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+import inspect
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,8 +29,57 @@ from tests.builders import a_sku
 from tests.installation import a_network, settle_in
 
 ASSISTANT = "rebalance"
-SKUS = tuple(f"K{number:02}" for number in range(1, 25))
+SKUS = tuple(f"K{number:02}" for number in range(1, 31))
 AnswerT = TypeVar("AnswerT")
+KINDS = ("async", "sync")
+"""Both kinds of client that the SDK has."""
+
+
+class Clients:
+    """Clients of both kinds, each made once and in somebody's name. Those that are asynchronous share a loop."""
+
+    def __init__(self, address: str, tokens: Mapping[str, str]) -> None:
+        self.loop = asyncio.Runner()
+        self.tokens = dict(tokens)
+        self._address = address
+        self._made: dict[tuple[str, str], Any] = {}
+
+    def of(self, kind: str, by: str) -> Any:
+        """The client of this kind in somebody's name."""
+        if (kind, by) not in self._made:
+            make = get_sync_client if kind == "sync" else get_client
+            headers = {"Authorization": f"Bearer {self.tokens[by]}"}
+            self._made[kind, by] = make(url=self._address, headers=headers)
+        return self._made[kind, by]
+
+    def use(self, kind: str, by: str, work: Callable[[Any], Any], first: int | None = None) -> Any:
+        """Something done with a client. A stream is read to its end, or left after its first so many events."""
+        if kind == "sync":
+            done = work(self.of(kind, by))
+            if not inspect.isgenerator(done):
+                return done
+            with closing(done):
+                return [next(done) for _ in range(first)] if first else list(done)
+
+        async def used() -> Any:
+            done = work(self.of(kind, by))
+            done = await done if inspect.isawaitable(done) else done
+            if not inspect.isasyncgen(done):
+                return done
+            heard = [await anext(done) for _ in range(first)] if first else [each async for each in done]
+            await done.aclose()
+            return heard
+
+        return self.loop.run(used())
+
+    def close(self) -> None:
+        """Close every client."""
+        for (kind, _), client in self._made.items():
+            if kind == "sync":
+                client.close()
+            else:
+                self.loop.run(client.aclose())
+        self.loop.close()
 
 
 @dataclass(frozen=True)

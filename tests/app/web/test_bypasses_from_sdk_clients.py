@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
+from itertools import product
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from langgraph_sdk import get_client, get_sync_client
 from sqlalchemy import text
 
 from app.ledger.verify import verify
@@ -20,6 +20,7 @@ from app.service import Service, running
 from evals.databases import Servers
 from tests.app.web.conftest import Prepared, _copy
 from tests.app.web.door import Door, door_to, listening, written
+from tests.app.web.sdk import KINDS, Clients
 from tests.attacker import posted, stock
 from tests.installation import orders, until
 
@@ -28,53 +29,24 @@ DECISIONS = {"decisions": [{"type": "approve"}]}
 Work = Callable[[Any], Any]
 
 
-class Scene:
+class Scene(Clients):
     """A server with a plan of Paula's that waits, workers that carry out what is decided, and clients of both kinds."""
 
-    def __init__(self, door: Door, url: str, loop: asyncio.Runner) -> None:
+    def __init__(self, door: Door, url: str) -> None:
+        super().__init__(url, door.tokens)
         self.door = door
         self.url = url
-        self.loop = loop
-        self._clients: dict[tuple[str, str], Any] = {}
 
     @property
     def thread(self) -> str:
         """The thread that waits."""
         return str(self.door.pending.thread_id)
 
-    def client(self, kind: str, by: str) -> Any:
-        """The client of this kind in somebody's name."""
-        make = get_sync_client if kind == "sync" else get_client
-        if (kind, by) not in self._clients:
-            headers = {"Authorization": f"Bearer {self.door.tokens[by]}"}
-            self._clients[kind, by] = make(url=self.url, headers=headers)
-        return self._clients[kind, by]
-
-    def use(self, kind: str, by: str, work: Work) -> Any:
-        """Something with a client; streams are read to their end."""
-        if kind == "sync":
-            done = work(self.client(kind, by))
-            return list(done) if inspect.isgenerator(done) else done
-
-        async def used() -> Any:
-            done = work(self.client(kind, by))
-            return [each async for each in done] if inspect.isasyncgen(done) else await done
-
-        return self.loop.run(used())
-
-    def close(self) -> None:
-        """Close every client."""
-        for (kind, _), client in self._clients.items():
-            if kind == "sync":
-                client.close()
-            else:
-                self.loop.run(client.aclose())
-
 
 def _serve(servers: Servers, prepared: Prepared, data: Any) -> Iterator[Scene]:
     with (
         _copy(servers, prepared, data) as service, running(service), listening(service) as (_, url),
-        asyncio.Runner() as loop, closing(Scene(door_to(service, prepared.tokens), url, loop)) as opened,
+        closing(Scene(door_to(service, prepared.tokens), url)) as opened,
     ):  # fmt: skip
         yield opened
 
@@ -217,15 +189,33 @@ STEERING: dict[str, Callable[[str], list[Work]]] = {
     "threads by their state": one(lambda client, _: client.threads.search(values={"outcome": "approved"})),
 }
 """What would steer the graph. The owner of the thread tries it, and an approver who sees the question."""
-KINDS = ("async", "sync")
 
 
 @pytest.mark.parametrize("attack", STEERING.values(), ids=STEERING)
 def test_what_would_steer_the_graph_is_refused_and_recorded(scene: Scene, attack: Callable[[str], list[Work]]) -> None:
     works, before = attack(scene.thread), refusals(scene.door.service)
     with nothing_happens(scene):
-        for kind, by in (("async", "paula"), ("sync", "ada")):
+        for kind, by in product(KINDS, ("paula", "ada")):
             assert [refused(scene, kind, by, work) for work in works] == [(422, "steering")] * len(works)
+    assert refusals(scene.door.service) == before + 4 * len(works)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_way_round_by_a_copy_a_schedule_or_a_run_without_a_thread_is_not_there(scene: Scene, kind: str) -> None:
+    thread, before = scene.thread, refusals(scene.door.service)
+    run_id = scene.use(kind, "paula", lambda client: client.runs.list(thread, limit=1))[0]["run_id"]
+    approval: dict[str, Any] = {"command": {"resume": DECISIONS}}
+    works: list[Work] = [
+        lambda client: client.threads.copy(thread), lambda client: client.threads.prune([thread]),
+        lambda client: client.runs.delete(thread, run_id), lambda client: client.runs.create(None, "rebalance", **approval),
+        lambda client: client.runs.wait(None, "rebalance", **approval),
+        lambda client: client.runs.create_batch([{"assistant_id": "rebalance", **approval}]),
+        lambda client: client.runs.cancel_many(thread_id=thread, action="rollback"),
+        lambda client: client.crons.create_for_thread(thread, "rebalance", schedule="* * * * *", input=FORGED),
+    ]  # fmt: skip
+    with nothing_happens(scene):
+        for by in ("paula", "ada"):
+            assert [refused(scene, kind, by, work) for work in works] == [(422, "not_offered")] * len(works)
     assert refusals(scene.door.service) == before + 2 * len(works)
 
 
@@ -241,6 +231,8 @@ def test_what_would_steer_the_graph_is_refused_and_recorded(scene: Scene, attack
         ("fern", {"command": {"resume": DECISIONS}}, 404, "unknown_thread"),
         ("ada", {"command": {"resume": "approve"}}, 422, "answer"),
         ("ada", {"command": {"resume": True}}, 422, "answer"),
+        ("ada", {"command": {"resume": {}}}, 422, "invalid_request"),
+        ("ada", {"command": {"resume": False}}, 422, "invalid_request"),
         ("ada", {"command": {"resume": {"status": "approved", "decided_by": "bob"}}}, 409, "another_question"),
         ("ada", {"command": {"resume": {"0" * 32: DECISIONS}}}, 409, "another_question"),
         ("ada", {"command": {"resume": {"decisions": [{"type": "approve"}] * 2}}}, 422, "answer"),
@@ -315,16 +307,21 @@ def test_what_is_refused_is_kept_with_the_field_and_without_what_was_sent(scene:
 
 
 def test_an_approval_is_carried_out_once_however_often_and_from_wherever_it_is_sent(scene: Scene) -> None:
-    """The last test of this scene: here somebody decides, four times at once, and then goes on trying."""
+    """The last test of this scene: here two people decide with both clients, eight times at once, and then go on trying."""
     service, thread, request = scene.door.service, scene.thread, scene.door.pending
     (question,) = scene.use("async", "ada", lambda client: client.threads.get_state(thread))["interrupts"]
     past = scene.use("sync", "paula", lambda client: client.threads.get_history(thread, limit=50))
-    ada, bob = scene.client("async", "ada"), scene.client("async", "bob")
 
     async def at_once() -> list[Any]:
         bare, named = {"resume": DECISIONS}, {"resume": {question["id"]: DECISIONS}}
         sent = [
-            client.runs.create(thread, "rebalance", command=each) for each in (bare, named) for client in (ada, bob)
+            create(thread, "rebalance", command=each)
+            for each in (bare, named)
+            for by in ("ada", "bob")
+            for create in (
+                scene.of("async", by).runs.create,
+                partial(asyncio.to_thread, scene.of("sync", by).runs.create),
+            )
         ]
         return await asyncio.gather(*sent, return_exceptions=True)
 
@@ -336,9 +333,9 @@ def test_an_approval_is_carried_out_once_however_often_and_from_wherever_it_is_s
     until("the run", lambda: not service.driver.state(UUID(thread)).tasks)
     until("the orders", lambda: {order.state for order in orders(service)} == {"shipped"})
     shipped = stock(service)
-    for checkpoint_id in (None, *(state["checkpoint"]["checkpoint_id"] for state in past)):
-        for kind, by in (("async", "ada"), ("sync", "bob"), ("sync", "paula")):
-            work = run(command={"resume": DECISIONS}, checkpoint_id=checkpoint_id)(thread)[0]
+    for checkpoint in (None, *(state["checkpoint"] for state in past)):
+        for kind, by in product(KINDS, ("ada", "bob", "paula")):
+            work = run(command={"resume": DECISIONS}, checkpoint=checkpoint)(thread)[0]
             assert refused(scene, kind, by, work)[0] in (403, 404, 409)
     assert posted(service) == len(orders(service)) == request.lines
     assert stock(service) == shipped

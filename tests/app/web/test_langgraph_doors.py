@@ -14,14 +14,15 @@ from sqlmodel import select
 from app.auth.roles import Role
 from app.service import open_service
 from app.threads.tables import Run
-from app.web.routes.langgraph import assistants, runs, threads
+from app.web.routes.langgraph import assistants, refused, runs, threads
+from app.web.routes.langgraph.modes import EVENT_NAMES
 from evals.databases import Servers
 from tests.app.web.conftest import settings_on
-from tests.app.web.door import BY_ROLE, SDK_ROUTES, Door, Route, door_to, tokens_of, written
+from tests.app.web.door import BY_ROLE, REFUSED_ROUTES, SDK_ROUTES, Door, Route, door_to, tokens_of, written
 from tests.app.web.sdk import ASSISTANT, said
 from tests.app.web.test_scope_and_masking import OTIS, PAT, SECRETS, a_network_with_secrets, scanned, told
 from tests.installation import ADA, PAULA, person, reject, settle_in
-from tools.transfers import Rejection, RejectionCode
+from tools.rejections import Rejection, RejectionCode
 
 FORBIDDEN = [(route, role) for route in SDK_ROUTES for role in (*BY_ROLE, "nobody") if role not in route.roles.split()]
 TELLING = f"{SECRETS[0]} is wanted at {SECRETS[2]}"
@@ -29,19 +30,24 @@ TELLING = f"{SECRETS[0]} is wanted at {SECRETS[2]}"
 
 def ask(door: Door, route: Route, by: str | None = None, **request: Any) -> httpx2.Response:
     """The route's request, about the thread of the plan that waits."""
-    path = route.path.format(thread_id=door.pending.thread_id, run_id=door.pending.approval_id, assistant_id=ASSISTANT)
+    waits = door.pending
+    path = route.path.format(
+        thread_id=waits.thread_id, run_id=waits.approval_id, assistant_id=ASSISTANT, checkpoint_id="1", namespace="1",
+        cron_id="1",
+    )  # fmt: skip
     return door.ask(route.method, path, by, **({} if route.body is None else {"json": route.body}) | request)
 
 
 def test_every_route_of_the_dialect_is_in_the_table_and_none_else() -> None:
     served = {
         (method, route.path)
-        for part in (assistants, threads, runs)
+        for part in (assistants, threads, runs, refused)
         for route in part.router.routes
         if isinstance(route, APIRoute)
         for method in route.methods
     }
-    assert served == {(route.method, route.path) for route in SDK_ROUTES} | {("GET", "/ok"), ("GET", "/info")}
+    table = {(route.method, route.path) for route in (*SDK_ROUTES, *REFUSED_ROUTES)}
+    assert served == table | {("GET", "/ok"), ("GET", "/info")}
 
 
 @pytest.mark.parametrize("route", SDK_ROUTES, ids=lambda route: f"{route.method} {route.path}")
@@ -52,6 +58,15 @@ def test_without_a_token_every_route_is_closed(house: Door, route: Route) -> Non
         assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
         assert set(answer.json()) == {"detail", "code"}
     assert written(house.service) == before
+
+
+def test_a_call_with_nothing_behind_it_is_closed_as_all_others_are(house: Door) -> None:
+    before = written(house.service) | {"ledger_event": 0}
+    for route in REFUSED_ROUTES:
+        assert (ask(house, route).status_code, ask(house, route, "nora").json()["code"]) == (401, "role")
+    answer = ask(house, REFUSED_ROUTES[0], "vera")
+    assert (answer.status_code, answer.json()["code"]) == (422, "not_offered")
+    assert written(house.service) | {"ledger_event": 0} == before
 
 
 @pytest.mark.parametrize(("route", "role"), FORBIDDEN, ids=lambda part: getattr(part, "path", part))
@@ -107,7 +122,7 @@ def shown_by_the_dialect(door: Door, by: str) -> dict[str, str]:
             shown[f"{thread_id}{part}"] = door.get(f"/threads/{thread_id}{part}", by).text
         shown[f"{thread_id}/history"] = door.post(f"/threads/{thread_id}/history", by, {"limit": 100}).text
     for thread_id, run_id in runs:
-        for part in ("", "/join", "/stream"):
+        for part in ("", "/join", "/stream?" + "&".join(f"stream_mode={mode}" for mode in EVENT_NAMES)):
             shown[f"{run_id}{part}"] = door.get(f"/threads/{thread_id}/runs/{run_id}{part}", by).text
     return shown
 

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.errors import ConflictError
+from app.web.routes.langgraph.reading import HistoryOrder, RunPage, ThreadCount, ThreadSearch
 from app.web.routes.langgraph.requests import (
     METADATA_CHARACTERS_MAX,
     METADATA_KEYS_MAX,
@@ -17,11 +18,10 @@ from app.web.routes.langgraph.requests import (
     WHY,
     Body,
     CancelQuery,
-    HistoryOrder,
     RunOrder,
     StateOrder,
+    ThreadChange,
     ThreadOrder,
-    ThreadSearch,
 )
 
 THREAD = UUID("7f000000-0000-4000-8000-000000000001")
@@ -158,8 +158,27 @@ def test_threads_are_made_and_found_by_labels_and_never_by_their_state() -> None
         assert steering(ThreadOrder, body)
     for body in ({"values": {"outcome": "approved"}}, {"extract": {"a": "values.outcome"}}, {"owner": "ada"}):
         assert steering(ThreadSearch, body)
-    for body in ({"limit": 10**6}, {"offset": -1}, {"sort_by": "owner; drop table"}, {"ids": ["x"]}, {"metadata": []}):
+    for body in (
+        {"limit": 10**6}, {"offset": -1}, {"sort_by": "owner; drop table"}, {"ids": ["x"]}, {"metadata": []},
+        {"select": ["owner"]}, {"limit": 101}, {"limit": 101, "select": ["status", "values"]}, {"sort_order": "up"},
+    ):  # fmt: skip
         assert not steering(ThreadSearch, body)
+    assert ThreadSearch.model_validate({"limit": 1_000, "select": ["thread_id"]}).limit == 1_000
+    assert steering(ThreadCount, {"values": {"outcome": "approved"}})
+    assert steering(ThreadChange, {"metadata": {}, "ttl": 5})
+
+
+def test_runs_are_listed_by_fields_that_runs_have() -> None:
+    assert RunPage.model_validate({"status": "success", "select": ["run_id", "status"]}).limit == 10
+    for body in ({"status": "done"}, {"limit": 0}, {"offset": -1}, {"select": ["input"]}):
+        assert not steering(RunPage, body)
+
+
+@pytest.mark.parametrize("mode", ["debug", "checkpoints", "events", "tools", "lifecycle", "everything"])
+def test_a_stream_mode_that_is_not_told_is_refused_with_those_that_are(mode: str) -> None:
+    for given in (mode, ["values", mode]):
+        with pytest.raises(ValidationError, match="values, updates, messages, messages-tuple, tasks, custom"):
+            RunOrder.model_validate(RUN | {"stream_mode": given})
 
 
 def test_history_takes_no_filter() -> None:

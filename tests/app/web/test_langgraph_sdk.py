@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from langgraph_sdk.errors import AuthenticationError, ConflictError, NotFoundError, PermissionDeniedError
+from langgraph_sdk.errors import ConflictError, NotFoundError, PermissionDeniedError
 from langgraph_sdk.schema import StreamMode, StreamPart
 
 from evals.databases import Servers
 from tests.app.web.door import listening
-from tests.app.web.sdk import ASSISTANT, Served, in_a_loop, names, said, serving
+from tests.app.web.sdk import ASSISTANT, KINDS, Clients, Served, in_a_loop, names, said, serving
 
 ALL_MODES: list[StreamMode] = ["values", "updates", "messages-tuple"]
 
@@ -23,6 +24,13 @@ def served(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """An installation that all tests of this module share."""
     with serving(servers, tmp_path_factory.mktemp("sdk")) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def clients(served: Served) -> Iterator[Clients]:
+    """Clients of both kinds."""
+    with closing(Clients(served.address, served.tokens)) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -108,25 +116,63 @@ def test_threads_are_searched_by_labels_ids_and_status_and_only_ones_own(
         assert served.sync_client(other).threads.search(ids=[*mine, waiting[0]]) == []
 
 
-@pytest.mark.parametrize("mode", ["values", "updates", "messages", "messages-tuple"])
-def test_a_run_is_streamed_in_each_mode_with_metadata_first_and_end_last(served: Served, mode: StreamMode) -> None:
-    async def conversation() -> list[StreamPart]:
-        client = served.client()
-        thread = await client.threads.create()
-        order = {"input": said("what is short"), "stream_mode": mode}
-        return [part async for part in client.runs.stream(thread["thread_id"], ASSISTANT, **order)]
-
-    parts = in_a_loop(conversation)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("mode", ["values", "updates", "messages", "messages-tuple", "tasks", "custom"])
+def test_a_run_is_streamed_in_each_mode_with_metadata_first_and_end_last(
+    clients: Clients, kind: str, mode: StreamMode
+) -> None:
+    thread_id = clients.use(kind, "paula", lambda client: client.threads.create())["thread_id"]
+    order = {"input": said("what is short"), "stream_mode": mode}
+    parts = clients.use(kind, "paula", lambda client: client.runs.stream(thread_id, ASSISTANT, **order))
     name = mode.removesuffix("-tuple")
     assert names(parts) == ["metadata", name, "end"]
     assert parts[-1].data == {"run_id": run_of(parts), "status": "success"}
     last: Any = parts[-2].data
-    spoken = {"values": lambda: last["messages"][-1], "updates": lambda: last["planner"]["messages"][-1]}
-    message = spoken.get(name, lambda: last[0])()
-    assert message["type"] == "ai"
-    assert "K0" in message["content"]
+    spoken = {
+        "values": lambda: last["messages"][-1], "updates": lambda: last["planner"]["messages"][-1],
+        "messages": lambda: last[0], "tasks": lambda: last["result"]["messages"][-1],
+    }  # fmt: skip
+    if name in spoken:
+        message = spoken[name]()
+        assert message["type"] == "ai"
+        assert "K0" in message["content"]
     assert all(part.id for part in parts)
     assert len({part.id for part in parts}) == len(parts)
+
+
+def test_each_task_of_a_run_begins_with_what_goes_in_and_ends_with_what_comes_out(served: Served) -> None:
+    client, sku = served.sync_client(), next(served.skus)
+    thread_id = client.threads.create()["thread_id"]
+    modes: list[StreamMode] = ["updates", "tasks"]
+    heard: list[Any] = list(client.runs.stream(thread_id, ASSISTANT, input=said(f"rebalance {sku}"), stream_mode=modes))
+    tasks = [part.data for part in heard if part.event == "tasks"]
+    began, ended = tasks[::2], tasks[1::2]
+    assert [each["id"] for each in began] == [each["id"] for each in ended]
+    assert len({each["id"] for each in began}) == len(began)
+    assert all(set(each) == {"id", "name", "triggers", "input"} for each in began)
+    assert all(set(each) == {"id", "name", "error", "result", "interrupts"} for each in ended)
+    assert [{each["name"]: each["result"]} for each in ended] == [
+        part.data for part in heard if part.event == "updates"
+    ]
+    (message,) = began[0]["input"]["messages"]
+    assert (message["type"], message["content"]) == ("human", f"rebalance {sku}")
+    shown = {"messages", "plan_digest", "approval_id", "outcome", "notices", "note", "request"}
+    assert set().union(*(each.get("input", each.get("result")) for each in tasks)) <= shown
+    asked: list[Any] = list(client.runs.stream(thread_id, ASSISTANT, input=said("submit"), stream_mode="tasks"))
+    assert (asked[-2].data["name"], asked[-2].data["result"]) == ("approval_gate", {})
+    assert asked[-2].data["interrupts"] == client.threads.get_state(thread_id)["interrupts"]
+
+
+def test_custom_events_tell_what_the_run_is_at_and_no_piece_of_what_is_said(served: Served) -> None:
+    client, sku = served.sync_client(), next(served.skus)
+    thread_id = client.threads.create()["thread_id"]
+    heard: list[Any] = list(
+        client.runs.stream(thread_id, ASSISTANT, input=said(f"rebalance {sku}"), stream_mode="custom")
+    )
+    told = [part.data for part in heard if part.event == "custom"]
+    assert {"step": "drafter", "detail": "solving"} in told
+    assert {"planner", "tool", "drafter", "constraint_checker"} <= {each["step"] for each in told}
+    assert "token" not in {each["step"] for each in told}
 
 
 def test_values_show_the_conversation_and_where_the_plan_stands_and_nothing_of_the_machinery(
@@ -251,21 +297,24 @@ def test_a_stream_is_joined_again_after_any_event_without_a_loss_or_a_repeat(
             assert joined(parts[seen - 1].id) == parts[seen:]
 
 
-def test_whoever_goes_away_while_a_run_is_under_way_comes_back_to_the_rest_of_it(served: Served) -> None:
-    async def conversation() -> None:
-        client = served.client()
-        thread_id = (await client.threads.create())["thread_id"]
-        order: dict[str, Any] = {"input": said(f"rebalance {next(served.skus)}"), "stream_mode": ALL_MODES}
-        stream = client.runs.stream(thread_id, ASSISTANT, **order)
-        seen = [await anext(stream) for _ in range(3)]
-        await stream.aclose()
-        run_id = run_of(seen)
-        rest = [part async for part in client.runs.join_stream(thread_id, run_id, last_event_id=seen[-1].id)]
-        whole = [part async for part in client.runs.join_stream(thread_id, run_id)]
-        assert seen + rest == whole
-        assert whole[-1].data["status"] == "success"
+@pytest.mark.parametrize("kind", KINDS)
+def test_whoever_goes_away_while_a_run_is_under_way_comes_back_to_the_rest_of_it(
+    served: Served, clients: Clients, kind: str
+) -> None:
+    thread_id = clients.use(kind, "paula", lambda client: client.threads.create())["thread_id"]
+    order: dict[str, Any] = {"input": said(f"rebalance {next(served.skus)}"), "stream_mode": ALL_MODES}
+    seen = clients.use(kind, "paula", lambda client: client.runs.stream(thread_id, ASSISTANT, **order), first=3)
 
-    in_a_loop(conversation)
+    def joined(**after: Any) -> list[StreamPart]:
+        parts: list[StreamPart] = clients.use(
+            kind, "paula", lambda client: client.runs.join_stream(thread_id, run_of(seen), **after)
+        )
+        return parts
+
+    rest, whole = joined(last_event_id=seen[-1].id), joined()
+    assert seen + rest == whole
+    assert whole[-1].data["status"] == "success"
+    assert len({part.id for part in whole}) == len(whole)
 
 
 def test_a_run_whose_news_are_gone_ends_with_its_values_from_the_database(
@@ -281,23 +330,36 @@ def test_a_run_whose_news_are_gone_ends_with_its_values_from_the_database(
     assert client.runs.join(thread_id, run_id) == parts[1].data
 
 
-def test_a_second_run_is_refused_while_one_is_active_and_the_first_goes_on(served: Served) -> None:
-    client = served.sync_client()
-    thread_id = client.threads.create()["thread_id"]
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_second_run_is_refused_while_one_is_active_and_the_first_goes_on_or_is_cancelled(
+    served: Served, clients: Clients, kind: str
+) -> None:
+    def ask(work: Any) -> Any:
+        return clients.use(kind, "paula", work)
+
+    def second(call: str) -> Any:
+        return lambda client: getattr(client.runs, call)(thread_id, ASSISTANT, input=said("what is short"))
+
+    thread_id = ask(lambda client: client.threads.create())["thread_id"]
     with served.service.driver._thread(UUID(thread_id)):  # so that the run cannot get on
-        run = client.runs.create(thread_id, ASSISTANT, input=said("status"))
-        assert client.threads.get(thread_id)["status"] == "busy"
+        run_id = ask(lambda client: client.runs.create(thread_id, ASSISTANT, input=said("status")))["run_id"]
+        assert ask(lambda client: client.threads.get(thread_id))["status"] == "busy"
+        for call in ("create", "stream", "wait"):
+            with pytest.raises(httpx.HTTPStatusError, match=r"409|active run"):
+                ask(second(call))
         with pytest.raises(ConflictError):
-            client.runs.create(thread_id, ASSISTANT, input=said("what is short"))
-        with pytest.raises(ConflictError):
-            list(client.runs.stream(thread_id, ASSISTANT, input=said("what is short")))
-        with pytest.raises(httpx.HTTPStatusError, match="409"):
-            client.runs.wait(thread_id, ASSISTANT, input=said("what is short"))
-        with pytest.raises(ConflictError):
-            client.threads.delete(thread_id)
-    values: Any = client.runs.join(thread_id, run["run_id"])
+            ask(lambda client: client.threads.delete(thread_id))
+    values = ask(lambda client: client.runs.join(thread_id, run_id))
     assert [message["type"] for message in values["messages"]].count("human") == 1
-    assert client.threads.get(thread_id)["status"] == "idle"
+    assert ask(lambda client: client.threads.get(thread_id))["status"] == "idle"
+    with served.service.driver._thread(UUID(thread_id)):
+        run_id = ask(lambda client: client.runs.create(thread_id, ASSISTANT, input=said("what is short")))["run_id"]
+        ask(lambda client: client.runs.cancel(thread_id, run_id))
+    ask(lambda client: client.runs.join(thread_id, run_id))
+    run = ask(lambda client: client.runs.get(thread_id, run_id))
+    assert (run["status"], run["cancel_reason"]) == ("interrupted", "user")
+    after = ask(lambda client: client.threads.get(thread_id))
+    assert (after["status"], after["values"]["messages"]) == ("idle", values["messages"])
 
 
 def test_an_idle_thread_of_ones_own_is_deleted_and_one_with_a_plan_is_kept(
@@ -320,40 +382,3 @@ def test_an_idle_thread_of_ones_own_is_deleted_and_one_with_a_plan_is_kept(
     with pytest.raises(ConflictError):
         client.threads.delete(waiting[0])
     assert client.threads.get(waiting[0])["status"] == "interrupted"
-
-
-@pytest.mark.parametrize("by", ["vera", "otto", "nora"])
-def test_who_does_not_plan_neither_opens_a_thread_nor_speaks_in_one(
-    served: Served, talk: tuple[str, list[StreamPart]], by: str
-) -> None:
-    client = served.sync_client(by)
-    with pytest.raises(PermissionDeniedError):
-        client.threads.create()
-    with pytest.raises(PermissionDeniedError):
-        client.runs.create(talk[0], ASSISTANT, input=said("status"))
-
-
-@pytest.mark.parametrize("by", ["ada", "vera", "fern", "adam"])
-def test_a_conversation_is_nobody_elses(served: Served, talk: tuple[str, list[StreamPart]], by: str) -> None:
-    client, (thread_id, parts) = served.sync_client(by), talk
-    run_id = run_of(parts)
-    with pytest.raises(NotFoundError):
-        client.threads.get(thread_id)
-    with pytest.raises(NotFoundError):
-        client.threads.get_state(thread_id)
-    with pytest.raises(NotFoundError):
-        client.threads.get_history(thread_id)
-    with pytest.raises(NotFoundError):
-        client.runs.list(thread_id)
-    with pytest.raises(NotFoundError):
-        client.runs.get(thread_id, run_id)
-    with pytest.raises(NotFoundError):
-        list(client.runs.join_stream(thread_id, run_id))
-    with pytest.raises(httpx.HTTPStatusError, match="404"):
-        client.runs.join(thread_id, run_id)
-
-
-def test_a_token_that_is_not_good_is_told_so_as_the_sdk_knows_it(served: Served) -> None:
-    client = Served(served.service, served.address, {"nobody": "evk_" + "B" * 43}, served.skus).sync_client("nobody")
-    with pytest.raises(AuthenticationError):
-        client.threads.create()

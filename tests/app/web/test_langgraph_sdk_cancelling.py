@@ -43,7 +43,7 @@ def served(vendor: Vendor, servers: Servers, tmp_path_factory: pytest.TempPathFa
 
 
 class Slow(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """An answer that says a word, and goes on when it may."""
+    """An answer that says a sentence, and goes on when it may."""
 
     def __init__(self) -> None:
         self.may_go_on = threading.Event()
@@ -52,9 +52,9 @@ class Slow(httpx.SyncByteStream, httpx.AsyncByteStream):
         raise TypeError("the vendor's client reads it asynchronously")
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield _wire(words("One moment"))
+        yield _wire(words("One moment. "))
         await asyncio.to_thread(self.may_go_on.wait, 60)
-        yield _wire(words(", please."))
+        yield _wire(words("Please."))
         yield _wire(the_end())
         yield b"data: [DONE]\n\n"
 
@@ -111,16 +111,16 @@ def cancelled_at(served: Served, thread_id: str, table: str, condition: str) -> 
         connection.execute(text("drop function cancel_it cascade"))
 
 
-def test_what_the_agent_says_is_heard_token_by_token_under_the_id_of_its_message(
+def test_what_the_agent_says_is_heard_sentence_by_sentence_under_the_id_of_its_message(
     served: Served, vendor: Vendor
 ) -> None:
-    vendor.will(says("Stock ", "is ", "uneven."))
+    vendor.will(says("Stock ", "is ", "uneven. ", "Very ", "much"))
     client = served.sync_client()
     thread_id = client.threads.create()["thread_id"]
     parts = list(client.runs.stream(thread_id, ASSISTANT, input=said("how is it?"), stream_mode=MODES))
     pieces: list[Any] = [part.data for part in parts if part.event == "messages"]
     assert [(piece["type"], piece["content"]) for piece, _ in pieces] == [
-        ("AIMessageChunk", "Stock "), ("AIMessageChunk", "is "), ("AIMessageChunk", "uneven."),
+        ("AIMessageChunk", "Stock is uneven."), ("AIMessageChunk", " Very much"),
     ]  # fmt: skip
     assert {metadata["langgraph_node"] for _, metadata in pieces} == {"planner"}
     assert {piece["id"] for piece, _ in pieces} == {messages_of(served, thread_id)[-1]["id"]}
@@ -133,7 +133,7 @@ def test_a_run_is_cancelled_in_the_middle_of_what_the_vendor_says(served: Served
     parts: list[Any] = [next(stream)]
     while parts[-1].event != "messages":
         parts.append(next(stream))
-    assert parts[-1].data[0]["content"] == "One moment"
+    assert parts[-1].data[0]["content"] == "One moment."
     with pytest.raises(PermissionDeniedError):
         served.sync_client("ada").runs.cancel(thread_id, run_of(parts[0]))
     with pytest.raises(NotFoundError):
@@ -232,7 +232,7 @@ def test_a_run_is_stopped_and_never_rolled_back(served: Served, vendor: Vendor, 
         client.runs.cancel(thread_id, run_id, action=action)
     slow.may_go_on.set()
     client.runs.join(thread_id, run_id)
-    assert messages_of(served, thread_id)[-1]["content"] == "One moment, please."
+    assert messages_of(served, thread_id)[-1]["content"] == "One moment. Please."
 
 
 def test_a_run_cancelled_between_a_tool_call_and_its_answer_leaves_no_call_open(served: Served, vendor: Vendor) -> None:

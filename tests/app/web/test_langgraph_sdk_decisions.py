@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from app.auth.roles import Role
 from app.ledger.verify import verify
 from app.orders.queries import orders_of_approval
 from evals.databases import Servers
-from tests.app.web.sdk import ASSISTANT, Served, decisions, in_a_loop, names, said, serving
+from tests.app.web.sdk import ASSISTANT, KINDS, Clients, Served, decisions, in_a_loop, names, said, serving
 from tests.installation import person, until
 
 APPROVE = {"type": "approve"}
@@ -62,7 +63,7 @@ def question_on(client: SyncLangGraphClient, thread_id: str) -> dict[str, Any]:
 
 def answered(client: SyncLangGraphClient, thread_id: str, answer: dict[str, Any]) -> list[StreamPart]:
     """What whoever answers hears of the run that their answer wakes."""
-    modes: list[StreamMode] = ["values", "updates", "messages-tuple"]
+    modes: list[StreamMode] = ["values", "updates", "messages-tuple", "tasks", "custom"]
     return list(client.runs.stream(thread_id, ASSISTANT, input={}, command=answer, stream_mode=modes))  # type: ignore[call-overload,no-any-return]
 
 
@@ -71,6 +72,53 @@ def edited(interrupt: dict[str, Any], packs: int) -> dict[str, Any]:
     args = interrupt["value"]["action_requests"][0]["args"]
     lines = [args["lines"][0] | {"packs": packs}]
     return {"type": "edit", "edited_action": {"name": "release_transfer_plan", "args": args | {"lines": lines}}}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_with_either_client_a_plan_is_asked_for_remarked_on_edited_approved_and_another_rejected(
+    served: Served, kind: str
+) -> None:
+    with closing(Clients(served.address, served.tokens)) as clients:
+
+        def run(by: str, **order: Any) -> list[Any]:
+            modes = ["values", "updates", "messages-tuple"]
+            heard: list[Any] = clients.use(
+                kind, by, lambda client: client.runs.stream(thread_id, ASSISTANT, stream_mode=modes, **order)
+            )
+            return heard
+
+        def questions(by: str = "paula") -> list[Any]:
+            found: list[Any] = clients.use(kind, by, lambda client: client.threads.get_state(thread_id))["interrupts"]
+            return found
+
+        thread_id = clients.use(kind, "paula", lambda client: client.threads.create())["thread_id"]
+        planned = run("paula", input=said(f"rebalance {next(served.skus)}"))
+        assert {part.event for part in planned} == {"metadata", "values", "updates", "messages", "end"}
+        asked = run("paula", input=said("submit"))
+        (question,) = asked[-2].data["__interrupt__"]
+        assert (asked[-1].data["status"], questions()) == ("interrupted", [question])
+        remarked = run("ada", command=decisions({"type": "respond", "message": "why so many?"}))
+        assert remarked[-1].data["status"] == "interrupted"
+        (asking,) = questions()
+        assert (asking["id"], status_of(served, question)) == (question["id"], "pending")
+        assert [(each["by"], each["words"]) for each in asking["value"]["comments"]] == [("ada", "why so many?")]
+        run("ada", command=decisions(edited(questions("ada")[0], packs=5)))
+        (again,) = questions("bob")
+        assert again["id"] != question["id"]
+        done = run("bob", command={"resume": {again["id"]: {"decisions": [APPROVE]}}})
+        assert (done[-1].data["status"], done[-2].data["outcome"]) == ("success", "released")
+        assert (orders_of(served, question), orders_of(served, again)) == (0, 1)
+        states = clients.use(kind, "paula", lambda client: client.threads.get_history(thread_id, limit=100))
+        waited = [state["interrupts"][0]["id"] for state in states if state["next"] == ["approval_gate"]]
+        assert list(dict.fromkeys(waited)) == [again["id"], question["id"]]
+        thread_id = clients.use(kind, "paula", lambda client: client.threads.create())["thread_id"]
+        run("paula", input=said(f"rebalance {next(served.skus)}"))
+        (question,) = run("paula", input=said("submit"))[-2].data["__interrupt__"]
+        order = {"command": decisions({"type": "reject", "message": "the dock is closed"})}
+        values = clients.use(kind, "ada", lambda client: client.runs.wait(thread_id, ASSISTANT, **order))
+        assert (values["outcome"], orders_of(served, question)) == ("rejected", 0)
+        told = clients.use(kind, "paula", lambda client: client.threads.get_state(thread_id))["values"]["messages"]
+        assert "the dock is closed" in told[-1]["content"]
 
 
 def test_an_approval_releases_the_orders_and_the_run_that_it_wakes_is_streamed_to_its_end(
@@ -109,7 +157,10 @@ def test_an_approver_hears_how_far_it_is_and_nothing_of_the_conversation(
         ada.runs.create(thread_id, ASSISTANT, input=said("why"))
     parts = answered(ada, thread_id, decisions(APPROVE))
     assert names(parts)[0] == "metadata"
-    assert {part.event for part in parts} == {"metadata", "values", "updates", "end"}
+    assert {part.event for part in parts} == {"metadata", "values", "updates", "tasks", "end"}
+    told = [part.data for part in parts if part.event == "tasks"]
+    assert {each["name"] for each in told} >= {"approval_gate", "executor", "reporter"}
+    assert all(each.get("input", each.get("result")) == {} for each in told)
     assert all(set(part.data) <= fields for part in parts if part.event == "values")
     assert all(list(part.data.values()) == [{}] for part in parts if part.event == "updates")
     (run,) = ada.runs.list(thread_id)
@@ -136,18 +187,6 @@ def test_the_owner_hears_all_of_the_run_that_an_approver_woke(
         assert parts[-2].data["messages"][-1]["id"] == message["id"]
 
     in_a_loop(conversation)
-
-
-def test_a_rejection_ends_the_proposal_and_its_reason_is_told(
-    served: Served, waiting: tuple[str, dict[str, Any]]
-) -> None:
-    thread_id, interrupt = waiting
-    reject = {"type": "reject", "message": "the dock is closed"}
-    done: Any = served.sync_client("ada").runs.wait(thread_id, ASSISTANT, command=decisions(reject))
-    assert done["outcome"] == "rejected"
-    assert (status_of(served, interrupt), orders_of(served, interrupt)) == ("rejected", 0)
-    messages: Any = served.sync_client().threads.get_state(thread_id)["values"]
-    assert "the dock is closed" in messages["messages"][-1]["content"]
 
 
 def test_a_rejection_with_a_coded_reason_brings_another_plan_and_another_question(
@@ -189,18 +228,6 @@ def test_an_edit_asks_again_and_somebody_else_decides_on_it(
     done: Any = bob.runs.wait(thread_id, ASSISTANT, command=decisions(APPROVE), checkpoint=head)
     assert done["outcome"] == "released"
     assert orders_of(served, again) == 1
-
-
-def test_a_remark_is_kept_and_the_thread_goes_on_waiting(served: Served, waiting: tuple[str, dict[str, Any]]) -> None:
-    thread_id, interrupt = waiting
-    ada = served.sync_client("ada")
-    parts = answered(ada, thread_id, decisions({"type": "respond", "message": "why so many?"}))
-    assert parts[-1].data["status"] == "interrupted"
-    assert (status_of(served, interrupt), orders_of(served, interrupt)) == ("pending", 0)
-    asked = question_on(served.sync_client(), thread_id)
-    assert [(each["by"], each["words"]) for each in asked["value"]["comments"]] == [("ada", "why so many?")]
-    assert asked["id"] == interrupt["id"]
-    assert answered(ada, thread_id, decisions(APPROVE))[-1].data["status"] == "success"
 
 
 def test_an_answer_sent_again_changes_nothing(served: Served, waiting: tuple[str, dict[str, Any]]) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from sqlmodel import Session, col, select
 
 from app.approvals.human_in_the_loop import answer
+from app.approvals.tables import ApprovalStatus
 from app.auth.roles import Act, Principal
 from app.db.database import database_now
 from app.errors import ConflictError, EvenkeelError, NotFoundError
@@ -65,7 +66,7 @@ def _answered(
     if request is None:
         raise ConflictError("no_open_question", "the thread waits for no decision", "read the thread again")
     done = answer(session, caller, request.approval_id, order.resume, seen=str(request.approval_id) in seen)
-    if done.kind == "respond":
+    if done.status is ApprovalStatus.PENDING:  # a remark, or one signature of several: nothing wakes yet
         run = _noted(session, caller, thread_id, request.approval_id, labels)
     else:
         run = expect_resume(session, thread_id, request.approval_id, caller.user_id, labels)

@@ -23,7 +23,8 @@ from app.threads.access import run_seen_by
 from app.threads.narration import INTERRUPT, Telling
 from app.threads.stream import StreamEvent
 from app.threads.tables import ACTIVE, Run, RunStatus
-from app.web.routes.langgraph.shapes import RUN_STATUSES, cut_for_guests, questions, state_shape
+from app.web.routes.langgraph.modes import EVENT_NAMES
+from app.web.routes.langgraph.shapes import RUN_STATUSES, cut_event, cut_for_guests, questions, state_shape
 
 FIRST_ID = "0-1"
 """The id of `metadata`: it comes before everything that Redis numbers."""
@@ -32,9 +33,6 @@ PROMPT_SECONDS, PATIENT_SECONDS, PROMPT_FOR_SECONDS = 0.03, 0.1, 2.0
 HEARTBEAT_SECONDS = 5.0
 BLIND_SECONDS = 0.5
 """How often the database is asked whether a run is over while Redis does not answer."""
-EVENT_NAMES = {
-    "values": "values", "updates": "updates", "messages": "messages", "messages-tuple": "messages",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +113,8 @@ class Reader:
     @property
     def _names(self) -> set[str]:
         """What the reader hears of. A guest hears how far a run is, and not what is said in it."""
-        names = {EVENT_NAMES[mode] for mode in self.modes if mode in EVENT_NAMES}
-        return (names if self.own else names - {"messages"}) | {"error"}
+        names = {EVENT_NAMES[mode] for mode in self.modes}
+        return (names if self.own else names - {"messages", "custom"}) | {"error"}
 
     def _hears_of(self, name: str, event_id: str) -> bool:
         is_new = not self.after or _number(event_id) > _number(self.after)
@@ -133,18 +131,17 @@ class Reader:
         """An event for the eyes of the caller."""
         if name == "end":
             return data | {"status": RUN_STATUSES[RunStatus(data["status"])]}
-        if name in ("values", "updates") and INTERRUPT in data:
-            return await run_in_threadpool(self._asked, data)
-        if self.own or name == "error":
-            return data
-        return cut_for_guests(data) if name == "values" else {node: {} for node in data}
+        key = "interrupts" if name == "tasks" else INTERRUPT
+        if name in ("values", "updates", "tasks") and data.get(key):
+            return await run_in_threadpool(self._asked, data, key)
+        return data if self.own or name == "error" else cut_event(name, data)
 
-    def _asked(self, data: dict[str, Any]) -> dict[str, Any]:
+    def _asked(self, data: dict[str, Any], key: str) -> dict[str, Any]:
         """Values or a step with the question that the thread waits for."""
         with self.service.database.transaction() as session:
             access, _ = run_seen_by(session, self.caller, self.thread_id, self.run_id)
-            told = data if access.own else cut_for_guests(data)
-            return told | {INTERRUPT: questions(session, self.caller, access, data[INTERRUPT])}
+            told = data if access.own or key == "interrupts" else cut_for_guests(data)
+            return told | {key: questions(session, self.caller, access, data[key])}
 
     def _if_over(self) -> Run | None:
         """The run once it is over. Raises NotFoundError for whoever may not see it any more."""

@@ -20,8 +20,10 @@ from app.service import Service
 from app.web.routes.langgraph.callers import get_client
 from app.web.routes.langgraph.requests import STEERING
 
+NOT_OFFERED = "not_offered"
+"""The code of a call that there is nothing behind."""
 RECORDED = frozenset(
-    ("steering", "old_checkpoint", "four_eyes", "role", "scope", "value_limit", "clearance", "inactive",
+    (NOT_OFFERED, "steering", "old_checkpoint", "four_eyes", "role", "scope", "value_limit", "clearance", "inactive",
      "no_open_question", "another_question", "other_plan", "already_decided", "answer", "edit", "edit_breaks_rules")
 )  # fmt: skip
 """Refusals of a run or a change of state that are kept in the ledger: somebody tried what they may not, or too late."""
@@ -46,7 +48,7 @@ class DialectRoute(APIRoute):
             except HTTPException as failed:
                 return refusal(failed.status_code, "unreadable_body", str(failed.detail))
             # The request's own transaction is rolled back by now; what is recorded stands by itself.
-            if request.method != "GET" and error.code in RECORDED:
+            if error.code in RECORDED and (request.method != "GET" or error.code == NOT_OFFERED):
                 await run_in_threadpool(_record, request, error)
             return refusal_of(error)
 

@@ -23,6 +23,7 @@ from pydantic_core import PydanticCustomError
 
 from app.errors import ConflictError
 from app.web.bodies import Text
+from app.web.routes.langgraph.modes import Mode
 from graphs.rebalance import RECURSION_LIMIT
 
 STEERING = "steering"
@@ -93,9 +94,10 @@ def _scalars(value: dict[str, Any]) -> dict[str, Any]:
 Metadata = Annotated[dict[str, Any], AfterValidator(_scalars)]
 """Labels of a client's own: few, short and flat."""
 CheckpointId = Annotated[str, Field(pattern=r"^[0-9a-zA-Z-]{1,64}$")]
-Fields = Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=50)]
-Mode = Literal["values", "updates", "messages", "messages-tuple", "custom", "tasks"]
-"""Modes that show nothing of the inside. `checkpoints`, `debug` and `events` would."""
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
 
 
 class Body(BaseModel):
@@ -196,7 +198,7 @@ class RunOrder(Body):
     command: Answer | None = None
     config: RunConfig | None = None
     metadata: Metadata | None = None
-    stream_mode: Mode | Annotated[list[Mode], Field(max_length=10)] = "values"
+    stream_mode: Annotated[list[Mode], BeforeValidator(_listed), Field(max_length=10)] = ["values"]
     stream_subgraphs: bool | None = None
     stream_resumable: bool | None = None
     if_not_exists: Literal["create", "reject"] = "reject"
@@ -246,8 +248,8 @@ class RunOrder(Body):
 
     @property
     def modes(self) -> Sequence[str]:
-        """The stream modes wanted."""
-        return [self.stream_mode] if isinstance(self.stream_mode, str) else list(dict.fromkeys(self.stream_mode))
+        """The stream modes wanted, each once."""
+        return [mode for mode in dict.fromkeys(self.stream_mode) if mode]
 
     @property
     def names_head(self) -> bool:
@@ -282,35 +284,11 @@ class ThreadOrder(Body):
     ttl: Refused = None
 
 
-class ThreadSearch(Body):
-    """Which of the caller's threads to list."""
+class ThreadChange(Body):
+    """Other labels for a thread: each takes the place of the one with its name."""
 
     metadata: Metadata = {}
-    ids: Annotated[list[UUID], Field(max_length=LIMIT_MAX)] = []
-    status: Literal["idle", "busy", "interrupted", "error"] | None = None
-    limit: Annotated[int, Field(ge=1, le=LIMIT_MAX)] = 10
-    offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    sort_by: Literal["thread_id", "status", "created_at", "updated_at", "state_updated_at"] | None = None
-    sort_order: Literal["asc", "desc"] | None = None
-    select: Fields = []
-    values: Refused = None
-    extract: Refused = None
-
-
-class HistoryOrder(Body):
-    """Which of a thread's states to show, the newest first. No filter reaches the checkpoints."""
-
-    limit: Annotated[int, Field(ge=1, le=LIMIT_MAX)] = 10
-    before: CheckpointId | CheckpointRef | None = None
-    select: Fields = []
-    checkpoint: CheckpointRef | None = None
-    metadata: Refused = None
-    filter: Refused = None
-
-    @property
-    def before_id(self) -> str | None:
-        """The checkpoint before which to start."""
-        return self.before.checkpoint_id if isinstance(self.before, CheckpointRef) else self.before
+    ttl: Refused = None
 
 
 class StateOrder(Body):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response, status
@@ -21,10 +21,12 @@ from app.threads.tables import ACTIVE, Run, RunStatus
 from app.web.dependencies import InService, InSession
 from app.web.routes.langgraph.beginning import begin
 from app.web.routes.langgraph.callers import Client
-from app.web.routes.langgraph.following import EVENT_NAMES, Reader, frames, outcome
+from app.web.routes.langgraph.following import Reader, frames, outcome
+from app.web.routes.langgraph.modes import EVENT_NAMES, Mode
+from app.web.routes.langgraph.reading import RunPage
 from app.web.routes.langgraph.refusals import DialectRoute, refusal_of
 from app.web.routes.langgraph.requests import CancelQuery, RunOrder
-from app.web.routes.langgraph.shapes import run_shape
+from app.web.routes.langgraph.shapes import RUN_STATUSES, run_shape, selected
 
 router = APIRouter(route_class=DialectRoute)
 NO_BUFFER = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -33,7 +35,6 @@ CANCEL_SECONDS_MAX = 300
 _EVENT_ID = re.compile(r"\d{1,20}-\d{1,20}")
 FromStart = ("", "0", "-1")
 """What clients send in place of an event's id to hear everything."""
-RunWord = Literal["pending", "running", "error", "success", "timeout", "interrupted"]
 
 
 @router.post("/threads/{thread_id}/runs")
@@ -70,15 +71,14 @@ def list_runs(
     session: InSession,
     caller: Client,
     thread_id: UUID,
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 10,
-    offset: Annotated[int, Query(ge=0)] = 0,
-    status: RunWord | None = None,
+    wanted: Annotated[RunPage, Query()],
 ) -> list[dict[str, Any]]:
     """The runs of a thread, the newest first."""
     caller.require(Act.READ)
     access = thread_seen_by(session, caller, thread_id)
-    found = [run_shape(run) for run in runs_seen_by(session, caller, access)]
-    return [run for run in found if status in (None, run["status"])][offset : offset + limit]
+    standing = None if wanted.status is None else [ours for ours, word in RUN_STATUSES.items() if word == wanted.status]
+    found = runs_seen_by(session, caller, access, standing, wanted.limit, wanted.offset)
+    return [selected(run_shape(run), wanted.select) for run in found]
 
 
 @router.get("/threads/{thread_id}/runs/{run_id}")
@@ -104,7 +104,7 @@ def join_stream(
     caller: Client,
     thread_id: UUID,
     run_id: UUID,
-    stream_mode: Annotated[list[str] | None, Query(max_length=10)] = None,
+    stream_mode: Annotated[tuple[Mode, ...], Query(max_length=10)] = (),
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Follow a run from its beginning, or from the event after `Last-Event-ID`."""
@@ -113,8 +113,7 @@ def join_stream(
     after = "" if (last_event_id or "") in FromStart else str(last_event_id)
     if after and not _EVENT_ID.fullmatch(after):
         raise InvalidError("event_id", "Last-Event-ID is not the id of an event", "send one that came with an event")
-    # Without a mode the SDK sends an empty one.
-    modes = [mode for mode in stream_mode or () if mode] or run.input.get("modes") or list(EVENT_NAMES)
+    modes = [mode for mode in stream_mode if mode] or run.input.get("modes") or list(EVENT_NAMES)
     reader = Reader(service, caller, thread_id, run_id, access.own, modes, after)
     return _stream(reader, _address(run))
 
@@ -156,7 +155,7 @@ def _address(run: Run) -> str:
 
 def _stream(reader: Reader, address: str) -> StreamingResponse:
     """The reader's stream. The modes go into the address of the stream: who joins again sends nothing else."""
-    modes = "&".join(f"stream_mode={mode}" for mode in reader.modes if mode in EVENT_NAMES)
+    modes = "&".join(f"stream_mode={mode}" for mode in reader.modes)
     location = f"{address}/stream{'?' if modes else ''}{modes}"
     headers = {"Content-Location": address, "Location": location, **NO_BUFFER}
     return StreamingResponse(frames(reader), media_type="text/event-stream", headers=headers)

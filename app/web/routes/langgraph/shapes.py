@@ -16,8 +16,9 @@ from app.approvals.tables import ApprovalRequest, ApprovalStatus
 from app.auth.roles import Principal
 from app.errors import NotFoundError
 from app.threads.access import Access
-from app.threads.searching import Standing, ThreadStatus
-from app.threads.shown import PLAIN, shown_values
+from app.threads.narration import STEP_FAILED
+from app.threads.searching import Standing
+from app.threads.shown import NOTICES, PLAIN, WHOLE, shown_values
 from app.threads.tables import Run, RunStatus
 from graphs.nodes.names import APPROVAL_GATE
 
@@ -45,6 +46,21 @@ def assistant_shape() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def schemas_shape() -> dict[str, Any]:
+    """What a run takes and what it shows. Nothing is configurable, and a run has no context but its caller."""
+    messages = {"type": "array", "items": {"type": "object"}}
+    shown: dict[str, Any] = {name: {} for name in (*PLAIN, NOTICES, *WHOLE)}
+    values = {"type": "object", "properties": {"messages": messages, **shown}}
+    return {
+        "graph_id": GRAPH,
+        "input_schema": {
+            "type": "object", "properties": {"messages": messages | {"minItems": 1, "maxItems": 1}},
+            "required": ["messages"], "additionalProperties": False,
+        },
+        "output_schema": values, "state_schema": values, "config_schema": None, "context_schema": None,
+    }  # fmt: skip
+
+
 def require_assistant(assistant_id: str) -> None:
     """Raise NotFoundError for any other assistant than the one there is."""
     if assistant_id not in (GRAPH, str(ASSISTANT_ID)):
@@ -65,18 +81,44 @@ def thread_shape(
 ) -> dict[str, Any]:
     """A thread with its values and with what it waits for."""
     state = state_shape(session, caller, access, snapshot)
-    created_at, updated_at = standing.thread.created_at.isoformat(), standing.updated_at.isoformat()
-    return {
-        "thread_id": str(standing.thread.thread_id),
-        "created_at": created_at,
-        "updated_at": updated_at,
-        "state_updated_at": updated_at,
-        "metadata": labels_of(standing) if access.own else {"graph_id": GRAPH, "assistant_id": str(ASSISTANT_ID)},
-        "status": ThreadStatus.BUSY if standing.status is ThreadStatus.BUSY else standing.status,
-        "config": {},
+    return _thread(standing, own=access.own) | {
         "values": state["values"],
         "interrupts": {task["id"]: task["interrupts"] for task in state["tasks"] if task["interrupts"]},
     }
+
+
+def listed_thread(
+    caller: Principal, standing: Standing, snapshot: StateSnapshot | None, request: ApprovalRequest | None
+) -> dict[str, Any]:
+    """A thread of the caller's as lists show it. What it waits for is told in short: the thread itself says the rest."""
+    shape = _thread(standing, own=True)
+    if snapshot is None:
+        return shape
+    waits: dict[str, list[dict[str, Any]]] = {}
+    if request is not None:
+        asked = question_ids(request)
+        if caller.touches(request.sites):
+            asked |= {"status": request.status.value, "expires_at": request.expires_at.isoformat()}
+        waits = {_gate_id(snapshot, request): [{"id": request.approval_id.hex, "value": asked}]}
+    return shape | {"values": shown_values(snapshot.values, caller), "interrupts": waits}
+
+
+def _thread(standing: Standing, *, own: bool) -> dict[str, Any]:
+    updated_at = standing.updated_at.isoformat()
+    return {
+        "thread_id": str(standing.thread.thread_id),
+        "created_at": standing.thread.created_at.isoformat(),
+        "updated_at": updated_at,
+        "state_updated_at": updated_at,
+        "metadata": labels_of(standing) if own else {"graph_id": GRAPH, "assistant_id": str(ASSISTANT_ID)},
+        "status": standing.status,
+        "config": {},
+    }
+
+
+def _gate_id(snapshot: StateSnapshot, request: ApprovalRequest) -> str:
+    """The id of the task that waits for a decision."""
+    return snapshot.tasks[0].id if snapshot.tasks else request.approval_id.hex
 
 
 def state_shape(session: Session, caller: Principal, access: Access, snapshot: StateSnapshot) -> dict[str, Any]:
@@ -86,7 +128,8 @@ def state_shape(session: Session, caller: Principal, access: Access, snapshot: S
     tasks = [_task(each.id, each.name, failed=each.error is not None) for each in snapshot.tasks if access.own]
     if request is not None and waits:
         open_questions = questions(session, caller, access, [question_ids(request)])
-        tasks = [_task(tasks[0]["id"] if tasks else request.approval_id.hex, APPROVAL_GATE, open_questions)]
+        gate_id = _gate_id(snapshot, request) if access.own else request.approval_id.hex
+        tasks = [_task(gate_id, APPROVAL_GATE, open_questions)]
     shape = _state(access, snapshot, tasks)
     if not access.own and request is not None:
         fields = (request.plan_digest, str(request.approval_id), request.status.value)
@@ -110,9 +153,14 @@ def past_state_shape(caller: Principal, access: Access, snapshot: StateSnapshot)
 
 
 def selected(shape: Mapping[str, Any], fields: Collection[str]) -> dict[str, Any]:
-    """The fields that were asked for; all of them without any."""
-    wanted = {field.partition(".")[0] for field in fields}
-    return {name: value for name, value in shape.items() if not wanted or name in wanted}
+    """The fields that were asked for, `values.messages` for one of the values; all of them without any."""
+    if not fields:
+        return dict(shape)
+    chosen = {name: value for name, value in shape.items() if name in fields}
+    parts = {field.removeprefix("values.") for field in fields if field.startswith("values.")}
+    if parts and "values" not in chosen:
+        chosen["values"] = {name: value for name, value in shape["values"].items() if name in parts}
+    return chosen
 
 
 def run_shape(run: Run) -> dict[str, Any]:
@@ -178,7 +226,7 @@ def _task(
     task_id: str, name: str, interrupts: Sequence[dict[str, Any]] = (), *, failed: bool = False
 ) -> dict[str, Any]:
     return {
-        "id": task_id, "name": name, "error": "this step failed" if failed else None,
+        "id": task_id, "name": name, "error": STEP_FAILED if failed else None,
         "interrupts": list(interrupts), "checkpoint": None, "state": None, "result": None,
     }  # fmt: skip
 
@@ -186,3 +234,15 @@ def _task(
 def cut_for_guests(values: Mapping[str, Any]) -> dict[str, Any]:
     """What a guest hears of the values of a run that they woke: where the plan stands, and nothing that was said."""
     return {name: values[name] for name in PLAIN if name in values}
+
+
+def cut_event(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a guest hears of a step of such a run."""
+    match name:
+        case "values":
+            return cut_for_guests(data)
+        case "tasks":
+            kept = {key: data[key] for key in ("id", "name", "error", "interrupts") if key in data}
+            return kept | {key: {} for key in ("input", "result") if key in data}
+        case _:
+            return {node: {} for node in data}
