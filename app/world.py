@@ -9,26 +9,34 @@ from uuid import UUID
 
 from langchain_core.messages import BaseMessage
 
-from app.approvals.edits import successor_of
+from app.approvals.automatic import release_if_policy_does
+from app.approvals.decisions import Decided
 from app.approvals.freshness import facts_now
+from app.approvals.needs import needed_of
+from app.approvals.reasons import with_standing_reasons
 from app.approvals.requests import get_request, request_approval
 from app.approvals.tables import Decision
+from app.approvals.views import words_of
 from app.auth.roles import Principal
 from app.db.database import Database, database_now
+from app.governance.state import active_policy
 from app.ledger.append import EventType, append, plan_stream
 from app.llm import RunLlm
 from app.orders.release import release_orders
 from app.plans.store import read_negotiation, read_plan, read_snapshot, store_negotiation, store_plan
 from app.status import approval_rows, order_rows, plans_named, workload
 from app.stock.installation import planning_now
+from graphs.grounding import Gate
 from graphs.world import Caller, DecisionView, Opinion, OrderView, Reply, RunLimits, Ticket, Wanted
 from policies.library import released
 from policies.rules import Facts
 from policies.schema import Tier
+from policies.signatures import missing
 from tools.inventory import Snapshot
 from tools.kpis import Workload
 from tools.planning import Limits, Planner, Solution, solve
-from tools.transfers import PlanRequest, Rejection, TransferPlan
+from tools.rejections import Rejection
+from tools.transfers import PlanRequest, TransferPlan
 
 CONSULTED_SECONDS_MAX = 20.0
 """So long a plan waits for what an llm says beside the conversation; then it goes on without."""
@@ -81,7 +89,7 @@ class ServiceWorld:
             snapshot = read_snapshot(session, plan.snapshot_digest)
             return Facts(snapshot, released(plan.policy_digest), planning_now(session))
 
-    def reply(self, messages: Sequence[BaseMessage], schemas: Sequence[dict[str, Any]]) -> Reply:
+    def reply(self, messages: Sequence[BaseMessage], schemas: Sequence[dict[str, Any]], gate: Gate) -> Reply:  # noqa: ARG002  nobody watches this world
         """What the llm says next."""
         return self._llm.reply(messages, schemas)
 
@@ -114,6 +122,11 @@ class ServiceWorld:
             if negotiation.get("rounds"):
                 store_negotiation(session, plan.digest, negotiation)
 
+    def with_standing_reasons(self, request: PlanRequest) -> PlanRequest:
+        """The request with what was lately rejected in this thread left out."""
+        with self._database.transaction() as session:
+            return with_standing_reasons(session, request, self.thread_id)
+
     def plan(self, digest: str) -> TransferPlan:
         """A stored plan."""
         with self._database.transaction() as session:
@@ -127,14 +140,22 @@ class ServiceWorld:
     def request_approval(self, plan: TransferPlan, tier: Tier) -> Ticket:
         """Put the plan into the queue in the caller's name."""
         with self._database.transaction() as session:
-            request = request_approval(session, plan, tier, [self._principal.user_id], self.thread_id)
-            return Ticket(str(request.approval_id), request.tier, request.expires_at.isoformat(timespec="minutes"))
+            request = request_approval(session, plan, tier, self._principal.hands, self.thread_id)
+            released = release_if_policy_does(session, request)
+            lacks = missing(needed_of(request), [])
+            return Ticket(
+                str(request.approval_id),
+                request.tier,
+                request.expires_at.isoformat(timespec="minutes"),
+                words_of(self._principal, lacks) if len(lacks) > 1 else "",
+                active_policy(session).label if isinstance(released, Decided) else None,
+            )
 
     def decision(self, approval_id: str) -> DecisionView:
         """The decision as it is recorded."""
         with self._database.transaction() as session:
             asked = request = get_request(session, UUID(approval_id))
-            while (successor := successor_of(session, request)) is not None:
+            while (successor := request.superseded_by) is not None:
                 request = get_request(session, successor)
             decision = session.get(Decision, request.approval_id)
             reason = decision.rejection if decision else None

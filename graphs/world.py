@@ -13,13 +13,15 @@ from typing import Any, Protocol
 
 from langchain_core.messages import AIMessage, BaseMessage
 
+from graphs.grounding import Gate
 from policies.rules import Facts
 from policies.schema import Tier
 from tools.execution import OrderState
 from tools.inventory import Snapshot
 from tools.kpis import Workload
 from tools.planning import Limits, Solution
-from tools.transfers import PlanRequest, Rejection, TransferPlan
+from tools.rejections import Rejection
+from tools.transfers import PlanRequest, TransferPlan
 
 BASELINE = "baseline"
 """The name of what answers where no vendor's llm does."""
@@ -73,11 +75,17 @@ class Opinion:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """An approval request as far as the graph needs to know it."""
+    """An approval request as far as the graph needs to know it.
+
+    `signatures`: in words, what has to be signed beyond one approver. `released_by`: the
+    policy that has released the plan without asking anybody.
+    """
 
     approval_id: str
     tier: str
     expires_at: str
+    signatures: str = ""
+    released_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +146,11 @@ class World(Protocol):
     def facts_of(self, plan: TransferPlan) -> Facts:
         """The same with the snapshot that the plan was made on."""
 
-    def reply(self, messages: Sequence[BaseMessage], schemas: Sequence[dict[str, Any]]) -> Reply:
-        """What the llm says next; the baseline answers where no vendor is configured or reachable."""
+    def reply(self, messages: Sequence[BaseMessage], schemas: Sequence[dict[str, Any]], gate: Gate) -> Reply:
+        """What the llm says next; the baseline answers where no vendor is configured or reachable.
+
+        Whoever watches the run sees of it, while it is said, what the gate lets through, and no more.
+        """
 
     def consult(self, messages: Sequence[BaseMessage], schema: dict[str, Any]) -> Opinion:
         """What the vendor's llm says to one question beside the conversation, within seconds; no baseline stands in for it."""
@@ -149,6 +160,9 @@ class World(Protocol):
 
     def store_plan(self, plan: TransferPlan, negotiation: dict[str, Any], asked: dict[str, Any] | None = None) -> None:
         """Keep a plan under its digest, with the record of how it came about and who asked for it."""
+
+    def with_standing_reasons(self, request: PlanRequest) -> PlanRequest:
+        """The request with what was lately rejected in this thread left out, as far as policy has reasons stand."""
 
     def plan(self, digest: str) -> TransferPlan:
         """A plan that was stored."""

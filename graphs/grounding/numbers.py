@@ -20,21 +20,28 @@ NUMBER = re.compile(
 _NEAR = re.compile(r"(?:about|around|roughly|approximately|approx\.?|some|circa|ca\.|[~≈])\W{0,3}$", re.IGNORECASE)
 _ABOVE = re.compile(r"(?:over|above|more than|at least)\W{0,3}$", re.IGNORECASE)
 _BELOW = re.compile(r"(?:under|below|less than|nearly|almost|at most|up to)\W{0,3}$", re.IGNORECASE)
+_HEDGES = {"near": _NEAR, "above": _ABOVE, "below": _BELOW}
 _HEDGE_CHARACTERS = 20
 
-_SMALL = (
+SMALL_NUMBERS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
     "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
 )  # fmt: skip
 _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-_WORTH = (
-    {word: value for value, word in enumerate(_SMALL)}
-    | {word: 20 + 10 * at for at, word in enumerate(_TENS)}
-    | {"dozen": 12}
+_WORTH = {word: value for value, word in enumerate(SMALL_NUMBERS)} | {
+    word: 20 + 10 * at for at, word in enumerate(_TENS)
+}
+_TIMES_TEN = {"dozen": 12, "hundred": 100}
+_BIG = {"thousand": 1_000, "million": 1_000_000}
+_SOME = {
+    "couple of": (2, 3), "dozens": (24, 120), "scores of": (40, 400), "hundreds": (200, 1_000),
+    "thousands": (2_000, 1_000_000), "millions": (2_000_000, 1_000_000_000),
+}  # fmt: skip
+"""Words that say about how many, and from how many to how many that may be."""
+_A_WORD = "|".join(sorted((*_WORTH, *_TIMES_TEN, *_BIG), key=len, reverse=True))
+WORDS = re.compile(
+    rf"\b(?:half a dozen|{'|'.join(_SOME)}|(?:{_A_WORD})(?:(?:[\s-]|\sand\s)(?:{_A_WORD}))*)\b", re.IGNORECASE
 )
-_BIG = {"hundred": 100, "thousand": 1_000, "million": 1_000_000}
-_A_WORD = "|".join(sorted((*_WORTH, *_BIG), key=len, reverse=True))
-WORDS = re.compile(rf"\b(?:{_A_WORD})(?:(?:[\s-]|\sand\s)(?:{_A_WORD}))*\b", re.IGNORECASE)
 """A number in words."""
 
 
@@ -61,11 +68,11 @@ class Reading:
 
 def number_of(match: re.Match[str]) -> Number:
     """The number that a match of NUMBER stands for in its text."""
-    before = match.string[max(match.start() - _HEDGE_CHARACTERS, 0) : match.start()]
+    hedge = hedge_before(match)
     power = _TIMES.get((match["times"] or "").lower(), 0)
-    readings = [_reading(value, power, before) for value in _values(match["figure"])]
+    readings = [_reading(value, power, hedge) for value in _values(match["figure"])]
     if match["times"] and len(match["times"]) == 1:  # `31m` may be metres
-        readings += [_reading(value, 0, before) for value in _values(match["figure"])]
+        readings += [_reading(value, 0, hedge) for value in _values(match["figure"])]
     return Number(match[0].strip(), tuple(readings), match["percent"] is not None, _parts(match["figure"]))
 
 
@@ -78,18 +85,30 @@ def _parts(figure: str) -> tuple[Number, ...]:
 
 def number_in_words(words: str) -> Number | None:
     """The number that words stand for; None for `one`, `zero` and the like, which are mostly no numbers."""
+    some = _SOME.get(" ".join(words.lower().split()))
+    if some is not None:
+        least, most = map(Decimal, some)
+        return Number(words, (Reading(least, least, most, rough=True),))
+    if words.lower().startswith("half"):
+        return Number(words, (Reading(Decimal(6), Decimal(6), Decimal(6)),))
     total = part = 0
     for word in re.findall(r"[a-z]+", words.lower()):
         if word == "and":
             continue
-        if word == "hundred":
-            part = max(part, 1) * 100
+        if word in _TIMES_TEN:
+            part = max(part, 1) * _TIMES_TEN[word]
         elif word in _BIG:
             total, part = total + max(part, 1) * _BIG[word], 0
         else:
             part += _WORTH[word]
     value = Decimal(total + part)
     return Number(words, (Reading(value, value, value),)) if value > 1 else None
+
+
+def hedge_before(match: re.Match[str]) -> str:
+    """How what stands before a match takes it back: `near`, `above`, `below`, or not at all."""
+    before = match.string[max(match.start() - _HEDGE_CHARACTERS, 0) : match.start()]
+    return next((name for name, hedge in _HEDGES.items() if hedge.search(before)), "")
 
 
 def decimals(value: Decimal) -> int:
@@ -114,18 +133,16 @@ def _values(figure: str) -> list[Decimal]:
     return values
 
 
-def _reading(value: Decimal, power: int, before: str) -> Reading:
+def _reading(value: Decimal, power: int, hedge: str) -> Reading:
     """The range that a value may be a rounding of: half of its last digit, and as much of its trailing zeros as was hedged."""
     unit = Decimal(1).scaleb(power - decimals(value))
     value = value.scaleb(power)
-    near, above, below = (bool(hedge.search(before)) for hedge in (_NEAR, _ABOVE, _BELOW))
-    hedged = near or above or below
     zeros = len(str(int(value))) - len(str(int(value)).rstrip("0")) if value and value == int(value) else 0
-    if hedged and not power and zeros and value >= 10 ** (zeros + 1):  # two digits at least say something
+    if hedge and not power and zeros and value >= 10 ** (zeros + 1):  # two digits at least say something
         unit = Decimal(10**zeros)
-    rough = bool(power) or (hedged and unit > 1)
-    if rough and above:
+    rough = bool(power) or (bool(hedge) and unit > 1)
+    if rough and hedge == "above":
         return Reading(value, value, value + unit, rough=True)
-    if rough and below:
+    if rough and hedge == "below":
         return Reading(value, value - unit, value, rough=True)
     return Reading(value, value - unit / 2, value + unit / 2, rough)

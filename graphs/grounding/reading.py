@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 from graphs.grounding.numbers import NUMBER, WORDS, Number, number_in_words, number_of
+from graphs.grounding.shares import FORMS, Place, Share, made_of
 from graphs.grounding.vocabulary import TOKEN, Vocabulary
 
 
@@ -33,7 +34,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A name that the network has, and the SKUs and sites it may stand for."""
+    """A name that the network has, and the SKUs and sites it may stand for; a masked SKU; or a line of a plan."""
 
     written: str
     entities: frozenset[str]
@@ -47,7 +48,7 @@ class Code:
     number: Number | None = None
 
 
-Said = Number | Day | Clock | Known | Code
+Said = Number | Share | Place | Day | Clock | Known | Code
 
 _NAMES_OF_MONTHS = (
     "January", "February", "March", "April", "May", "June",
@@ -78,14 +79,9 @@ _CLOCKS = (
     ),
     re.compile(r"(?<![\w:.,])(?P<hour>\d{1,2})(?P<minute>)(?P<half>\s?[ap]\.?m\b\.?)"),
 )
-_NUMBERING = re.compile(r"(?:(?<=\s)|^)\(?(?P<place>\d{1,2})[.)](?=\s)")
-_OWN_COUNT = re.compile(
-    r"\b(?:top|worst|costliest|largest|biggest|following) (?:[2-9]|10|two|three|four|five|six|seven|eight|nine|ten)\b"
-    r"(?![.,]?\d| (?:units?|packs?|days?|weeks?|percent|%|[A-Z]{3}\b))",
-    re.IGNORECASE,
-)
-"""`The top three shortages`: says how much of a result is told, nothing about stock."""
-_WITH_UNIT = re.compile(r"\d+(?:[.,]\d+)?(?:-?[a-z]+)+", re.IGNORECASE)
+_NUMBERING = re.compile(r"(?:^|(?<=[:,]))(?P<lead>\s*[-*•]*\s*)(?P<number>\(?(?P<place>\d{1,2})[.)])(?=\s+\S)")
+_LINE = re.compile(r"\bline (?:no\.? ?|number )?(?P<number>\d{1,4})\b(?![.,]?\d| ?%)", re.IGNORECASE)
+_WITH_UNIT = re.compile(r"\d+(?:[.,]\d+)?(?:-?[a-z])+", re.IGNORECASE)
 _CURRENCY = re.compile(r"\b(USD|EUR|GBP|JPY|CHF|CNY|INR|AUD|CAD|SEK|NOK|DKK|PLN|CZK|KWD)(?=\d)")
 _RELEASE = re.compile(r"\d{4}-\d{2}")
 
@@ -98,16 +94,18 @@ def plain(text: str) -> str:
 
 
 def read(text: str, vocabulary: Vocabulary) -> Iterator[Said]:
-    """Everything that a text says. The numbers of a list are passed over, and how many rows of it are told."""
+    """Everything that a text says."""
     rest = _CURRENCY.sub(r"\1 ", plain(text))
     for form in _DATES:
         rest = yield from _taken(rest, form, _day)
     for form in _CLOCKS:
         rest = yield from _taken(rest, form, _clock)
-    rest = _OWN_COUNT.sub(_blank, _without_numbering(rest))
+    rest = yield from _taken(rest, _LINE, _line)
     for found in reversed(list(vocabulary.find(rest))):
         yield Known(rest[found.start : found.end], found.entities)
         rest = f"{rest[: found.start]}{'|' * (found.end - found.start)}{rest[found.end :]}"
+    for form in FORMS:
+        rest = yield from _taken(rest, form, made_of)
     rest = yield from _taken(rest, TOKEN, _code)
     rest = yield from _taken(rest, NUMBER, number_of)
     yield from (number for match in WORDS.finditer(rest) if (number := number_in_words(match[0])) is not None)
@@ -127,15 +125,15 @@ def _taken(
     return "".join((*parts, text[end:]))
 
 
-def _without_numbering(text: str) -> str:
-    """The text without the numbers of a list: `1.`, `2.` and so on, each one more than the one before it or the first of another list."""
-    parts, end, place = [], 0, 0
+def without_numbering(text: str, place: int) -> tuple[str, int]:
+    """A sentence without the numbers of a list, each one more than `place`, the one before it, or the first of another list."""
+    parts, end = [], 0
     for match in _NUMBERING.finditer(text):
         if int(match["place"]) in (1, place + 1):
             place = int(match["place"])
-            parts += [text[end : match.start()], _blank(match)]
+            parts += [text[end : match.start("number")], "|" * len(match["number"])]
             end = match.end()
-    return "".join((*parts, text[end:]))
+    return "".join((*parts, text[end:])), place
 
 
 def _blank(match: re.Match[str]) -> str:
@@ -162,15 +160,20 @@ def _clock(match: re.Match[str]) -> Said | None:
     return Clock(match[0].strip(), hour % 12 + (12 if half == "pm" else 0) if half else hour, minute)
 
 
+def _line(match: re.Match[str]) -> Said:
+    return Known(match[0], frozenset({f"line {int(match['number'])}"}))
+
+
 def _code(match: re.Match[str]) -> Said | None:
     """An id: letters and digits, capitals round a dash, a masked SKU, a release. Anything else is a word or a number."""
     token = match[0]
     has_digit, has_letter = any(c.isdigit() for c in token), any(c.isalpha() for c in token)
+    if token.startswith("masked-"):
+        return Known(token, frozenset({f"sku {token}"}))
     if not has_letter:
         return Code(token) if _RELEASE.fullmatch(token) else None
     if not has_digit:
-        coded = (token.isupper() and re.search("[-_]", token)) or token.startswith("masked-")
-        return Code(token) if coded else None
+        return Code(token) if token.isupper() and re.search("[-_]", token) else None
     if token[0].isdigit() and re.search(r"\d,$", match.string[: match.start()][-2:]):
         return None  # the end of `1,500kg`
     figure = NUMBER.match(token) if _WITH_UNIT.fullmatch(token) else None

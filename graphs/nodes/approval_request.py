@@ -9,9 +9,10 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langgraph.runtime import Runtime
 
 from graphs.state import RebalanceState
-from graphs.world import Context
+from graphs.world import Context, Ticket
 from policies.tiers import tier_of
 from tools.money import money_text
+from tools.transfers import TransferPlan
 
 
 def approval_request(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -29,13 +30,22 @@ def approval_request(state: RebalanceState, runtime: Runtime[Context]) -> dict[s
     world.tell("approval_request", ticket.approval_id)
     messages: list[BaseMessage] = []
     if state.get("call_id"):
-        answer = {"submitted": True, "approval": ticket.approval_id, "expires_at": ticket.expires_at}
+        answer = {
+            "submitted": True, "approval": ticket.approval_id, "expires_at": ticket.expires_at, "tier": ticket.tier,
+            **({"signatures": ticket.signatures} if ticket.signatures else {}),
+            **({"released_by": ticket.released_by} if ticket.released_by else {}),
+        }  # fmt: skip
         messages.append(ToolMessage(json.dumps(answer), tool_call_id=state["call_id"] or "", name="submit_plan"))
-    messages.append(
-        AIMessage(
-            f"Plan {digest[:12]} waits for a decision: {len(plan.lines)} lines, {plan.units:,} units, saving"
-            f" {money_text(plan.saving_minor, plan.currency)}. Approval request {ticket.approval_id}, tier {ticket.tier},"
-            f" expires {ticket.expires_at}. Somebody else has to decide."
-        )
-    )
+    messages.append(AIMessage(_words(plan, ticket)))
     return {"messages": messages, "approval_id": ticket.approval_id, "call_id": None, "outcome": "waiting"}
+
+
+def _words(plan: TransferPlan, ticket: Ticket) -> str:
+    what = (
+        f"{len(plan.lines)} lines, {plan.units:,} units, saving {money_text(plan.saving_minor, plan.currency)}."
+        f" Approval request {ticket.approval_id}, tier {ticket.tier}"
+    )
+    if ticket.released_by is not None:
+        return f"Plan {plan.digest[:12]} is small enough for {ticket.released_by} to release it without asking: {what}."
+    who = f"It needs {ticket.signatures}" if ticket.signatures else "Somebody else has to decide."
+    return f"Plan {plan.digest[:12]} waits for a decision: {what}, expires {ticket.expires_at}. {who}"

@@ -8,7 +8,7 @@ from langgraph.runtime import Runtime
 
 from graphs.state import RebalanceState
 from graphs.world import Context
-from tools.transfers import request_after_rejection
+from tools.rejections import request_after_rejection
 
 
 def decision_reader(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from sqlalchemy import text
 from app.plans.store import read_provenance
 from app.service import Service, open_service
 from app.settings import Settings
+from app.threads.narration import Telling
 from evals.databases import Servers
 from graphs.grounding import UNSOURCED, Evidence, Vocabulary, unsourced
 from graphs.prompts.system import catalogue_digest, system_prompt
@@ -40,7 +41,7 @@ def agent(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         open_service(
             Settings(
                 data=tmp_path_factory.mktemp("planner"), database_url=SecretStr(url),
-                redis_url=SecretStr(servers.redis_url), llm_memory_characters_max=MEMORY, run_llm_calls_max=3, **CONFIGURED,
+                redis_url=SecretStr(servers.redis_url), llm_memory_characters_max=MEMORY, run_llm_calls_max=4, **CONFIGURED,
             )
         ) as service,
     ):  # fmt: skip
@@ -82,7 +83,7 @@ def test_an_answer_is_given_back_once_a_run_and_may_be_repaired_with_a_tool(agen
 
 
 def test_no_answer_is_given_back_when_the_run_has_no_call_left(agent: Service, vendor: Vendor) -> None:
-    vendor.will(calls(SHORT), calls(SHORT), says(INVENTED))
+    vendor.will(calls(SHORT), calls(SHORT), calls(SHORT), says(INVENTED))
     assert talk(agent, "what is short?").words.startswith(f"{INVENTED}\nNot confirmed")
 
 
@@ -93,9 +94,51 @@ def test_a_vendor_that_fails_over_the_repair_leaves_the_answer_to_the_baseline(a
     assert any("the built-in baseline answers" in notice for notice in turn.notices)
 
 
+def test_a_vendor_that_fails_over_the_repair_is_not_followed_by_more_calls_than_a_run_may_make(
+    agent: Service, vendor: Vendor
+) -> None:
+    vendor.will(calls(SHORT), calls(SHORT), says(INVENTED), fails(401))
+    turn = talk(agent, "what is short?")
+    assert turn.values["calls"]["llm"] == agent.settings.run_llm_calls_max
+    assert turn.words.startswith(f"{INVENTED}\nNot confirmed")
+
+
 def test_what_is_said_beside_a_call_without_a_source_is_left_out(agent: Service, vendor: Vendor) -> None:
     vendor.will(calls(SHORT, before=INVENTED), says("S2 is short of P1."))
     assert talk(agent, "what is short?").spoken == ["S2 is short of P1."]
+    vendor.will(calls(SHORT, before=f"Let me look. {INVENTED} Wait."), says("S2 is short of P1."))
+    turn = talk(agent, "what is short?")
+    assert turn.spoken == ["Let me look.", "S2 is short of P1."]
+    assert turn.tokens == "".join(turn.spoken)
+
+
+def heard_by_clients(service: Service, turn: Turn) -> list[tuple[str, str, Any]]:
+    """What clients of the LangGraph dialect were told of a run: the event's id, its name and its data."""
+    return list(Telling(turn.run_id).read(service.stream.read_for_clients(turn.run_id, "0")))
+
+
+@pytest.mark.parametrize(
+    ("repaired", "tokens"),
+    [
+        (("S2 is short ", "of P1. That", " is all"), "S2 is short of P1. That is all"),
+        (("P1 is short", " at S2."), "S2 is short of P1."),
+        (("S2 is short of P1. It lacks 98,765 units, ", "I say."), "S2 is short of P1."),
+    ],
+)
+def test_nothing_without_a_source_is_told_while_it_is_said(
+    agent: Service, vendor: Vendor, repaired: tuple[str, ...], tokens: str
+) -> None:
+    vendor.will(calls(SHORT), says("S2 is short ", "of P1. It ", "lacks 98,", "765 units. ", "Bye."), says(*repaired))
+    turn = talk(agent, "what is short?")
+    said = "".join(repaired)
+    flag = "\nNot confirmed by any tool, so please do not rely on it: 98,765."
+    assert turn.words == f"{said}{flag if '98,765' in said else ''}"
+    assert turn.tokens == tokens
+    told = heard_by_clients(agent, turn)
+    pieces = [data[0] for _, name, data in told if name == "messages" and data[0]["type"] == "AIMessageChunk"]
+    assert "".join(piece["content"] for piece in pieces) == tokens
+    assert {piece["id"] for piece in pieces} == {turn.messages[-1].id}
+    assert all("Not confirmed" in json.dumps(data) for _, _, data in told if "98,765" in json.dumps(data))
 
 
 def figures(turn: Turn) -> dict[str, Any]:

@@ -61,7 +61,8 @@ def shown(*results: Any, asked: str = "How are we doing?", system: str = "") -> 
         "1. P1 goes from S1 to DC-NORTH.\n2. SKU-1001 goes from BERLIN to S1.\n3) That is all.",
         "Store S1 sends Coffee beans, P1 to Store DC-NORTH, s1 → dc-north.",
         "Plan 1f0c9bd2 has 2 lines that matter, 100-unit and 1,134-unit ones.",
-        "The top five lines; the worst 9 shortages.",
+        "Ask me what if demand doubles, or if demand halved; the first half of the week, half an hour, a double-check.",
+        "The top two lines; the second line; the worst 2 shortages.",
         "Nothing that I could name. One of them is better than no other; the first is fine.",
         "Between 100-1,134 units, i.e. 100–1134, on S1-S1.",
     ],
@@ -80,6 +81,19 @@ def test_what_a_tool_has_said_may_be_written_in_many_ways(answer: str) -> None:
         ("It saves about 10,000 USD.", ("10,000",)),
         ("Four lines.", ("Four",)),
         ("The top 9 units.", ("9",)),
+        ("The top 9 lines.", ("9",)),
+        ("The top five lines; the worst 9 shortages.", ("five", "9")),
+        ("The ninth line, and the 7th.", ("ninth", "7th")),
+        ("Nine sites are short.", ("Nine",)),
+        ("A dozen lines, two dozen units, half a dozen sites.", ("dozen", "two dozen", "half a dozen")),
+        ("Hundreds of sites.", ("Hundreds",)),
+        ("Half of it goes to S1.", ("Half",)),
+        ("It halves the risk.", ("halves",)),
+        ("A third of it, two thirds of it, a quarter.", ("A third", "two thirds", "a quarter")),
+        ("Twice as much; it doubled; three times as much; a tenfold rise.",
+         ("Twice", "doubled", "three times", "tenfold")),
+        ("Most of the units go to S1.", ("Most of",)),
+        ("The majority of the lines.", ("The majority of",)),
         ("Twenty-five lines.", ("Twenty-five",)),
         ("The fill rate is 98.5 %.", ("98.5 %",)),
         ("As of 2026-03-04.", ("2026-03-04",)),
@@ -111,7 +125,16 @@ def test_what_no_tool_has_said_is_named(answer: str, missing: tuple[str, ...]) -
 def test_what_the_user_wrote_and_the_policy_says_may_be_repeated() -> None:
     evidence = shown(asked="Move at most 77 units of P2 within two weeks", system="At most 5,000 units a line.")
     assert unsourced("At most 77 units of P2 in 14 days, and 5,000 a line.", evidence) == ()
+    assert unsourced("You asked for 77 units of P2.", evidence) == ()
     assert unsourced("At most 78 units.", evidence) == ("78",)
+
+
+def test_what_the_user_wrote_and_the_policy_says_is_no_fact() -> None:
+    evidence = shown(RESULT, asked="Are there 120 of P1 at S1, twice as much?", system="At most 5,000 units a line.")
+    assert unsourced("S1 has 120 packs of P1.", evidence) == ("120",)
+    assert unsourced("S1 has at most 120 packs of P1.", evidence) == ("120",)
+    assert unsourced("There are 5,000 units.", evidence) == ("5,000",)
+    assert unsourced("It holds 120kg of P1, twice as much.", evidence) == ("120kg", "twice")
 
 
 def conversation(*messages: BaseMessage) -> Evidence:
@@ -143,6 +166,23 @@ def test_what_was_assumed_may_be_said() -> None:
         HumanMessage("What if demand is a fifth higher?"), call(demand_percent=120), ToolMessage("{}", tool_call_id="c")
     )
     assert unsourced("With demand at 120 %, a rise of 20 %:", evidence) == ()
+
+
+def test_an_assumption_is_no_fact_about_stock() -> None:
+    evidence = conversation(
+        HumanMessage("?"), call(demand_percent=120, within_days=9),
+        ToolMessage(json.dumps({"top_lines": [{"sku": "P1", "from": "S1", "to": "S2"}]}), tool_call_id="c"),
+    )  # fmt: skip
+    assert unsourced("S2 has 120 packs of P1, for 9 days.", evidence) == ("120", "9")
+    assert (
+        unsourced("At 120 % of demand P1 should arrive within 9 days, and if demand is 1.2 times the usual", evidence)
+        == ()
+    )
+
+
+def test_what_an_earlier_answer_repeated_of_the_question_is_still_no_fact() -> None:
+    evidence = conversation(HumanMessage("120 of P1 at S1?"), AIMessage("You asked for 120 of P1 at S1."))
+    assert unsourced("S1 has 120 of P1.", evidence) == ("120",)
 
 
 def test_an_earlier_answer_is_a_source_unless_it_had_none_itself() -> None:
@@ -237,6 +277,12 @@ def test_another_date_is_always_flagged(result: dict[str, Any], data: st.DataObj
     known = {result["as_of"], *(row["on"] for row in result["rows"])}
     other = data.draw(days.filter(lambda day: day not in known))
     assert unsourced(f"It arrives on {other}.", shown(result)) == (other,)
+
+
+def test_a_long_word_is_read_at_once() -> None:
+    """A pattern that tries every way to divide it would never come to an end."""
+    word = f"1{'x' * 5_000}.P"
+    assert unsourced(word, shown(RESULT)) == (word,)
 
 
 @given(st.text(max_size=300))
