@@ -20,6 +20,11 @@ _LONG = 8
 """From so many letters on, two slips in a word are forgiven; from `_WORD` letters on, one."""
 _WORD = 4
 _PAIRS_KEPT = 50_000
+_IN_FULL = {
+    "rd": "road", "st": "street", "ave": "avenue", "av": "avenue", "sq": "square", "mkt": "market", "ctr": "centre",
+    "center": "centre", "whse": "warehouse",
+}  # fmt: skip
+"""How places are written in short, and on either side of the ocean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +153,7 @@ def distance(one: str, other: str, most: int) -> int:
 
 def _spelled(text: str) -> _Spelled:
     plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
-    return _of_words(tuple(re.findall(r"[^\W_]+", plain)))
+    return _of_words(tuple(_IN_FULL.get(word, word) for word in re.findall(r"[^\W_]+", plain)))
 
 
 def _of_words(words: tuple[str, ...]) -> _Spelled:

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from graphs.likeness import Likeness
 from tools.canonical import digest
-from tools.inventory import Snapshot
+from tools.inventory import SiteKind, Snapshot
 from tools.transfers import LaneRef
 
 ELSEWHERE = "(elsewhere)"
@@ -21,6 +21,12 @@ NEAREST_MAX = 5
 
 SURELY = "; surely meant: "
 """In what an UnclearError says, between what was written and the only names that it comes near, joined by commas."""
+
+_CENTRE = frozenset(("dc", "distribution centre", "distribution center", "central warehouse", "warehouse", "depot"))
+"""What people call a distribution centre where there is only one."""
+
+
+_SITE_NOUN = re.compile(r" (?:store|shop|site|branch|warehouse)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +188,22 @@ class Names:
         self, mention: str, index: Mapping[str, set[str]], likeness: Likeness, what: str = "SKU, site or category"
     ) -> UnclearError:
         """What to say about a mention that is no name of the index."""
-        surely = [self.sku(found) for found in likeness.surely(mention)]
+        bare = _SITE_NOUN.sub("", mention)  # "the York store" is York, unless a name ends so
+        found = (
+            likeness.surely(mention) or (likeness.surely(bare) if bare != mention else ()) or self._only_centre(mention)
+        )
+        surely = [self.sku(each) for each in found]
         near = [self.sku(found) for found in likeness.near(mention)][:NEAREST_MAX]
         return UnclearError(mention, near or self._nearest(mention, index), what, surely)
+
+    def _only_centre(self, mention: str) -> tuple[str, ...]:
+        """The caller's only distribution centre, where one is spoken of without its name."""
+        if " ".join(mention.lower().split()) not in _CENTRE:
+            return ()
+        centres = [
+            site.site_id for site in self._snapshot.sites if site.kind is SiteKind.DC and self._sees(site.site_id)
+        ]
+        return tuple(centres) if len(centres) == 1 else ()
 
     def _nearest(self, wanted: str, index: Mapping[str, set[str]]) -> list[str]:
         close = get_close_matches(wanted.strip().lower(), sorted(index), n=3, cutoff=0.5)

@@ -21,7 +21,8 @@ from graphs.baseline.chat_model import reply
 from graphs.names import Names, UnclearError
 from tests.builders import a_lane, a_site, a_sku, a_snapshot
 from tools.catalog import CATALOG
-from tools.inventory import Snapshot
+from tools.inventory import SiteKind, Snapshot
+from tools.transfers import LaneRef
 
 LINE = {
     "line_no": 1, "sku": "?", "units": 5, "from": "?", "to": "?", "by": "van", "departs": "2026-03-03",
@@ -36,16 +37,25 @@ PLAN: dict[str, Any] = {
 DONE: Mapping[str, dict[str, Any]] = {"propose_plan": PLAN}
 """What a call that is carried out answers; any other tool answers with nothing that can be read."""
 
-NAMED = ("mentions", "from_sites", "to_sites", "without", "demand_of", "sites")
+NAMED = ("mentions", "from_sites", "to_sites", "without", "demand_of", "supply_delay_of", "sites")
 
 
-def network(sites: Sequence[Mapping[str, str]], skus: Sequence[Mapping[str, str]], currency: str) -> Snapshot:
-    """Sites and SKUs with these ids and names, and nothing else."""
+def network(
+    sites: Sequence[Mapping[str, str]],
+    skus: Sequence[Mapping[str, str]],
+    currency: str,
+    modes: Sequence[str] = ("truck",),
+) -> Snapshot:
+    """Sites and SKUs with these ids and names, lanes of these modes between all sites, and nothing else."""
     return a_snapshot(
         currency=currency,
-        sites=tuple(a_site(site["id"], name=site["name"]) for site in sites),
+        sites=tuple(
+            a_site(site["id"], name=site["name"], kind=SiteKind(site.get("kind", SiteKind.STORE))) for site in sites
+        ),
         skus=tuple(a_sku(sku["id"], name=sku["name"], category=sku["category"]) for sku in skus),
-        lanes=tuple(a_lane(one["id"], other["id"], "truck") for one, other in permutations(sites, 2)),
+        lanes=tuple(
+            a_lane(one["id"], other["id"], mode) for one, other in permutations(sites, 2) for mode in modes
+        ),
         positions=(), forecasts=(), replenishments=(),
     )  # fmt: skip
 
@@ -110,5 +120,42 @@ class Talk:
                 resolved[key] = sorted((*meant.skus, *meant.sites, *meant.categories))
         if arguments.get("closed_lanes"):
             lanes = names.lanes(arguments["closed_lanes"])
-            resolved["closed_lanes"] = sorted(f"{lane.origin}->{lane.destination}" for lane in lanes)
+            resolved["closed_lanes"] = sorted(_lane(lane) for lane in lanes)
         return resolved
+
+
+def _lane(lane: LaneRef) -> str:
+    return f"{lane.origin}->{lane.destination}{f' by {lane.mode}' if lane.mode else ''}"
+
+
+ASKED_OR_DECLINED = "asked or declined"
+
+
+def outcome_of(snapshot: Snapshot, utterance: Mapping[str, Any]) -> Outcome:
+    """What the last sentence of a conversation leads to."""
+    talk = Talk(snapshot)
+    for before in utterance.get("before", ()):
+        talk.say(before)
+    return talk.say(utterance["text"])
+
+
+def verdict_of(snapshot: Snapshot, utterance: Mapping[str, Any]) -> tuple[str, Outcome]:
+    """Right, asked or declined, or wrong, and what the last sentence led to."""
+    outcome = outcome_of(snapshot, utterance)
+    right = any(_fits(outcome, expected) for expected in (utterance, *utterance.get("or", ())))
+    return ("right" if right else "wrong" if outcome.calls else ASKED_OR_DECLINED), outcome
+
+
+def _fits(outcome: Outcome, expected: Mapping[str, Any]) -> bool:
+    """Whether a sentence led to what was expected."""
+    if "expect" in expected:
+        return not outcome.calls
+    own = {"text", "before", "or", "tool", "then_submit"}
+    arguments = {key: value for key, value in expected.items() if key not in own}
+    calls = [(expected["tool"], _in_order(arguments))] + ([("submit_plan", {})] if expected.get("then_submit") else [])
+    return [(tool, _in_order(said)) for tool, said in outcome.calls] == calls
+
+
+def _in_order(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments whose lists are sorted: the order in which names are said means nothing."""
+    return {key: sorted(value) if isinstance(value, list) else value for key, value in arguments.items()}

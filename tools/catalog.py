@@ -99,16 +99,23 @@ class WhatIf(Arguments):
         default=(),
         description="SKUs, sites or categories whose demand changes by demand_percent; empty means everywhere",
     )
-    supply_delay_days: Days | None = Field(default=None, description="every open purchase order comes so much later")
+    supply_delay_days: Days | None = Field(default=None, description="open purchase orders come so much later")
+    supply_delay_of: Names = Field(
+        default=(),
+        description="SKUs, sites or categories whose purchase orders come later; a SKU and a site mean that SKU at that"
+        " site; empty means every purchase order",
+    )
     service_level_percent: Annotated[int, Field(ge=50, le=99)] | None = None
     transport_budget: WholeMoney | None = Field(default=None, description=_BUDGET)
     lines_max: LinesMax | None = None
     units_max: UnitsMax | None = None
 
     @model_validator(mode="after")
-    def _says_how_demand_changes(self) -> Self:
+    def _says_how_demand_and_supply_change(self) -> Self:
         if self.demand_of and self.demand_percent is None:
             raise ValueError("demand_of says whose demand changes; say by demand_percent how much it will be")
+        if self.supply_delay_of and self.supply_delay_days is None:
+            raise ValueError("supply_delay_of says whose supply is late; say by supply_delay_days how late it is")
         return self
 
 

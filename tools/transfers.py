@@ -23,9 +23,9 @@ MINOR_MAX = 10**15
 
 Id = Annotated[str, Field(pattern=SITE_SKU_ID_PATTERN)]
 Mode = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
-_NO_NUL = r"^[^\x00]*$"
+NO_NUL = r"^[^\x00]*$"
 """No database keeps text with a NUL."""
-Category = Annotated[str, Field(min_length=1, max_length=80, pattern=_NO_NUL)]
+Category = Annotated[str, Field(min_length=1, max_length=80, pattern=NO_NUL)]
 Units = Annotated[int, Field(ge=0, le=UNITS_MAX)]
 PositiveUnits = Annotated[int, Field(ge=1, le=UNITS_MAX)]
 Minor = Annotated[int, Field(ge=-MINOR_MAX, le=MINOR_MAX)]
@@ -76,11 +76,18 @@ class DemandChange(Value):
     sites: tuple[Id, ...] = ()
 
 
+class SupplyDelay(Value):
+    """Open purchase orders expected `days` later than they are, for the SKUs and sites named (empty = all)."""
+
+    days: Annotated[int, Field(ge=0, le=365)]
+    skus: tuple[Id, ...] = ()
+    sites: tuple[Id, ...] = ()
+
+
 class Scope(Value):
     """What a plan request is about; an empty tuple means no restriction.
 
-    `sites` are sites that a transfer must touch at one end at least; `within_sites`
-    is the caller's own scope, which both ends must lie in.
+    A transfer must touch one of `sites` at one end at least, and the caller's own `within_sites` at both.
     """
 
     skus: tuple[Id, ...] = ()
@@ -105,6 +112,7 @@ class Overlays(Value):
     send_caps: tuple[UnitCap, ...] = ()
     demand_changes: tuple[DemandChange, ...] = ()
     supply_delay_days: Annotated[int, Field(ge=0, le=365)] = 0
+    supply_delays: Annotated[tuple[SupplyDelay, ...], Field(exclude_if=operator.not_)] = ()
     service_level_bp: Annotated[int, Field(ge=5000, le=9999)] | None = None
     transport_budget_minor: Annotated[int, Field(ge=0, le=MINOR_MAX)] | None = None
     max_units: Units | None = None
@@ -128,13 +136,10 @@ class PlanRequest(Value):
 
     def with_overlays(self, **changes: Any) -> PlanRequest:
         """The same request with overlays added: tuples are joined (sorted, without doubles), limits replaced."""
-        fields = dict(self.overlays)
-        for name, value in changes.items():
-            if isinstance(value, tuple):
-                joined = {repr(item): item for item in (*fields[name], *value)}
-                fields[name] = tuple(joined[key] for key in sorted(joined))
-            else:
-                fields[name] = value
+        fields = dict(self.overlays) | changes
+        for name in [name for name, value in changes.items() if isinstance(value, tuple)]:
+            joined = {repr(item): item for item in (*getattr(self.overlays, name), *changes[name])}
+            fields[name] = tuple(joined[key] for key in sorted(joined))
         return self.model_copy(update={"overlays": Overlays(**fields)})
 
 
@@ -292,8 +297,7 @@ class TransferPlan(Value):
 
         A plan whose orders came to nothing may be put forward again; `attempt` counts.
         """
-        again = f"/{attempt}" if attempt else ""
-        return uuid5(_TRANSFER_NAMESPACE, f"{self.digest}/{line_no}{again}")
+        return uuid5(_TRANSFER_NAMESPACE, f"{self.digest}/{line_no}{f'/{attempt}' if attempt else ''}")
 
     @cached_property
     def sent_units(self) -> dict[SiteSku, int]:
@@ -318,83 +322,3 @@ class Verdict(StrEnum):
 
     APPROVE = "approve"
     REJECT = "reject"
-
-
-class RejectionCode(StrEnum):
-    """Why a plan was rejected. Each code has a fixed meaning for the next plan; words never change a number."""
-
-    LANE_UNAVAILABLE = "lane_unavailable"
-    SITE_FROZEN = "site_frozen"
-    SKU_FROZEN = "sku_frozen"
-    LINE_UNWANTED = "line_unwanted"
-    TOO_MANY_UNITS = "too_many_units"
-    TOO_MANY_LINES = "too_many_lines"
-    TOO_EXPENSIVE = "too_expensive"
-    DATA_DOUBTFUL = "data_doubtful"
-    OTHER = "other"
-
-
-class Rejection(Value):
-    """A coded reason with what it applies to, and words for people.
-
-    `line_nos` name lines of the rejected plan; `limit` is the ceiling for TOO_ codes (units, lines, transport cost).
-    """
-
-    code: RejectionCode
-    words: Annotated[str, Field(min_length=1, max_length=2000, pattern=_NO_NUL)]
-    line_nos: tuple[Annotated[int, Field(ge=1)], ...] = ()
-    sites: tuple[Id, ...] = ()
-    skus: tuple[Id, ...] = ()
-    limit: Annotated[int, Field(ge=0, le=MINOR_MAX)] | None = None
-
-    @model_validator(mode="after")
-    def _says_what_it_applies_to(self) -> Self:
-        needs: dict[RejectionCode, tuple[bool, str]] = {
-            RejectionCode.LANE_UNAVAILABLE: (bool(self.line_nos), "line_nos"),
-            RejectionCode.LINE_UNWANTED: (bool(self.line_nos), "line_nos"),
-            RejectionCode.SITE_FROZEN: (bool(self.sites), "sites"),
-            RejectionCode.SKU_FROZEN: (bool(self.skus), "skus"),
-            RejectionCode.TOO_MANY_UNITS: (self.limit is not None, "limit"),
-            RejectionCode.TOO_MANY_LINES: (self.limit is not None, "limit"),
-            RejectionCode.TOO_EXPENSIVE: (self.limit is not None, "limit"),
-            RejectionCode.DATA_DOUBTFUL: (bool(self.line_nos or self.sites or self.skus), "line_nos, sites or skus"),
-        }
-        given, field = needs.get(self.code, (True, ""))
-        if not given:
-            raise ValueError(f"a rejection with code {self.code} must name {field}")
-        return self
-
-
-def request_after_rejection(plan: TransferPlan, rejection: Rejection) -> PlanRequest | None:
-    """The next plan request that respects a rejection, or None when the reason leaves nothing to plan (OTHER).
-
-    Raises ValueError when the rejection names a line that the plan does not have.
-    """
-    unknown = [number for number in rejection.line_nos if number > len(plan.lines)]
-    if unknown:
-        raise ValueError(f"the plan has {len(plan.lines)} lines; there is no line {unknown[0]}")
-    if rejection.code is RejectionCode.OTHER:
-        return None
-    request = plan.request.with_overlays(**_overlays_of(plan, rejection))
-    return request.model_copy(update={"based_on": plan.digest}) if plan.solver.path == "fast" else request
-
-
-def _overlays_of(plan: TransferPlan, rejection: Rejection) -> dict[str, Any]:
-    lines = [plan.lines[number - 1] for number in rejection.line_nos]
-    refs = tuple(line.ref for line in lines)
-    lanes = tuple(LaneRef(origin=line.origin, destination=line.destination, mode=line.mode) for line in lines)
-    meaning: dict[RejectionCode, dict[str, Any]] = {
-        RejectionCode.LANE_UNAVAILABLE: {"excluded_lanes": lanes},
-        RejectionCode.LINE_UNWANTED: {"excluded_lines": refs},
-        RejectionCode.SITE_FROZEN: {"excluded_sites": rejection.sites},
-        RejectionCode.SKU_FROZEN: {"excluded_skus": rejection.skus},
-        RejectionCode.DATA_DOUBTFUL: {
-            "excluded_lines": refs,
-            "excluded_sites": rejection.sites,
-            "excluded_skus": rejection.skus,
-        },
-        RejectionCode.TOO_MANY_UNITS: {"max_units": rejection.limit},
-        RejectionCode.TOO_MANY_LINES: {"max_lines": rejection.limit},
-        RejectionCode.TOO_EXPENSIVE: {"transport_budget_minor": rejection.limit},
-    }
-    return meaning[rejection.code]

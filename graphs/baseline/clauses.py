@@ -46,10 +46,11 @@ _AFTER = alternatives("at most", "at the most", "max", "maximum", "or fewer", "o
 _TOTAL = "(?: in total| in all| altogether| overall)?"
 _ARRIVES = (
     "(?:arriving |arrive |to arrive |(?:that |which )?arrives |that arrive "
+    "|(?:(?:it|everything|all) )?(?:there|here) "
     "|(?:(?:it|everything|all|which|that|they) )?(?:has|have|must|needs?|should)(?: all)?(?: to)? (?:arrive|be there|get there) )?"
 )
 _WITHIN = rf"{_ARRIVES}(?:by )?(?:within|in|inside|over|during)(?: the)?(?: next)?"
-_SPEND = r"(?:we |i |you |it )?(?:can |may |must |should )?(?:spend|spending|pay|paying|cost|costs|costing)"
+_SPEND = r"(?:we |i |you |it )?(?:can |may |must |should )?(?:(?:had|has|have|needs?) to )?(?:spend|spending|pay|paying|cost|costs|costing|use|using)"
 _NOT_SPEND = r"(?:(?:we |i |you )?(?:do|can|must|should|may) not|not|without|never) (?:spend|spending|pay|paying)"
 _COSTS = r"(?:keep |keeping )?(?:the )?(?:transport|freight|transfer|shipping|moving)(?:ation)? (?:costs?|spend|spending|bill)(?: of| at)?"
 _ON_MOVING = r"(?:on|for|in) (?:the )?(?:transports?|transportation|freight|moving|shipping|transfers|haulage|trucking)"
@@ -58,7 +59,7 @@ _BUDGET = r"(?:transport |transfer |freight )?budget"
 BUDGETS = (
     Clause(
         "transport_budget",
-        rf"{AND}(?:an? |the )?{_BUDGET}(?: (?:of|is|at|was|to|at most|up to|max|maximum))* {{number}}{{money}}",
+        rf"{AND}(?:an? |the )?{_BUDGET}(?: (?:of|is|at|was|to|at most|up to|max|maximum|(?:can|may|could) (?:go|be|rise)(?: up)?))* {{number}}{{money}}",
         _number,
     ),
     Clause("transport_budget", rf"{AND}(?:an? )?{{number}}{{money}} {_BUDGET}", _number),
@@ -84,7 +85,7 @@ BUDGETS = (
 PLAN_LIMITS = (
     Clause("within_days", rf"{AND}{_WITHIN} (?:at most |max )?{{span}}(?: or (?:less|sooner|faster|earlier))?", _days),
     Clause("within_days", rf"{AND}{_WITHIN} {_FEWER} {{span}}", lambda match: _days(match) - 1),
-    Clause("within_days", rf"{AND}{{span}} (?:at most|max|maximum)", _days),
+    Clause("within_days", rf"{AND}{{span}} (?:at most|at the most|max|maximum|tops)", _days),
     Clause("within_days", rf"{AND}{_ARRIVES}{{span}} or (?:less|sooner|faster|earlier)", _days),
     Clause("within_days", rf"{AND}{_ARRIVES}(?:by|until) tomorrow", lambda _: 1),
     Clause("lines_max", rf"{AND}(?:keep|limit|cap|cut) (?:it )?(?:to|at) {{number}} {{lines}}(?: {_AFTER})?", _number),
@@ -103,11 +104,20 @@ PLAN_LIMITS = (
 
 WHAT_IF_LIMITS = tuple(clause for clause in PLAN_LIMITS if clause.argument != "within_days")
 
-_VEHICLES = {"truck": "truck", "lorry": "truck", "trucks": "truck", "lorries": "truck", "van": "van", "vans": "van"}
-_NOUN = r"(?:(?P<mode>trucks?|lorry|lorries|vans?)|lanes?|routes?|roads?|connections?|links?|way)"
+_VEHICLES = {
+    "truck": "truck",
+    "lorry": "truck",
+    "trucks": "truck",
+    "lorries": "truck",
+    "van": "van",
+    "vans": "van",
+    "reefer": "reefer",
+    "reefers": "reefer",
+}
+_NOUN = r"(?:(?P<mode>trucks?|lorry|lorries|vans?|reefers?)|lanes?|routes?|roads?|connections?|links?|way)"
 _CLOSED = (
-    r"(?:out of service|not available|can not be used|not running|broken down|closed|closes|close|shut|shuts|down|out"
-    r"|off|blocked|unavailable|broken|fails|cancelled|canceled|dead)"
+    r"(?:out of service|not available|can not be used|not running|out of action|out of order|broken down|closed|closes|close|shut|shuts|down|out"
+    r"|off|blocked|unavailable|broken|breaks down|broke down|breaks|fails|cancelled|canceled|dead)"
 )
 _AVOID = (
     r"(?:without using|without|avoid|avoiding|except|excluding|not using|do not use|never use|not via|close|closing|block|no"
@@ -150,13 +160,8 @@ def take_limits(utterance: Utterance, clauses: Iterable[Clause], currency: str =
 
     Amounts count in the network's own currency; one in another, or in any while it is not known, is a question.
     """
-    for form in CURRENCIES:
-        utterance.rewrite(form, lambda match: _own_money(match, currency))
-    if utterance.has(*CURRENCIES):
-        own = f"; that is {currency}" if currency else ""
-        return Ask(
-            f"Please say the amount without a currency: it counts in the currency that the network keeps its costs in{own}."
-        )
+    if foreign := own_money(utterance, currency):
+        return foreign
     found: dict[str, Any] = {}
     for clause in clauses:
         for match in utterance.take(clause.form):
@@ -167,6 +172,18 @@ def take_limits(utterance: Utterance, clauses: Iterable[Clause], currency: str =
                     f"You gave two different numbers for {what}: {found[clause.argument]} and {value}. Which one?"
                 )
     return found
+
+
+def own_money(utterance: Utterance, currency: str) -> Ask | None:
+    """Mark amounts in the network's own currency as money; a question where one is in another, or none is known."""
+    for form in CURRENCIES:
+        utterance.rewrite(form, lambda match: _own_money(match, currency))
+    if not utterance.has(*CURRENCIES):
+        return None
+    own = f"; that is {currency}" if currency else ""
+    return Ask(
+        f"Please say the amount without a currency: it counts in the currency that the network keeps its costs in{own}."
+    )
 
 
 def _own_money(match: re.Match[str], currency: str) -> str:
@@ -185,4 +202,6 @@ def take_closed_lanes(utterance: Utterance) -> list[str]:
             mode = _VEHICLES.get((match.groupdict().get("mode") or "").lower())
             by = f" by {mode}" if mode else ""
             lanes += [f"{a}->{b}{by}" for a, b in pairs if a != b]
+    if lanes:
+        utterance.take(r"(?:without|avoiding|not using) (?:it|that|them|those)")
     return list(dict.fromkeys(lanes))

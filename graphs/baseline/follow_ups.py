@@ -6,10 +6,11 @@ or a site, or whether a name comes in place of another or beside it, the answer 
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from graphs.baseline.clauses import PLAN_LIMITS, take_closed_lanes, take_limits
-from graphs.baseline.fragments import CUT, OF, ORDINALS, words_of
+from graphs.baseline.fragments import CUT, OF, ORDINALS, number_in, words_of
 from graphs.baseline.memory import Memory, Unclear, renamed
 from graphs.baseline.names import Cut, cut_names
 from graphs.baseline.sentences import ROWS_SAID, listed
@@ -69,6 +70,21 @@ BACK_IN = (
 )
 """Takes an exclusion back."""
 
+SPAN = r"(?:make (?:it|that|this)|try|set (?:it|that) to|change (?:it|that) to)(?: (?:only|just))? {span}(?: (?:max|maximum|at most|tops|instead))*"
+"""Another number of days."""
+_FROM_IT = r" (?:from|out of) (?:it|this|that|(?:the|this) plan)"
+REMOVE = (
+    rf"(?:(?:and|but|ok|now|please) )*(?:drop|remove|exclude|take out|leave out) (?P<what>[^|,]+?)(?:{_FROM_IT})?(?= \||$)",
+    rf"(?:(?:and|but|ok|now|please) )*take (?P<what>[^|,]+?){_FROM_IT}(?= \||$)",
+)
+"""One more exclusion."""
+SWAP = (
+    r"instead of (?P<old>[^|,]+?)(?: ,)? (?:(?:take|send|ship|move|bring) )?(?:(?:it|them|that) )?(?P<role>to|into|from) (?P<new>[^|,]+)",
+    r"(?P<role>to|into|from) (?P<new>[^|,]+?) (?:instead of|rather than) (?:(?:to|into|from) )?(?P<old>[^|,]+)",
+)
+"""Another origin or destination in place of one that was named."""
+PER_CENT = r"(?:(?:and|what about|how about|or|by|with|at|then|now|only) )*{number}(?: {percent})?(?: then| instead)?"
+"""Another percentage for the demand of the what-if before."""
 LINES = r"(?:make it|try|use|set it to|keep it at|keep it to|change it to|limit it to|cap it at)(?: (?:only|just))? {number} {lines}(?: (?:max|maximum|at most|at the most|tops|instead))*"
 """A number of lines, which is the most there may be, as in every request."""
 CHANGING = r"(?:raise|increase|lower|reduce|change|set|cut|up)(?= (?:the |my )?(?:transport )?(?:budget|line limit|unit limit)(?!\S))"
@@ -108,6 +124,9 @@ _ANSWER_ASIDES = frozenset(
     [
         "the",
         "one",
+        "ones",
+        "those",
+        "these",
         "i",
         "mean",
         "meant",
@@ -135,11 +154,12 @@ _ANSWER_ASIDES = frozenset(
 )
 
 WORDS = words_of(
-    *MORE, *PLAN_IT, *SAME, *(form for forms in DROP.values() for form in forms), *SCALE.values(), *BACK_IN, *INSTEAD, ONLY, LINES, CHANGING,
+    *MORE, *PLAN_IT, *SAME, *(form for forms in DROP.values() for form in forms), *SCALE.values(), *BACK_IN, *INSTEAD, ONLY, LINES, SPAN, *REMOVE, *SWAP, PER_CENT, CHANGING,
     *BOTH, *ORDINAL, *YES
 ) | ASIDES  # fmt: skip
 
 _READS = ("find_imbalances", "coverage", "signal_quality", "kpis")
+_AS_FORECAST = 100
 _NOTHING_TO_UNDO = Ask(
     "There is no earlier plan request in this conversation to go back to. Nothing has been moved by asking."
 )
@@ -198,7 +218,9 @@ def follow_up(utterance: Utterance, memory: Memory) -> Call | Ask | None:
     if last is None:
         return None
     if last.tool in _READS:
-        return _of_a_question(utterance, last)
+        return _of_a_question(utterance, last, memory.said)
+    if last.tool == "what_if":
+        return _of_a_what_if(utterance, last)
     if last.tool == "submit_plan" and memory.plans:
         last = memory.plans[-1]
     return _of_a_plan(utterance, last, memory) if last.tool == "propose_plan" else None
@@ -213,8 +235,24 @@ def planned(memory: Memory) -> Call | Ask:
     return call("propose_plan", {"mentions": mentions})
 
 
-def _of_a_question(utterance: Utterance, last: Call) -> Call | Ask | None:
-    """The last question about something else: what it was about must have been one name, or none."""
+def _of_a_what_if(utterance: Utterance, last: Call) -> Call | None:
+    """The last what-if with another percentage in the same direction, if it was about more or less demand."""
+    before, changed = last.arguments.get("demand_percent", _AS_FORECAST), utterance.is_only(PER_CENT)
+    if not changed or before == _AS_FORECAST or {"service_level_percent", "supply_delay_days"} & last.arguments.keys():
+        return None
+    number = number_in(utterance.take(r"{number}")[0]["number"])
+    percent = _AS_FORECAST + number if before > _AS_FORECAST else _AS_FORECAST - number
+    changed_call = call("what_if", last.arguments | {"demand_percent": percent}) if percent >= 0 else None
+    return changed_call if isinstance(changed_call, Call) else None
+
+
+def _of_a_question(utterance: Utterance, last: Call, said: str) -> Call | Ask | None:
+    """The last question about something else: what it was about must have been one name, or none.
+
+    Of several, "at" says which one comes in place of which: what stood after "at" in the question.
+    """
+    place = utterance.has(r"at(?= (?!all(?!\S)|least(?!\S)|most(?!\S)|the moment))")
+    utterance.take(r"only(?= (?:\||$)|$)", r"only(?= (?:in|at|for)(?!\S))")
     same = utterance.take(*SAME)
     cut = cut_names(utterance, ASIDES, strict=False)
     names = cut.names[Role.MENTIONS]
@@ -224,22 +262,23 @@ def _of_a_question(utterance: Utterance, last: Call) -> Call | Ask | None:
     arguments = {name: value for name, value in last.arguments.items() if name != "offset"}
     if not before or (same and len(before) == 1):
         return call(last.tool, arguments | {"mentions": names})
+    places = [name for name in before if re.search(rf"\bat (?:the )?['\"]?{re.escape(name)}\b", said, re.IGNORECASE)]
+    if place and len(names) == 1 and len(places) == 1 and len(before) > 1:
+        return call(last.tool, arguments | {"mentions": [*(each for each in before if each not in places), *names]})
     return Ask(f"{listed(names)} in place of {listed(before, 'or')}, or as well? Please ask the whole question again.")
 
 
 def _of_a_plan(utterance: Utterance, last: Call, memory: Memory) -> Call | Ask | None:
     """The last plan request with other limits, exclusions, origins or destinations, or for something else."""
     arguments: dict[str, Any] = dict(last.arguments)
-    instead = bool(utterance.take(*INSTEAD))
+    instead = not utterance.has(*SWAP) and bool(utterance.take(*INSTEAD))
     for argument, forms in DROP.items():
         if utterance.take(*forms):
             arguments.pop(argument, None)
-    if (scaled := _scaled(utterance, arguments)) is not None:
-        return scaled
-    if (unknown := _take_back(utterance, arguments, memory)) is not None:
-        return unknown
-    utterance.take(CHANGING, leave="")
-    utterance.rewrite(LINES, lambda match: f"at most {match['number']} lines")
+    asked = _scaled(utterance, arguments) or _take_back(utterance, arguments, memory) or _swapped(utterance, arguments)
+    if asked is not None:
+        return asked
+    _reworded(utterance)
     same = bool(utterance.take(*SAME))
     closed = take_closed_lanes(utterance)
     limits = take_limits(utterance, PLAN_LIMITS, memory.currency)
@@ -291,6 +330,27 @@ def _scaled(utterance: Utterance, arguments: dict[str, Any]) -> Ask | None:
             if now is None or now * times % over:
                 return Ask(f"What should {argument.replace('_', ' ')} be? Please say the number.")
             arguments[argument] = now * times // over
+    return None
+
+
+def _reworded(utterance: Utterance) -> None:
+    """Say exclusions and limits as a whole request says them."""
+    for form in REMOVE:
+        utterance.rewrite(form, lambda match: f"without {match['what']}")
+    utterance.rewrite(SPAN, lambda match: f"within {match['span']}")
+    utterance.take(CHANGING, leave="")
+    utterance.rewrite(LINES, lambda match: f"at most {match['number']} lines")
+
+
+def _swapped(utterance: Utterance, arguments: dict[str, Any]) -> Ask | None:
+    """Put another origin or destination in place of the one that is named; a question where that was none."""
+    for match in utterance.take(*SWAP):
+        role = Role.FROM.value if match["role"].lower() == "from" else Role.TO.value
+        old, new = (utterance.spoken(match[part].split()) for part in ("old", "new"))
+        named = arguments.get(role, [])
+        if old.casefold() not in [name.casefold() for name in named] or len(match["new"].split()) > _NAME_WORDS_MAX:
+            return Ask(f"In place of {old}? The plan before named {listed(named, 'or') or 'no such site'} there.")
+        arguments[role] = [new if name.casefold() == old.casefold() else name for name in named]
     return None
 
 

@@ -16,7 +16,7 @@ from graphs.baseline.understood import Ask, Call, help_words, unknown
 from graphs.baseline.utterance import CHARACTERS_MAX, Utterance
 
 GREETING = (
-    r"(?:hi|hello|hey|good (?:morning|afternoon|evening)|ok|okay)(?: (?:there|all|evenkeel|team))?",
+    r"(?:hi|hello|hey|(?:good )?(?:morning|afternoon|evening)|ok|okay)(?: (?:there|all|evenkeel|team))?",
     r"(?:help|help me|commands|examples|how does this work)",
     r"(?:what can you do|what do you do|who are you|what are you|what can i (?:say|ask))",
 )
@@ -60,13 +60,13 @@ VOCABULARY = (
 )
 
 _KINDS: tuple[tuple[Callable[[Utterance], bool], Callable[[Utterance, Memory], Call | Ask]], ...] = (
-    (what_ifs.is_what_if, lambda utterance, memory: what_ifs.what_if(utterance, memory.currency)),
+    (what_ifs.is_what_if, what_ifs.what_if),
     (plan_talk.is_comparison, lambda utterance, _: plan_talk.comparison(utterance)),
     (plan_talk.is_about_the_negotiation, lambda utterance, _: plan_talk.about_the_negotiation(utterance)),
     (plan_talk.is_about_the_plan, lambda utterance, _: plan_talk.about_the_plan(utterance)),
     (plan_talk.is_quality_question, lambda utterance, _: plan_talk.quality_question(utterance)),
     (plan_talk.is_kpi_question, lambda utterance, _: plan_talk.kpi_question(utterance)),
-    (readings.is_explanation, lambda utterance, _: readings.explanation(utterance)),
+    (readings.is_explanation, readings.explanation),
     (readings.is_policy_question, lambda utterance, _: readings.policy_question(utterance)),
     (lambda utterance: utterance.has(*readings.IMBALANCES), readings.imbalance_question),
     (plan_requests.is_plan_request, lambda utterance, memory: plan_requests.plan_request(utterance, memory.currency)),

@@ -58,7 +58,8 @@ class Memory:
 
     `request` is the last call that was carried out; `plans` are the plan requests that were, the current one last;
     `unclear` is the name that was asked about, `asked` the utterance that was answered with words alone, and
-    `called` what a name that was corrected stands for. `currency` is the one that the network counts in, if known.
+    `called` what a name that was corrected stands for. `currency` is the one that the network counts in, if known, and
+    `said` what `request` was asked for with.
     """
 
     request: Call | None = None
@@ -67,6 +68,7 @@ class Memory:
     asked: str = ""
     called: Mapping[str, str] = field(default_factory=dict)
     currency: str = ""
+    said: str = ""
 
 
 NOTHING = Memory()
@@ -77,7 +79,7 @@ def remember(messages: Sequence[BaseMessage]) -> Memory:
     request: Call | None = None
     plans: list[Call] = []
     unclear: Unclear | None = None
-    asked = ""
+    asked = said = ""
     called: dict[str, str] = {}
     for text, turn in _turns(messages):
         carried, refused = _calls(turn)
@@ -85,13 +87,13 @@ def remember(messages: Sequence[BaseMessage]) -> Memory:
         asked = "" if carried or refused or len(text) > ASKED_MAX else text
         for _, written, ids in corrections(turn):
             called |= {written.casefold(): ids[0]} if len(ids) == 1 else {}
-        request = carried[-1] if carried else request
+        request, said = (carried[-1], text) if carried else (request, said)
         proposed = [call for call in carried if call.tool == "propose_plan"]
         if proposed and UNDO.fullmatch(text.strip()):
             del plans[-1:]
         else:
             plans += proposed[-1:]
-    return Memory(request, tuple(plans), unclear, asked, called, _currency(messages))
+    return Memory(request, tuple(plans), unclear, asked, called, _currency(messages), said)
 
 
 def _turns(messages: Sequence[BaseMessage]) -> Iterator[tuple[str, list[BaseMessage]]]:

@@ -6,11 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphs.baseline.results import Comparison, LineRow, NoPlan, PlanFigures, PlanProposed
-from graphs.baseline.sentences import ROWS_SAID, count, instant, rows_of, sentence
+from graphs.baseline.sentences import ROWS_SAID, count, instant, listed, rows_of, sentence
 
 _SUBMIT = 'Say "submit" to send it to the approvers, or "why" to have a line explained.'
 _UNITS_ARE_A_LIMIT = "The number of units that you named is the most; the solver chose how many are worth moving."
-_EVERYWHERE = "What you assume about demand, supply or service level holds at every site."
+_ASSUMED = {
+    "demand_percent": ("demand", "demand_of"),
+    "supply_delay_days": ("supply", "supply_delay_of"),
+    "service_level_percent": ("service level", None),
+}
+"""What a what-if may assume, in words, and the argument that says what it is about: without it, everything."""
 
 
 def plan_words(plan: PlanProposed | NoPlan, arguments: Mapping[str, Any]) -> str:
@@ -36,12 +41,18 @@ def plan_words(plan: PlanProposed | NoPlan, arguments: Mapping[str, Any]) -> str
 
 def comparison_words(found: Comparison, arguments: Mapping[str, Any]) -> str:
     """Two plans side by side."""
-    assumed = {"demand_percent", "supply_delay_days", "service_level_percent"} & set(arguments)
-    same = "That would change nothing. " if found.as_things_are == found.what_if else ""
-    return (
-        f"As of {instant(found.as_of)}. As things are: {_side(found.as_things_are)} What if: {_side(found.what_if)}"
-        f" {same}{f'{_EVERYWHERE} ' if assumed else ''}Nothing of this is kept."
+    everywhere = [what for name, (what, of) in _ASSUMED.items() if name in arguments and not arguments.get(of or "")]
+    late = found.purchase_orders_late
+    parts = (
+        f"As of {instant(found.as_of)}. As things are: {_side(found.as_things_are)} What if: {_side(found.what_if)}",
+        ""
+        if late is None
+        else f"It makes {count(late, 'open purchase order') if late else 'no open purchase order'} late.",
+        "That would change nothing." if found.as_things_are == found.what_if else "",
+        f"What you assume about {listed(everywhere)} holds at every site." if everywhere else "",
+        "Nothing of this is kept.",
     )
+    return " ".join(part for part in parts if part)
 
 
 def _side(side: PlanFigures | NoPlan) -> str:

@@ -17,11 +17,18 @@ from graphs.baseline.understood import Ask, Call, call, not_understood
 from graphs.baseline.utterance import Utterance
 from graphs.baseline.vocabulary import MARKERS, POLITE, Role
 
-_MAKE = r"(?:make|propose|create|draft|compute|calculate|suggest|prepare|build|find|work out|give me|show me|i want|i need|we need|i would like|we would like|i like|we want)"
+_MAKE = r"(?:make|propose|create|draft|compute|calculate|suggest|prepare|build|find|work out|draw up|put together|give me|show me|i want|i need|we need|i would like|we would like|i like|we want)"
 _ADJECTIVE = r"(?:new|good|better|cheapest|cheap|best|optimal|economical|lowest cost|most economical|most valuable)"
 _PLAN = rf"(?: me| us)?(?: an?| another| the| some)?(?: {_ADJECTIVE})*(?: transfer)? (?:plans?|transfers?|proposals?)"
 
+_THING = (
+    r"(?!(?:is|was|does|did|has|had|will|would|can|to|be|status|approved|rejected|submitted|and|or|it|that|this|them|again|the"
+    r"|all|out|for|with|what|everything)(?!\S))[^|,]"
+)
+"""The beginning of a name, rather than of something else that a plan or a fix may be about."""
+
 HEAD = (
+    r"(?<=[|,] )(?:in order )?to(?= (?:fix|solve|resolve|cover|cure|clear|reduce)(?!\S))",
     rf"{_MAKE}{_PLAN} to(?= (?:rebalance|balance|move|transfer|ship|send|restock|replenish|fix|clear|cover)(?!\S))",
     (
         r"(?:(?:i|we) (?:want|need|wish|would like|like)(?: you)? to|help (?:me|us)(?: to)?|try to|let us|let me"
@@ -48,9 +55,11 @@ REBALANCE = (
 )
 """Means the whole network when nothing else is said."""
 
+A_PLAN = (rf"{_MAKE}{_PLAN}", r"(?:do|run) (?:an?|another) (?:transfer )?plan")
+"""A plan of everything, where it says only what stays out of it."""
 MOVE = (
     r"what (?:should|could|can|do) (?:we|i) (?:move|transfer|ship|send)",
-    rf"{_MAKE}{_PLAN}",
+    *A_PLAN,
     r"plan(?: the| some)? (?:transfers|moves)",
     r"plan(?= for(?!\S)| {name})",
     (
@@ -58,10 +67,12 @@ MOVE = (
         r"|status|approved|rejected|submitted|and|or|it|that|this|them|again)(?!\S))(?= [^\W\d])"
     ),
     r"get(?! (?:me|us|rid|it|them|the|approval|decision|an?)(?!\S))(?= [^|]+ (?:to|into) )",
-    r"(?:pull|draw)(?= [^|]+ (?:out of|from) )",
+    r"(?:pull|draw|take)(?! (?:it|them|that|this|back)(?!\S))(?= [^|]+ (?:out of|from) (?!(?:(?:it|this|that)|(?:the|this) plan)(?!\S)))",
+    rf"(?<=^)(?:(?:please|now|ok|okay|and|can you|could you) )*(?:fix|sort)(?= {_THING})",
+    rf"(?<=[|,] )plan(?= {_THING})",
     r"(?:distribute|allocate)(?= [^|]+ (?:to|from|across|between) )",
     r"(?<=^)transfers(?= (?:into|to|from|out of) )",
-    r"(?<!my )(?<!our )(?:move|transfer|ship|shift|relocate|reallocate|send|bring)(?! orders?(?!\S))",
+    r"(?<!my )(?<!our )(?:move|transfer|ship|shift|relocate|reallocate|send|bring|push)(?! orders?(?!\S))",
 )
 """Wants to be told what to move."""
 
@@ -71,10 +82,19 @@ HOW_MANY = (
 )
 """Asks for what a plan says; the name stands before the verb."""
 
-MOVE_UNITS = (r"(?:move|transfer|ship|shift|relocate|reallocate|send|bring) {number}(?: {units}(?: of)?|(?= {name}))",)
+_CONTAINERS = (
+    r"(?:cases?|pallets?|boxes|box|packs?|cartons?|crates?|trays?|bags?|sets?|kg|kilos?|g|grams?|tons?|tonnes?|litres?|liters?|l"
+    r"|trucks?|vans?|loads?|truckloads?|lines?|transfers|orders?|days?|weeks?|hours?|more|less|fewer|percent|%|of|or|to|and|per|each"
+    r"|x|times|k|skus?|products?|items?|sites?|stores?|from|in|at|by|for|euros?|dollars?|eur|usd|gbp|¤)"
+)
+"""What follows a number that counts no units."""
+_NUMBERED = rf"{{number}}(?: {{units}}(?: of)?|(?= {{name}})|(?= (?!{_CONTAINERS}(?!\S)|[^ |,]+ of )[a-z]))"
+MOVE_UNITS = (
+    rf"(?:move|transfer|ship|shift|relocate|reallocate|send|bring|push)(?: (?:at most|no more than|not more than|up to|max|maximum))? {_NUMBERED}",
+)
 """A quantity named as if the caller chose it: it is the most, and the solver says how much is worth moving."""
 
-RESTOCK = (r"(?:restock|replenish|refill|top up|resupply)",)
+RESTOCK = (r"(?:restock|replenish|refill|top up|fill up|stock up|resupply)",)
 """Names a destination; after `with` comes what to bring."""
 
 RESTOCK_AT = r"restock (?P<what>[^|]+?) (?:at|in) (?P<where>[^|]+)"
@@ -146,13 +166,27 @@ AND_SUBMIT = (
         r"(?:for approval|to the approvers?|for a decision)"
     ),
 )
-_SHORT_OF = r"(?:is|are|gets?|has|have) (?:short of|short on|out of stock of|out of|running out of|running low on|low on|lacking|too little|not enough)"
-_FIX_IT = r"(?:please )?(?P<verb>sort|fix|solve|help|rescue|resolve|plan|rebalance|balance|save)(?: (?:it|that|this|them|there|out))*(?: please| asap| now)*"
+_SHORT_OF = r"(?:is|are|gets?|has|have) (?:short of|short on|out of stock of|out of|running out of|running low on|low on|lacking|too little|not enough|desperate for|in need of|crying out for)"
+_FIX_IT = (
+    r"(?:please )?(?:(?P<verb>sort|fix|solve|help|rescue|resolve|plan|rebalance|balance|save)(?: (?:it|that|this|them|there|out))*"
+    r"|(?:pull|get|take|bring|send|move) (?:it|them|some)(?: there| over)? from (?:wherever|anywhere|whoever|whichever site)(?: you can| has it| has some)?)"
+    r"(?: please| asap| now)*"
+)
+_URGENT = r"(?P<urgent>(?: [|,])+(?: (?:this|it) is)?(?: an?)? emergency)?"
 REWORDED: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
     (
-        rf"(?<!\S)(?P<who>[^|,]+?) {_SHORT_OF} (?P<what>[^|,]+?)(?: [|,])+(?: and)? {_FIX_IT}(?= \||$)",
+        rf"^(?:(?:i|we) )?need (?P<units>{_NUMBERED}) (?P<what>[^|,]+?) (?:in|at|to|into) (?P<where>[^|,]+)",
+        lambda match: f"move {match['number']} units of {match['what']} to {match['where']}",
+    ),
+    (
+        r"^from (?P<origins>[^|]+?) to (?P<where>[^|]+?) \| (?P<what>[^|]+?)(?= \||$)",
+        lambda match: f"move {OF} {match['what']} {CUT} from {match['origins']} to {match['where']}",
+    ),
+    (
+        rf"(?<!\S)(?P<who>[^|,]+?) {_SHORT_OF} (?P<what>[^|,]+?){_URGENT}(?: [|,])+(?: and)? {_FIX_IT}(?= \||$)",
         lambda match: (
-            f"{'rescue' if match['verb'].lower() == 'rescue' else 'restock'} {match['who']} with {match['what']}"
+            f"{'rescue' if match['urgent'] or (match['verb'] or '').lower() == 'rescue' else 'restock'} {match['who']}"
+            f" with {match['what']}"
         ),
     ),
     (
@@ -253,6 +287,7 @@ def plan_request(utterance: Utterance, currency: str = "", *, is_implied: bool =
     utterance.rewrite(HOW_MANY, lambda match: f"{match['verb']} {OF} {match['what']}")
     quantities = [number_in(match["number"]) for match in utterance.take(*MOVE_UNITS, leave=f"move {OF}")]
     utterance.rewrite(POSITIVE_LANE, lambda match: f"from {match['one']} to {match['other']}")
+    is_a_plan = utterance.has(*A_PLAN)
     commands, bare_is_whole = _take_command(utterance)
     whole = bool(utterance.take(*EVERYTHING, leave=OF)) or bare_is_whole
     if utterance.has(r"(?:without|except|but not|leave out|excluding|ignoring|ignore)"):
@@ -261,6 +296,7 @@ def plan_request(utterance: Utterance, currency: str = "", *, is_implied: bool =
     cut = cut_names(utterance, POLITE, strict=True)
     if cut.left:
         return not_understood(cut.left)
+    whole |= is_a_plan and bool(cut.names[Role.WITHOUT])
     if cut.pairs or commands != 1 or len(quantities) > 1 or submits_first:
         return Ask('That is more than one request. Please ask for one plan at a time, and say "submit" after that.')
     if quantities and not (cut.names[Role.MENTIONS] or whole):
@@ -292,7 +328,8 @@ def _take_command(utterance: Utterance) -> tuple[int, bool]:
     start = f"{CUT} {OF}"
     if found := utterance.take(*COVER_SHORTAGES, leave=start):
         utterance.rewrite(r"(?:at|in)", lambda _: "to")
-    elif found := utterance.take(*CLEAR_SURPLUS, leave=start):
+        return len(found), " all" in found[0][0].lower()
+    if found := utterance.take(*CLEAR_SURPLUS, leave=start):
         utterance.rewrite(r"(?:at|in)", lambda _: "from")
     elif found := utterance.take(*RESTOCK, leave=f"{CUT} restock"):
         utterance.rewrite(RESTOCK_AT, lambda match: f"{OF} {match['what']} to {match['where']}")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from graphs.baseline.fragments import CUT, OF, words_of
 from graphs.baseline.names import cut_names
 from graphs.baseline.readings import COVERAGE, NOT_ALL_EXCEPT, ROWS, limit_of, named
-from graphs.baseline.understood import Ask, Call, call, not_understood
+from graphs.baseline.understood import PLAN_ID, Ask, Call, call, not_understood
 from graphs.baseline.utterance import Utterance
 from graphs.baseline.vocabulary import CHATTY, Role
 
@@ -29,6 +27,7 @@ NEGOTIATED = (
     rf"how (?:was|is|has|did) (?:{_THIS_PLAN}|we|they|you)(?: been)? negotiated?",
     rf"(?:show|explain|describe|give|see|print|tell)(?: me| us)?(?: about)? the (?:negotiations?|bids|claims)(?: (?:of|behind|for) {_THIS_PLAN})?",
     rf"(?:what|who) (?:was|is|were) (?:contested|negotiated)(?: (?:in|for|over) {_THIS_PLAN})?",
+    r"how (?:was|were|did|has|have) (?:the |this |that )?(?:negotiations?|bidding|claims?|contests?)(?: been)? (?:settled|resolved|decided|go|end|turn out)",
     rf"who (?:claimed|bid)(?: (?:what|for what))?(?: (?:in|for) {_THIS_PLAN})?",
 )
 PLAN_BY_NAME = r"(?:plan |number )?(?P<plan>{name})"
@@ -41,32 +40,40 @@ _PLANS = (
     r"(?:the |these |those |both |my |our |last |previous |earlier |latest |other |old |new |current |first |second |two |one )*"
     r"(?:plans?|proposals?|versions?|requests?)(?: before)?"
 )
+CHANGED = (
+    r"(?:so |and )?what (?:did|has|does|have) (?:that|this|it|we)(?: just| now)? changed?(?: (?:about|in|to) the plan)?"
+)
+"""Asks what the last request made of the plan."""
 COMPARED = (
     _PLANS,
     r"(?:the |last |previous |earlier |other |one |old |two |both |current )*(?:one|ones|two|both|before|previous|current)",
 )
 
+_DATA = r"(?:(?:stock |sales |inventory )?(?:data|signals?|feeds?|figures|numbers|readings|counts|records))"
+_DOUBTFUL = r"(?:stale|outdated|doubtful|dodgy|suspicious|suspect|unreliable|incorrect|out of date|too old|held back)"
 QUALITY = (
+    r"(?:what (?:is|has)(?: been)? |which (?:stock )?(?:positions|figures) are )?held back(?: (?:because of|due to|for)(?: the| our)? (?:(?:bad|poor|stale|old|doubtful) )?(?:data|signals|figures|quality|counts))?",
     r"(?:data|signals?|feeds?|input) (?:quality|problems?|issues?|errors?|health)",
     r"quality (?:of )?(?:(?:the|our|my|all) )?(?:stock |sales )?(?:data|signals?|feeds?|figures|inputs?)",
     r"(?:(?:how )?(?:good|reliable|fresh|old|stale|clean|accurate|bad|up to date|trustworthy) (?:is|are) )(?:the |our |my )?(?:stock |sales |inventory )?(?:data|signals?|feeds?|figures|numbers|inputs?|readings)",
     r"(?:is|are) (?:the |our |my )?(?:stock |sales |inventory )?(?:data|signals?|feeds?|figures|numbers|readings)(?: from| of| at| in)? (?:good|reliable|fresh|old|stale|clean|accurate|bad|ok|okay|up to date|trustworthy)",
     r"(?:stale|bad|old|outdated|wrong|dirty|unreliable|suspicious|held back|late|poor)(?: stock| sales| inventory)? (?:data|feeds?|signals?|figures|readings|positions|numbers)",
+    rf"(?:which |any |are (?:the |our |my )?|is (?:the |our |my )?)?{_DATA}(?: (?:is|are))? {_DOUBTFUL}",
+    rf"{_DOUBTFUL} {_DATA}",
     r"(?:can|may|should|do) (?:i|we|you) (?:trust|rely on|believe) (?:the |our |these |those |this )?(?:stock |sales |inventory )?(?:data|signals?|feeds?|figures|numbers|readings)",
-    r"(?:what is |which (?:stock )?(?:positions|figures) are )?held back",
 )
 
 KPIS = (
     r"(?:kpis?|key (?:performance )?(?:figures?|numbers?|indicators?|metrics)|metrics|scorecard|dashboard)",
     r"(?:(?:our |the |expected |current )*fill rates?)",
-    r"(?:how are we (?:doing|performing)(?: overall| in general)?(?: on| with)?)",
-    r"(?:value in excess|excess value|performance figures)",
+    r"(?:how are we (?:doing|performing)(?: overall| in general)?)(?! (?:on|with) (?!{of}))",
+    r"how are we (?:doing|performing) (?:on|with)(?= {of})",
+    r"(?:value in excess|excess value|(?:service|stock|overall) performance|performance figures)(?: of)?",
+    r"(?:how much )?(?:money|capital|cash|value)(?: (?:is|do we have|have we got|we have))? tied up in(?: (?:excess|surplus|overstock|too much))?(?: stock| inventory)?",
 )
 _KPI_ASIDES = CHATTY | frozenset(["our", "overall", "performing", "general", "latest"])
 
-WORDS = words_of(*ABOUT_THE_PLAN, *NEGOTIATED, *COMPARE, *COMPARED, *QUALITY, *KPIS, "compare", "trust")
-
-_DIGEST = re.compile(r"[0-9a-f]{8,64}")
+WORDS = words_of(*ABOUT_THE_PLAN, *NEGOTIATED, *COMPARE, CHANGED, *COMPARED, *QUALITY, *KPIS, "compare", "trust")
 
 
 def is_about_the_plan(utterance: Utterance) -> bool:
@@ -95,24 +102,24 @@ def _of_one_plan(utterance: Utterance, tool: str, forms: tuple[str, ...]) -> Cal
     left = _left(utterance)
     if left:
         return not_understood(left)
-    if len(plans) > 1 or not all(_DIGEST.fullmatch(plan) for plan in plans):
+    if len(plans) > 1 or not all(PLAN_ID.fullmatch(plan) for plan in plans):
         return Ask("Which plan? I can explain the current one, or one that you name by the first characters of its id.")
     return call(tool, {"plan": plans[0]} if plans else {})
 
 
 def is_comparison(utterance: Utterance) -> bool:
     """Whether an utterance compares plans."""
-    return utterance.has(*COMPARE) and utterance.has(*COMPARED, PLAN_BY_NAME)
+    return utterance.is_only(CHANGED) or (utterance.has(*COMPARE) and utterance.has(*COMPARED, PLAN_BY_NAME))
 
 
 def comparison(utterance: Utterance) -> Call | Ask:
     """The current plan and the one before it, or those whose ids are named."""
-    utterance.take(*COMPARE, *COMPARED, leave=OF)
+    utterance.take(CHANGED, *COMPARE, *COMPARED, leave=OF)
     plans = [utterance.name(match["plan"]).lower() for match in utterance.take(PLAN_BY_NAME)]
     left = _left(utterance)
     if left:
         return not_understood(left)
-    if len(plans) > len(_PLAN_ARGUMENTS) or not all(_DIGEST.fullmatch(plan) for plan in plans):
+    if len(plans) > len(_PLAN_ARGUMENTS) or not all(PLAN_ID.fullmatch(plan) for plan in plans):
         return Ask(
             "Which plans? I can compare the current plan with the one before it, or two that you name by their ids."
         )

@@ -50,5 +50,6 @@ _NAMES: Mapping[str, str] = {
     "without": "without",
     "closed_lanes": "with closed lanes",
     "demand_of": "with other demand for",
+    "supply_delay_of": "with late supply of",
 }
 _LIMITS: Mapping[str, str] = {"lines_max": "line", "units_max": "unit"}

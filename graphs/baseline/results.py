@@ -128,6 +128,7 @@ class Comparison(Result):
     as_of: str
     as_things_are: PlanFigures | NoPlan
     what_if: PlanFigures | NoPlan
+    purchase_orders_late: int | None = None
 
 
 class LineExplained(Result):

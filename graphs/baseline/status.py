@@ -26,6 +26,10 @@ ORDERS = (
     r"(?:my|our|the|open|all) (?:transfers?|shipments?|deliveries)",
     r"transfers",
 )
+STUCK = r"(?:stuck|hanging|need(?:s|ing)? attention)"
+"""Of orders: somebody has to look at them."""
+ALL_THAT_WERE = r"^(?:please )?(?:list|show|which|what|everything|all|give)(?!\S)[^|]* (?P<state>approved|rejected|expired)(?: (?:plans?|requests?))?(?= (?:\||$|,)|$)"
+"""Asks for those in one state, and not whether something is in it."""
 OPEN_ORDERS = r"(?:open|running|unfinished|outstanding|pending|current) (?:transfer )?orders?"
 STATUS = (
     *APPROVALS,
@@ -77,9 +81,15 @@ def status_question(utterance: Utterance) -> Call | Ask:
 def _what(utterance: Utterance) -> dict[str, Any]:
     """Which part is asked for: nothing means all of it."""
     mine = {"mine": True} if utterance.has(r"my(?: own)? (?:plans?|requests?|approvals?|orders?|transfers?)") else {}
+    one_state = utterance.again().take(ALL_THAT_WERE)
+    if one_state:
+        return mine | {"about": "approvals", "approval_statuses": [one_state[0]["state"].lower()]}
     if utterance.has(*DECIDED):
         return mine | {"about": "approvals", "approval_statuses": _ANY_DECISION}
     approvals, orders = utterance.has(*APPROVALS), utterance.has(*ORDERS)
     if orders and not approvals:
-        return mine | {"about": "orders"} | ({"order_states": _OPEN} if utterance.has(OPEN_ORDERS) else {})
+        states = (
+            [OrderState.NEEDS_ATTENTION.value] if utterance.has(STUCK) else _OPEN if utterance.has(OPEN_ORDERS) else []
+        )
+        return mine | {"about": "orders"} | ({"order_states": states} if states else {})
     return mine | ({"about": "approvals"} if approvals and not orders else {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,8 @@ from pydantic import ValidationError
 from tools.catalog import CATALOG
 
 WORDS_SHOWN_MAX = 80
+PLAN_ID = re.compile(r"[0-9a-f]{8,64}")
+"""What the beginning of a plan's id looks like."""
 EXAMPLES = (
     "what is short",
     "where do we have a surplus",

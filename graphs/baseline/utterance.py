@@ -39,6 +39,9 @@ _SPELLINGS = (
     (r"\b(re)-(plan)", r"\1\2"),
     (r"\bleft out\b", "leave out"),
     (r"\bleaves out\b", "leave out"),
+    (r"\brebal\b", "rebalance"),
+    (r"(?<!\S)b/w(?!\S)", "between"),
+    (r"(?<!\S)(\d{1,3})d(?= (?:max|maximum|tops|at most|late|delay)\b)", r"\1 days"),
     (r"\b24 ?(?:hours|hrs|h)\b", "1 day"),
     (r"\b48 ?(?:hours|hrs|h)\b", "2 days"),
     (r"\b72 ?(?:hours|hrs|h)\b", "3 days"),
@@ -138,6 +141,11 @@ class Utterance:
         """Whether some part matches one of the forms."""
         return any(_compiled(form).search(self.rest) for form in forms)
 
+    def span(self, *forms: str) -> tuple[int, int] | None:
+        """From where in the rest the first to where the last match of any of the forms reaches."""
+        found = [match.span() for form in forms for match in _compiled(form).finditer(self.rest)]
+        return (min(start for start, _ in found), max(end for _, end in found)) if found else None
+
     def is_only(self, *forms: str) -> bool:
         """Whether one of the forms matches the whole, but for the ends of sentences."""
         whole = " ".join(token for token in self.rest.split() if token not in (CUT, ","))
@@ -145,8 +153,8 @@ class Utterance:
 
     def spoken(self, tokens: Iterable[str]) -> str:
         """Tokens as they were said, with the names in place."""
-        shown = (self.name(token) if self.is_name(token) else token for token in tokens)
-        return " ".join(token for token in shown if token not in (CUT, OF))
+        said = (token for token in tokens if token not in (CUT, OF))
+        return " ".join(self.name(token) if self.is_name(token) else token for token in said)
 
     def name(self, token: str) -> str:
         """The name behind a private character."""

@@ -65,7 +65,7 @@ CHATTY = (
         " today currently right moment present tonight actually exactly still already yet report overview summary"
         " table figures situation stuff things anything something everything all any every position positions place"
         " places network units unit pieces most mean called too it that this they them going getting long first soon"
-        " anywhere everywhere biggest worst top largest costliest got lately"
+        " anywhere everywhere biggest worst top largest costliest got lately total altogether overall sitting lying located"
     )
 )
 """Words that may be passed over in a question, which only reads."""

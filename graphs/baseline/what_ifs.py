@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from graphs.baseline import late_supply
 from graphs.baseline.clauses import WHAT_IF_LIMITS, take_closed_lanes, take_limits
-from graphs.baseline.fragments import CUT, OF, days_in, number_in, words_of
-from graphs.baseline.names import cut_names
-from graphs.baseline.plan_requests import EVERYTHING
+from graphs.baseline.fragments import CUT, OF, number_in, words_of
+from graphs.baseline.memory import NOTHING, Memory
+from graphs.baseline.names import Cut
 from graphs.baseline.understood import Ask, Call, call, not_understood
 from graphs.baseline.utterance import Utterance
-from graphs.baseline.vocabulary import SUPPOSING, Role
+from graphs.baseline.vocabulary import Role
 
 WHAT_IF = (
     r"(?:and )?what if",
@@ -19,10 +20,16 @@ WHAT_IF = (
     r"how would (?:it|things|the plan|this) (?:look|be|change|be different) (?:if|when)",
     r"how would (?:it|things|the plan|this) (?:look|be|change)(?= (?:without|with|leave)(?!\S))",
     r"(?:what (?:is|would be) )?(?:the )?(?:effect|impact|influence|consequences?) of",
+    r"what would (?:it|things|the plan|this) (?:look like|be like|be) (?:if|when)",
+    r"what would (?:it|things|the plan|this) look like(?: with)?(?= )",
+    r"what would(?= [^|]+ (?:do|mean|change) (?:to|for) (?:us|me|it|the plan|our plan|things)(?!\S))",
+    r"what (?:could|can|would) (?:we|i) (?:do|achieve|move)(?= (?:with|for|on|if) [^|]*{number})",
     r"(?:suppose|assume|assuming|imagine)(?: that)?",
     r"simulate",
 )
 
+OF_THE_PLAN = r"(?:how|what) would (?:it|things|the plan|this) (?:look|be|change)"
+"""Asks about the plan before."""
 DEMAND = (r"(?:the |our |all )?(?:demand|sales|forecast|forecasts)",)
 UP = (
     (
@@ -36,7 +43,11 @@ DOWN = (
         r"|decreased|decline|declines|shrink|shrinks|lower|less|reduce|reduced|cut)"
     ),
 )
-CHANGE = (r"(?:{be} )?(?:by )?(?P<sign>[+-])?{number} {percent}",)
+CHANGE = (
+    r"(?:{be} )?(?:by )?(?P<sign>[+-])?{number} {percent}",
+    r"(?:{be} )?by (?P<share>a (?:half|quarter|fifth|tenth))",
+)
+SHARES = {"half": 50, "quarter": 25, "fifth": 20, "tenth": 10}
 OF_FORECAST = (r"(?:{be} )?(?:at |to |only )?{number} {percent} of (?:the )?(?:forecast|plan|normal|usual)",)
 FACTORS = {
     r"(?:{be} )?(?:double|doubles|doubled|doubling|twice as (?:much|high))": 200,
@@ -47,19 +58,6 @@ FACTORS = {
 HALF_OF = r"half(?: of)?(?: the| our| all)?(?= (?:the )?(?:demand|sales)(?!\S))"
 GONE = (r"(?:disappears?|vanish(?:es)?|goes away|(?:is|are|was|were) (?:lost|gone)|falls away|breaks away)",)
 
-SUPPLY = (
-    (
-        r"(?:the |our |all |regular )*(?:supply|supplies|suppliers?|delivery|deliveries|inbound|replenishments?"
-        r"|purchase orders?|arrivals?|shipments?)"
-    ),
-)
-LATE = (
-    r"(?:{be} )?(?:delays?|delayed)(?: by)? {span}",
-    r"(?:{be} )?(?:(?:arrives?|comes?|delivers?|shows up|show up) )?{span} (?:late|later|delayed)",
-    r"(?:{be} )?late(?: by)? {span}",
-    r"(?:(?:has|have|with) )?(?:a )?delay(?: of)? {span}",
-    r"(?:an? )?{span} delay",
-)
 SERVICE_LEVEL = (
     (
         r"(?:an? |the )?service levels?(?: (?:of|at|is|were|was|to|goes to|rises to|falls to|becomes))?(?: only)? {number}"
@@ -68,6 +66,18 @@ SERVICE_LEVEL = (
     r"(?:an? )?{number} {percent} service(?: levels?)?",
 )
 _SHUT = r"(?:closed|closes|close|shut|shuts|frozen|unavailable|left out|excluded|blocked)"
+HANDS_OFF = r"(?:we |i )?(?:keep|kept|leave|left|keeping)(?: our| my)? hands off (?P<names>[^|]+?)(?= \||$)"
+ASIDES = (
+    r"(?:, )?(?:and )?what (?:happens|would happen|will happen)(?: then)?(?: (?:to|with) (?:the|our|my) plan)?(?= \||$)",
+    r"for (?:an? |the )?(?:stocktake|stocktaking|inventory count|refit|refurbishment|maintenance|repairs?)(?= [|,]|$)",
+    r"(?:do|mean|change) (?:to|for) (?:us|me|it|the plan|our plan|things)(?= \||$)",
+    r"(?:the |our |my )?plan(?= for(?!\S))",
+)
+"""Says nothing of what would be different."""
+MAY_MOVE = (
+    r"(?:(?:we|i|you) )?(?:(?:can|could|may|might|are|were|allowed|to|only) )*(?:move|ship|transfer|send)"
+    r"(?= (?:only|just|at most|no more|not more|up to|max|maximum|fewer|less|under)(?!\S))"
+)
 CLOSED_NAMES = (
     r"(?:we )?(?:close|closing|shut|shut down|lose|losing|drop|dropping|block)(?: the)?(?: {site}| {sku})? {names}",
     rf"(?:the )?(?:(?:{{site}}|{{sku}}) )?{{names}}(?: {{be}})? (?:{_SHUT}|(?:down|out)(?! by(?!\S)| [0-9]))",
@@ -76,17 +86,27 @@ CLOSED_NAMES = (
 """Sites and SKUs that are left out; the last form reads a name of plain words right after the beginning."""
 
 WORDS = words_of(
-    *WHAT_IF, *DEMAND, *UP, *DOWN, *CHANGE, *OF_FORECAST, HALF_OF, *GONE, *FACTORS, *SUPPLY, *LATE, *SERVICE_LEVEL, *CLOSED_NAMES
-)  # fmt: skip
+    *WHAT_IF, *DEMAND, *UP, *DOWN, *CHANGE, *OF_FORECAST, HALF_OF, *GONE, *FACTORS, *SERVICE_LEVEL, *CLOSED_NAMES,
+    HANDS_OFF, *ASIDES, MAY_MOVE
+) | late_supply.WORDS  # fmt: skip
 
 CHANGES = (
-    "closed_lanes", "without", "demand_percent", "supply_delay_days", "service_level_percent", "transport_budget"
+    "closed_lanes", "without", "demand_percent", "supply_delay_days", "service_level_percent", "transport_budget",
+    "lines_max", "units_max",
 )  # fmt: skip
 
 
 _COMPARES = (
-    "I can compare closed lanes, sites or SKUs left out, more or less demand, late supply, another service level, or a"
-    " transport budget."
+    "I can compare closed lanes, sites or SKUs left out, more or less demand, late supply, another service level, a"
+    " transport budget, or a limit on lines or units."
+)
+
+
+_NO_ORIGIN = Ask(
+    "A what-if compares plans for SKUs, sites or categories; it knows no origin or destination. What would be different?"
+)
+_PLAN_HAS_MORE = Ask(
+    "A what-if knows no origins, destinations or days, as the plan before has them. Please say the whole question."
 )
 
 
@@ -95,37 +115,71 @@ def is_what_if(utterance: Utterance) -> bool:
     return utterance.has(*WHAT_IF)
 
 
-def what_if(utterance: Utterance, currency: str = "") -> Call | Ask:
-    """The comparison that an utterance asks for, or a question."""
+def what_if(utterance: Utterance, memory: Memory = NOTHING) -> Call | Ask:
+    """The comparison that an utterance asks for, or a question. "It" is what the plan before was about."""
+    about = _before(memory) if utterance.has(OF_THE_PLAN) else {}
+    if about is None:
+        return _PLAN_HAS_MORE
     utterance.take(*WHAT_IF, leave=OF)
     closed = take_closed_lanes(utterance)
+    utterance.take(*ASIDES)
+    utterance.take(MAY_MOVE, leave="")
+    utterance.rewrite(HANDS_OFF, _without)
+    arguments = _changes_of(utterance, memory.currency)
+    if isinstance(arguments, Ask):
+        return arguments
+    cut = late_supply.supposed_names(utterance)
+    if cut.left:
+        return not_understood(cut.left)
+    arguments["closed_lanes"] = closed
+    return _compared(cut, arguments, about)
+
+
+def _compared(cut: Cut, arguments: dict[str, Any], about: dict[str, Any]) -> Call | Ask:
+    """The comparison of what changes for the names that are left; `about` is what the plan before was about."""
+    if cut.names[Role.FROM] or cut.names[Role.TO] or cut.names[Role.BETWEEN]:
+        return _NO_ORIGIN
+    arguments["without"] = [*arguments.get("without", []), *cut.names[Role.WITHOUT]]
+    changes = [change for change in CHANGES if arguments.get(change) not in (None, [])]
+    if not changes:
+        return Ask(f"What would be different? {_COMPARES}")
+    mentions, late = cut.names[Role.MENTIONS], arguments.get("supply_delay_of", [])
+    if "demand_percent" in changes:
+        arguments["demand_of"] = mentions
+    # Where one thing changes for one name and another for another, the whole network is compared.
+    apart = late and mentions != late and changes != ["supply_delay_days"]
+    if about and (mentions or late):
+        return Ask("Compared for what is named, or for what the plan before was about? Please say the whole question.")
+    mentions = [] if apart else mentions or late or about.get("mentions", [])
+    return call("what_if", about | arguments | {"mentions": mentions})
+
+
+def _changes_of(utterance: Utterance, currency: str) -> dict[str, Any] | Ask:
+    """What would be different, in limits, demand, supply and service; what is closed is said as left out."""
     arguments = take_limits(utterance, WHAT_IF_LIMITS, currency)
     if isinstance(arguments, Ask):
         return arguments
     for form in CLOSED_NAMES[:2]:
         utterance.rewrite(form, _without)
-    for read in (_service_level, _delay, _demand):
+    for read in (_service_level, _late_supply, _demand):
         change = read(utterance)
         if isinstance(change, Ask):
             return change
         arguments |= change
     utterance.rewrite(CLOSED_NAMES[2], _without)
-    utterance.take(*EVERYTHING)  # a comparison is about the whole network anyway, unless names narrow it
-    utterance.rewrite(r", (?P<what>[^|,]+)$", lambda match: f"{OF} {match['what']}")
-    cut = cut_names(utterance, SUPPOSING, strict=True)
-    if cut.left:
-        return not_understood(cut.left)
-    if cut.names[Role.FROM] or cut.names[Role.TO] or cut.names[Role.BETWEEN]:
-        return Ask(
-            "A what-if compares plans for SKUs, sites or categories; it knows no origin or destination. What would be different?"
-        )
-    mentions = cut.names[Role.MENTIONS]
-    arguments |= {"mentions": mentions, "without": cut.names[Role.WITHOUT], "closed_lanes": closed}
-    if "demand_percent" in arguments:
-        arguments["demand_of"] = mentions
-    if not any(arguments.get(change) not in (None, []) for change in CHANGES):
-        return Ask(f"What would be different? {_COMPARES}")
-    return call("what_if", arguments)
+    return arguments
+
+
+def _before(memory: Memory) -> dict[str, Any] | None:
+    """What the plan before was about, as far as a what-if can say it; None when it cannot."""
+    last = memory.request
+    if last is None or last.tool != "propose_plan":
+        return {}
+    return last.arguments if last.arguments.keys() <= {"mentions", *CHANGES} - {"without", "closed_lanes"} else None
+
+
+def _late_supply(utterance: Utterance) -> dict[str, Any] | Ask:
+    return late_supply.late_supply(utterance, DEMAND)
 
 
 def _without(match: re.Match[str]) -> str:
@@ -137,17 +191,6 @@ def _service_level(utterance: Utterance) -> dict[str, Any] | Ask:
     if len(found) > 1:
         return Ask("Which service level? One at a time, please.")
     return {"service_level_percent": number_in(found[0]["number"])} if found else {}
-
-
-def _delay(utterance: Utterance) -> dict[str, Any] | Ask:
-    """By how many days supply is late. Supply that is not late is no change, and its word is left where it is."""
-    if not (utterance.has(*SUPPLY) and utterance.has(*LATE)):
-        return {}
-    found = utterance.take(*LATE)
-    utterance.take(*SUPPLY, leave=OF)
-    if len(found) > 1:
-        return Ask("How late is the supply? One delay at a time, please.")
-    return {"supply_delay_days": days_in(found[0]["span"])}
 
 
 def _demand(utterance: Utterance) -> dict[str, Any] | Ask:
@@ -173,10 +216,15 @@ def _changes(utterance: Utterance, *, is_share: bool) -> list[int]:
     """
     directions = ["+" for _ in utterance.take(*UP)] + ["-" for _ in utterance.take(*DOWN)]
     changes = utterance.take(*CHANGE)
-    signs = {*directions, *(match["sign"] for match in changes if match["sign"])}
+    signs = {*directions, *(sign for match in changes if (sign := match.groupdict().get("sign")))}
     if not changes:
         return [] if is_share or not signs else [0, 0]
-    percents = [number_in(match["number"]) for match in changes]
+    percents = [
+        SHARES[share.rsplit(" ", 1)[-1].lower()]
+        if (share := match.groupdict().get("share"))
+        else number_in(match["number"])
+        for match in changes
+    ]
     if len(percents) > 1 or len(signs) != 1:
         return [0, 0]
     return [100 + percents[0] if signs == {"+"} else 100 - percents[0]]

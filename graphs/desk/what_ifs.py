@@ -12,7 +12,8 @@ from graphs.summaries import difference_summary, plan_summary
 from policies.leaving import left_behind
 from tools.catalog import ProposePlan, WhatIf
 from tools.plan_difference import compare
-from tools.transfers import DemandChange, Overlays, PlanRequest, Scope
+from tools.transfers import DemandChange, Overlays, PlanRequest, Scope, SupplyDelay
+from tools.whatif import days_late
 
 LINES_SHOWN = 5
 _OTHER_WORLD = "Its saving is reckoned in the assumed world, so the difference is not what the change would cost."
@@ -58,7 +59,10 @@ class WhatIfAnswers:
             difference = difference_summary(compare(then.plan, now.plan), now.plan.currency)
             if facts_differ(supposed.overlays):
                 difference["words"] = f"{difference['words']} {_OTHER_WORLD}"
-        return seen.dated({"as_things_are": self._side(now), "what_if": self._side(then), "difference": difference})
+        late = {"purchase_orders_late": self._orders_late(supposed.overlays)} if arguments.supply_delay_days else {}
+        return seen.dated(
+            {"as_things_are": self._side(now), "what_if": self._side(then), "difference": difference, **late}
+        )
 
     def _overlays(self, arguments: WhatIf) -> Overlays:
         names, level = self._seen.names, arguments.service_level_percent
@@ -68,7 +72,8 @@ class WhatIfAnswers:
             excluded_sites=without.sites,
             excluded_skus=without.skus,
             demand_changes=self._demand_changes(arguments),
-            supply_delay_days=arguments.supply_delay_days or 0,
+            supply_delay_days=0 if arguments.supply_delay_of else arguments.supply_delay_days or 0,
+            supply_delays=self._supply_delays(arguments),
             service_level_bp=None if level is None else level * 100,
             transport_budget_minor=self._seen.minor(arguments.transport_budget),
             max_lines=arguments.lines_max,
@@ -85,11 +90,26 @@ class WhatIfAnswers:
         """The change for what is named, at the caller's own sites: what happens elsewhere is not theirs to see."""
         if arguments.demand_percent is None:
             return ()
-        meant, snapshot = self._seen.names.meant(arguments.demand_of), self._seen.facts.snapshot
-        of_category = (sku.sku_id for sku in snapshot.skus if sku.category in meant.categories)
-        skus = tuple(sorted({*meant.skus, *of_category}))
-        sites = meant.sites or tuple(sorted(self._seen.caller.sites or ()))
+        skus, sites = self._skus_and_sites(arguments.demand_of)
         return (DemandChange(percent=arguments.demand_percent, skus=skus, sites=sites),)
+
+    def _supply_delays(self, arguments: WhatIf) -> tuple[SupplyDelay, ...]:
+        """The delay of what is named, at the caller's own sites."""
+        if not arguments.supply_delay_of:
+            return ()
+        skus, sites = self._skus_and_sites(arguments.supply_delay_of)
+        return (SupplyDelay(days=arguments.supply_delay_days or 0, skus=skus, sites=sites),)
+
+    def _skus_and_sites(self, mentions: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The SKUs that mentions stand for, a category for its own, and the sites: without any, the caller's own."""
+        meant = self._seen.names.meant(mentions)
+        of_category = (sku.sku_id for sku in self._seen.facts.snapshot.skus if sku.category in meant.categories)
+        return tuple(sorted({*meant.skus, *of_category})), meant.sites or tuple(sorted(self._seen.caller.sites or ()))
+
+    def _orders_late(self, overlays: Overlays) -> int:
+        """How many open purchase orders at the caller's sites are assumed to come later."""
+        rows = self._seen.facts.snapshot.supply
+        return sum(days_late(row, overlays) > 0 for row in rows if self._seen.sees(row.site_id))
 
     def _side(self, made: Draft) -> dict[str, Any]:
         if made.plan is None:
@@ -106,4 +126,4 @@ class WhatIfAnswers:
 def facts_differ(overlays: Overlays) -> bool:
     """Whether a request assumes other facts, and not only other limits: then savings cannot be compared."""
     assumes_service = overlays.service_level_bp is not None
-    return bool(overlays.demand_changes or overlays.supply_delay_days) or assumes_service
+    return bool(overlays.demand_changes or overlays.supply_delay_days or overlays.supply_delays) or assumes_service

@@ -21,7 +21,7 @@ from graphs.desk import AtDesk
 from graphs.planning import draft
 from graphs.world import World
 from tests.app.web.conftest import settings_on
-from tests.builders import a_site, a_sku
+from tests.builders import a_site, a_sku, a_supply
 from tests.installation import ADA, OTTO, PAULA, a_network, approve, person, scan, settle_in
 from tools.catalog import ProposePlan
 from tools.transfers import PlanRequest, Scope, TransferPlan
@@ -108,4 +108,5 @@ def a_network_with_secrets() -> Any:
             a_sku(SECRET_SKU, name=SECRET_NAME, unit_price_e4=900_000, sensitive=True),
         ),
         sites=(a_site("S1"), a_site("S2"), a_site("S3"), a_site(FAR_SITE, name=FAR_NAME)),
+        inbound=tuple(a_supply(site, "P1", 15, 2, reference=f"PO-{site}") for site in ("S2", FAR_SITE)),
     )

@@ -19,48 +19,24 @@ from graphs.baseline import Call, understand
 from graphs.likeness import Likeness, distance
 from graphs.names import Names, UnclearError
 from tests.builders import NOW
-from tests.planner_talk import Outcome, Talk, network
+from tests.planner_talk import ASKED_OR_DECLINED, Outcome, Talk, network, outcome_of, verdict_of
 from tools.generate import generate_network
 
 TABLE = tomllib.loads((Path(__file__).parent / "planner_utterances.toml").read_text(encoding="utf-8"))
 UTTERANCES: list[dict[str, Any]] = TABLE["utterance"]
 NETWORK = network(**TABLE["network"])
 SHARE_MIN = 0.95
-ASKED_OR_DECLINED = "asked or declined"
 
 
 def led_to(utterance: Mapping[str, Any]) -> Outcome:
     """What the last sentence of a conversation leads to."""
-    talk = Talk(NETWORK)
-    for before in utterance.get("before", ()):
-        talk.say(before)
-    return talk.say(utterance["text"])
-
-
-def in_order(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments whose lists are sorted: the order in which names are said means nothing."""
-    return {key: sorted(value) if isinstance(value, list) else value for key, value in arguments.items()}
-
-
-def fits(outcome: Outcome, expected: Mapping[str, Any]) -> bool:
-    """Whether a sentence led to what was expected."""
-    if "expect" in expected:
-        return not outcome.calls
-    own = {"text", "before", "or", "tool", "then_submit"}
-    arguments = {key: value for key, value in expected.items() if key not in own}
-    calls = [(expected["tool"], in_order(arguments))] + ([("submit_plan", {})] if expected.get("then_submit") else [])
-    return [(tool, in_order(said)) for tool, said in outcome.calls] == calls
+    return outcome_of(NETWORK, utterance)
 
 
 @cache
 def verdicts() -> dict[int, tuple[str, Outcome]]:
     """For each utterance: right, asked or declined, or wrong."""
-    found = {}
-    for number, utterance in enumerate(UTTERANCES):
-        outcome = led_to(utterance)
-        right = any(fits(outcome, expected) for expected in (utterance, *utterance.get("or", ())))
-        found[number] = ("right" if right else "wrong" if outcome.calls else ASKED_OR_DECLINED), outcome
-    return found
+    return {number: verdict_of(NETWORK, utterance) for number, utterance in enumerate(UTTERANCES)}
 
 
 def test_the_list_is_long_and_asks_for_everything_that_there_is() -> None:

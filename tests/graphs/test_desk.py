@@ -191,6 +191,26 @@ def test_demand_changes_where_it_is_said_to_and_nowhere_else(day: Day) -> None:
     assert "assumed world" in asked(desk, "what_if", demand_percent=150)["difference"]["words"]
 
 
+def test_supply_is_late_where_it_is_said_to_be_and_nowhere_else(day: Day) -> None:
+    desk = day.desk(PAT, plan=False)
+
+    def to_s2(**said: object) -> tuple[int, int]:
+        found = asked(desk, "what_if", mentions=["P1"], supply_delay_days=10, **said)
+        lines = found["what_if"]["top_lines"]
+        return found["purchase_orders_late"], sum(row["units"] for row in lines if row["to"] == "S2")
+
+    (_, elsewhere), (_, here) = to_s2(supply_delay_of=["S3"]), to_s2(supply_delay_of=["P1", "S2"])
+    assert here > elsewhere
+    assert [to_s2(supply_delay_of=of) for of in (["S3"], ["P2"], [alias_of(SECRET_SKU)])] == [(0, elsewhere)] * 3
+    assert [to_s2(supply_delay_of=of) for of in (["P1"], ["S2"], ["drinks"], ["drinks", "S2"], [])] == [(1, here)] * 5
+    assert asked(day.desk(), "what_if", supply_delay_days=10)["purchase_orders_late"] == 2  # Pat does not see far
+    assert "purchase_orders_late" not in asked(desk, "what_if")
+
+
+def test_late_supply_of_something_needs_the_days(day: Day) -> None:
+    assert "supply_delay_days" in refusal(day.desk(PAT, plan=False), "what_if", supply_delay_of=["P1"])
+
+
 def test_a_lane_that_does_not_exist_is_not_closed_in_silence(day: Day) -> None:
     desk = day.desk(PAT, plan=False)
     assert refusal(desk, "what_if", closed_lanes=["S1->S2 by zeppelin"]) == (

@@ -30,6 +30,7 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("coverage", {"mentions": ["S1", "S2", "S3"], "limit": 50}),
     ("what_if", {"closed_lanes": ["S1->S2"], "without": ["P2"]}),
     ("what_if", {"demand_percent": 200, "supply_delay_days": 5, "service_level_percent": 99, "transport_budget": 1}),
+    ("what_if", {"supply_delay_days": 9, "supply_delay_of": ["P1", "S2"]}),
     ("explain_line", {}),
     ("explain_plan", {"limit": 10}),
     ("explain_negotiation", {}),
@@ -66,7 +67,7 @@ def test_every_answer_says_as_of_when_is_small_and_tells_nothing_that_is_kept(da
 
 MENTIONING = [
     ("find_imbalances", "mentions"), ("coverage", "mentions"), ("what_if", "mentions"), ("what_if", "without"),
-    ("what_if", "demand_of"), ("explain_blocked", "mentions"), ("signal_quality", "mentions"), ("status", "sites"),
+    ("what_if", "demand_of"), ("what_if", "supply_delay_of"), ("explain_blocked", "mentions"), ("signal_quality", "mentions"), ("status", "sites"),
     ("kpis", "mentions"),
 ]  # fmt: skip
 
@@ -74,7 +75,7 @@ MENTIONING = [
 @pytest.mark.parametrize(("name", "field"), MENTIONING)
 def test_a_name_that_is_kept_is_answered_like_one_that_does_not_exist(day: Day, name: str, field: str) -> None:
     desk = day.desk(PAT)
-    more = {"demand_percent": 110} if field == "demand_of" else {}
+    more = {"demand_of": {"demand_percent": 110}, "supply_delay_of": {"supply_delay_days": 3}}.get(field, {})
     for kept, unknown in ((SECRET_SKU, "QZ-31"), (FAR_SITE, "QZ-32"), (FAR_NAME, "Quartz Zed")):
         answers = [
             answer_text(desk, name, more | {field: [mention]}).text.replace(mention, "…") for mention in (kept, unknown)
@@ -124,7 +125,11 @@ ABSURD: dict[str, object] = {
 def test_nonsense_is_refused_in_words_and_never_with_an_exception(day: Day, name: str) -> None:
     desk, fields = day.desk(PAT), CATALOG[name].arguments.model_json_schema()["properties"]
     numbers = [field for field, said in fields.items() if "integer" in json.dumps(said)]
-    names = [field for field in fields if field in {"mentions", "without", "closed_lanes", "demand_of", "sites"}]
+    names = [
+        field
+        for field in fields
+        if field in {"mentions", "without", "closed_lanes", "demand_of", "supply_delay_of", "sites"}
+    ]
     bad: list[object] = [{field: value} for field in numbers for value in ABSURD.values()]
     bad += [{field: value} for field in names for value in ("P1", ["P1"] * 1_000, ["х" * 3], [""], ["P" * 81], [5])]
     bad += [{"approve": True}, {"__class__": "x"}, [], "P1", None, 7, {"limit": {"limit": {"limit": 1}}}]

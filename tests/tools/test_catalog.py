@@ -245,7 +245,9 @@ def test_no_argument_names_a_quantity_to_move():
 
 
 def test_what_an_erp_can_say_is_a_closed_set():
-    assert {state.value for state in ErpTransferState} == {"confirmed", "shipped", "cancelled"}
+    assert {state.value for state in ErpTransferState} == {
+        "confirmed", "shipped", "partially_received", "received", "cancelled",
+    }  # fmt: skip
     content = TransferContent("T-1", "P1", LaneKey("S1", "S2", "van"), 5, date(2026, 3, 3), date(2026, 3, 4))
     held = ErpTransfer(content.reference, "7", ErpTransferState.CONFIRMED, content.units)
     assert (held.reference, held.units) == ("T-1", 5)

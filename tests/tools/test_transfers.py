@@ -24,6 +24,7 @@ from tests.builders import (
 )
 from tools.inventory import LaneKey, SiteSku
 from tools.planning import make_plan, solve
+from tools.rejections import Rejection, RejectionCode, request_after_rejection
 from tools.transfers import (
     DemandChange,
     FillRate,
@@ -31,14 +32,11 @@ from tools.transfers import (
     LineRef,
     Overlays,
     PlanRequest,
-    Rejection,
-    RejectionCode,
     Scope,
     SolveStatus,
     TransferLine,
     TransferPlan,
     UnitCap,
-    request_after_rejection,
 )
 
 IDS = st.sampled_from(["S1", "S2", "S3", "DC-1"])

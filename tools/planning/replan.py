@@ -25,7 +25,7 @@ from tools.planning.limits import Limits
 from tools.planning.solution import Move, Solution
 from tools.planning.table import Table, tabulate
 from tools.transfers import Overlays, PlanRequest, Scope, SolveStatus, TransferPlan
-from tools.whatif import assumed
+from tools.whatif import assumed, is_said_of
 
 QUICK = Effort(iterations=0, repairs=0, trials=40, failures=8, polished=500)
 """No bound and few trials: the answer is wanted while somebody waits."""
@@ -109,8 +109,8 @@ def touched_by(plan: TransferPlan, after: Overlays, snapshot: Snapshot) -> froze
 
     A lane or site that is newly forbidden touches every SKU that could travel on it, used
     or not, because another soonest arrival changes what packs are worth. What is newly
-    assumed about demand touches the SKUs named. Totals, delays and service levels touch
-    everything.
+    assumed about demand touches the SKUs named, a delay of some supply the SKUs of the
+    orders that it delays. Totals, delays of all supply and service levels touch everything.
     """
     before = plan.request.overlays
     everywhere = ("supply_delay_days", "service_level_bp", "transport_budget_minor", "max_units", "max_lines")
@@ -125,6 +125,10 @@ def touched_by(plan: TransferPlan, after: Overlays, snapshot: Snapshot) -> froze
     if given_up or any(not change.skus for change in changes):
         return None
     found = {sku for change in changes for sku in change.skus}
+    delays = set(before.supply_delays) ^ set(after.supply_delays)
+    found |= {
+        row.sku_id for row in snapshot.supply if any(is_said_of(each, row.site_id, row.sku_id) for each in delays)
+    }
     found |= set(after.excluded_skus) - set(before.excluded_skus)
     found |= {ref.sku_id for ref in set(after.excluded_lines) - set(before.excluded_lines)}
     for name in ("receive_caps", "send_caps"):

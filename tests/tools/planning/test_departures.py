@@ -30,7 +30,8 @@ from tools.planning.room import Room
 from tools.planning.scope import Reach
 from tools.planning.solve import solve_fast
 from tools.planning.table import tabulate
-from tools.transfers import Overlays, PlanRequest, Rejection, RejectionCode, UnitCap, request_after_rejection
+from tools.rejections import Rejection, RejectionCode, request_after_rejection
+from tools.transfers import Overlays, PlanRequest, UnitCap
 
 VAN = LaneKey("S1", "S2", "van")
 SMALL = a_lane(capacity_microlitres_per_departure=10_000_000)

@@ -8,14 +8,15 @@ import pytest
 
 from benchmarks.fast_path import problem_of
 from benchmarks.instances import curves
-from tests.builders import a_forecast, a_lane, a_position, a_replenishment, a_site, a_sku, a_snapshot
+from tests.builders import a_forecast, a_lane, a_position, a_replenishment, a_site, a_sku, a_snapshot, a_supply
 from tests.builders import limits_for as limits_of
 from tools.inventory import BookedLoad
 from tools.planning import evaluate, make_plan, moves_of, solve
 from tools.planning.fast import Effort, plan_fast
 from tools.planning.limits import WholeSet
 from tools.planning.replan import Standing, bound_holds, changed_skus, replan, touched_by, with_sets
-from tools.transfers import DemandChange, LaneRef, LineRef, Overlays, PlanRequest, UnitCap
+from tools.transfers import DemandChange, LaneRef, LineRef, Overlays, PlanRequest, SupplyDelay, UnitCap
+from tools.whatif import assumed
 
 REQUEST = PlanRequest()
 MONEY = {
@@ -118,6 +119,27 @@ def test_totals_of_policy_count_standing_lines():
 def test_what_a_change_touches(after, expected):
     snapshot = a_network()
     assert touched_by(plan_of(snapshot), after, snapshot) == expected
+
+
+def test_a_delay_of_some_supply_touches_the_skus_that_it_delays():
+    snapshot = replace(a_network(), supply=(a_supply("S2", "P2"), a_supply("S3", "P1")))
+    for named, touched in (({"sites": ("S2",)}, {"P2"}), ({"skus": ("P1",)}, {"P1"}), ({"skus": ("P3",)}, set())):
+        assert (
+            touched_by(plan_of(snapshot), Overlays(supply_delays=(SupplyDelay(days=2, **named),)), snapshot) == touched
+        )
+
+
+def test_what_is_planned_again_for_late_supply_is_worth_what_planning_everything_is():
+    snapshot = replace(
+        a_network(), supply=(a_supply("S2", "P2", units=20, days=2), a_supply("S3", "P1", units=9, days=2))
+    )
+    overlays = Overlays(supply_delays=(SupplyDelay(days=9, skus=("P2",), sites=("S2",)),))
+    before, request = plan_of(snapshot), PlanRequest(overlays=overlays)
+    touched = touched_by(before, overlays, snapshot)
+    again = replan(snapshot, limits_for(), request, moves_of(before), touched)
+    whole = evaluate(assumed(snapshot, overlays), limits_for(), request, solve(snapshot, limits_for(), request).moves)
+    assert {move.sku_id for move in set(again.moves) ^ set(moves_of(before))} == {"P2"}
+    assert again.objective == pytest.approx(whole.objective)
 
 
 def test_giving_a_restriction_up_touches_everything():
