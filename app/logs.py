@@ -8,9 +8,9 @@ import sys
 import structlog
 
 
-def set_up_logs(*, quiet: bool = False) -> None:
-    """Configure logging for this process. `quiet` keeps warnings and errors only."""
-    level = logging.WARNING if quiet else logging.INFO
+def set_up_logs(*, quiet: bool = False, least: int | None = None) -> None:
+    """Configure logging for this process. `quiet` keeps warnings and errors only; `least` says from which level on."""
+    level = least if least is not None else logging.WARNING if quiet else logging.INFO
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

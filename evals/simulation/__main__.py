@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 
+from app.logs import set_up_logs
 from evals.simulation.run import Outcome, simulate
 
 BLOCK = 500
@@ -22,6 +24,7 @@ def block(first: int) -> tuple[int, list[Outcome]]:
 
 def main() -> int:
     """Run the seeds. Ends with 1 when a rule was broken."""
+    set_up_logs(least=logging.ERROR)
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--seeds", type=int, default=5_000)
     options.add_argument("--first", type=int, default=0)

@@ -117,7 +117,8 @@ def _ends(world: World) -> Iterator[str]:
         received = min(transfer.received_units, order.facts.units)
         if transfer.state in _LEFT and not order.reported_by_people and order.facts.received_units != received:
             yield f"the ERP has received {transfer.received_units} units, the order {order.facts.received_units}"
-    if any(world.erp.transfers[each].state is ErpTransferState.CONFIRMED for each in world.erp.by_hand):
+    made_by_hand = [world.erp.transfers[each] for each in world.erp.by_hand & world.erp.transfers.keys()]
+    if any(transfer.state is ErpTransferState.CONFIRMED for transfer in made_by_hand):
         yield "what hands have made in the ERP was not reported"
     if any(units and place.endswith("/reserved") for (place, _), units in world.balances.items()):
         yield "a reservation leaked"
