@@ -1,0 +1,194 @@
+"""From decision to post, and the queue with very many requests: what approvers wait for.
+
+Decisions come at an offered rate, whether the last one is through or not. What is measured
+is the database's own time from the recorded decision to the recorded post of each order,
+through the queue, the graph, the release and the built-in ERP.
+"""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+from uuid import UUID
+
+import httpx2
+import uvicorn
+from pydantic import SecretStr
+from sqlalchemy import text
+from sqlmodel import select
+
+from app.approvals.decisions import decide
+from app.approvals.tables import ApprovalRequest, ApprovalStatus
+from app.auth.people import SYSTEM, add_person, issue_token
+from app.auth.roles import Principal, Role
+from app.service import Service, open_service, running
+from app.settings import Settings
+from app.stock.importing import import_network
+from app.threads.runs import start_scan
+from app.web.main import create_app
+from benchmarks.table import print_table
+from evals.databases import embedded_servers
+from evals.networks import network
+from tools.network_folder import write_network
+from tools.transfers import PlanRequest, Scope, Verdict
+
+RATES_PER_SECOND = (2, 10, 100)
+DECISIONS = 40
+QUEUED = 100_000
+LISTINGS = 40
+PLANNER = Principal("paula", "Paula", frozenset({Role.PLANNER}), sites=None, sees_sensitive=True)
+APPROVER = Principal("ada", "Ada", frozenset({Role.APPROVER}), sites=None, sees_sensitive=True)
+
+_LATENCIES = text("""
+    select extract(epoch from posted.occurred_at - d.decided_at) as seconds
+    from decision d
+    join transfer_order o on o.approval_id = d.approval_id
+    join ledger_event posted on posted.type = 'transfer_posted' and posted.key like 'transfer/' || o.transfer_id || '/%'
+    where d.approval_id = any(:approvals)
+""")
+
+
+def run() -> None:
+    """Print both tables."""
+    _decisions()
+    _listings()
+
+
+def _decisions() -> None:
+    rows = []
+    with _opened(len(RATES_PER_SECOND) * DECISIONS) as service:
+        pending = _pending(service)
+        with running(service):
+            for number, rate in enumerate(RATES_PER_SECOND):
+                chosen = pending[number * DECISIONS : (number + 1) * DECISIONS]
+                elapsed = _decide_at(service, chosen, rate)
+                seconds = _posted(service, [request.approval_id for request in chosen])
+                rows.append((
+                    f"{rate} decisions a second offered", f"{len(chosen) / elapsed:,.1f}",
+                    f"{statistics.median(seconds) * 1000:,.0f} ms", f"{_p95(seconds) * 1000:,.0f} ms", "≤ 500 ms",
+                ))  # fmt: skip
+    print_table("Decision to post, built-in ERP", ("", "decided a second", "median", "95 %", "goal"), rows)
+
+
+def _decide_at(service: Service, requests: list[ApprovalRequest], rate: int) -> float:
+    """Decide on all, each at its time. Seconds until the last decision is recorded."""
+    began = time.perf_counter()
+
+    def at(number: int) -> None:
+        time.sleep(max(0.0, began + number / rate - time.perf_counter()))
+        with service.database.transaction() as session:
+            decide(session, APPROVER, requests[number].approval_id, Verdict.APPROVE, requests[number].plan_digest)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(at, range(len(requests))))
+    return time.perf_counter() - began
+
+
+def _posted(service: Service, approvals: list[UUID]) -> list[float]:
+    """Seconds from decision to post of each order, once all are posted."""
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        with service.database.engine.connect() as connection:
+            found = [float(each) for each in connection.execute(_LATENCIES, {"approvals": approvals}).scalars()]
+        if len(found) >= len(approvals):
+            return sorted(found)
+        time.sleep(0.2)
+    raise TimeoutError(f"{len(approvals) - len(found)} orders were not posted in time")
+
+
+def _listings() -> None:
+    with _opened(1) as service:
+        (request,) = _pending(service)
+        _multiply(service, request)
+        with _listening(service) as address, service.database.transaction() as session:
+            token = issue_token(session, APPROVER.user_id, 1)
+            session.commit()
+            seconds = sorted(_listed(address, token) for _ in range(LISTINGS))
+    rows = [(f"{QUEUED:,} pending, the first 100 over HTTP", f"{statistics.median(seconds) * 1000:,.0f} ms",
+             f"{_p95(seconds) * 1000:,.0f} ms", "≤ 100 ms")]  # fmt: skip
+    print_table("The queue", ("", "median", "95 %", "goal"), rows)
+
+
+def _multiply(service: Service, request: ApprovalRequest) -> None:
+    """As many requests as a very large queue has, each for a plan of its own."""
+    with service.database.transaction() as session:
+        connection = session.connection()
+        for table, key in (("plan", "digest"), ("approval_request", "plan_digest")):
+            columns = list(connection.execute(
+                text("select column_name from information_schema.columns where table_name = :name and table_schema = 'public'"),
+                {"name": table},
+            ).scalars())  # fmt: skip
+            made = {key: "lpad(to_hex(n), 64, '0')", "approval_id": "gen_random_uuid()", "saving_minor": "n % 5000"}
+            chosen = ", ".join(made.get(column, f"t.{column}") for column in columns)
+            connection.execute(
+                text(
+                    f"insert into {table} ({', '.join(columns)}) select {chosen}"  # noqa: S608  names of our own columns
+                    f" from {table} t, generate_series(1, :many) n where t.{key} = :digest"
+                ),
+                {"many": QUEUED, "digest": request.plan_digest},
+            )
+        connection.execute(text("analyze approval_request"))
+
+
+def _listed(address: str, token: str) -> float:
+    began = time.perf_counter()
+    answer = httpx2.get(f"{address}/v1/approvals?limit=100", headers={"Authorization": f"Bearer {token}"}, timeout=120)
+    if answer.status_code != httpx2.codes.OK or len(answer.json()) != 100:
+        raise RuntimeError(answer.text[:500])
+    return time.perf_counter() - began
+
+
+@contextmanager
+def _opened(skus: int) -> Iterator[Service]:
+    """A service with three stores and so many SKUs, of each of which one transfer pays."""
+    stock = {
+        (site, f"P{number}"): units for number in range(skus) for site, units in (("S1", 200), ("S2", 2), ("S3", 45))
+    }
+    with ExitStack() as stack:
+        servers = stack.enter_context(embedded_servers())
+        url = stack.enter_context(servers.fresh_database())
+        chosen = Settings(data=Path(mkdtemp(prefix="evenkeel-bench-"))).model_copy(
+            update={
+                "database_url": SecretStr(url), "redis_url": SecretStr(servers.redis_url), "openai_api_key": None,
+                "openai_base_url": None,
+            }
+        )  # fmt: skip
+        service = stack.enter_context(open_service(chosen))
+        with service.database.transaction() as session:
+            import_network(session, write_network(network(stock)), SYSTEM, pin=True, size_limit_bytes=1 << 30)
+            for person in (PLANNER, APPROVER):
+                add_person(session, person, by=SYSTEM)
+        for number in range(skus):
+            with service.database.transaction() as session:
+                run_of, _ = start_scan(session, PLANNER, PlanRequest(scope=Scope(skus=(f"P{number}",))))
+            service.driver.run(run_of.run_id)
+        yield service
+
+
+def _pending(service: Service) -> list[ApprovalRequest]:
+    with service.database.transaction() as session:
+        return list(session.exec(select(ApprovalRequest).where(ApprovalRequest.status == ApprovalStatus.PENDING)).all())
+
+
+@contextmanager
+def _listening(service: Service) -> Iterator[str]:
+    server = uvicorn.Server(uvicorn.Config(create_app(service), host="127.0.0.1", port=0, log_level="error"))
+    thread = threading.Thread(target=server.run, name="bench-server")
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def _p95(seconds: list[float]) -> float:
+    return seconds[min(len(seconds) - 1, int(len(seconds) * 0.95))]
