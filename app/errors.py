@@ -51,10 +51,28 @@ class ConflictError(EvenkeelError):
     status = 409
 
 
+class InFlightError(ConflictError):
+    """The same request is being carried out at this moment."""
+
+    def __init__(self, code: str, detail: str, remedy: str, *, retry_after_seconds: int) -> None:
+        super().__init__(code, detail, remedy)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class InvalidError(EvenkeelError):
     """What was sent does not make sense."""
 
     status = 422
+
+
+class TooManyError(EvenkeelError):
+    """The caller has asked for more than one caller may at a time."""
+
+    status = 429
+
+    def __init__(self, code: str, detail: str, remedy: str, *, retry_after_seconds: int) -> None:
+        super().__init__(code, detail, remedy)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class UnavailableError(EvenkeelError):

@@ -7,10 +7,12 @@ import re
 import secrets
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Protocol
 
 from sqlmodel import Session, select
 
-from app.auth.roles import Principal, Role
+from app.auth.keys import KEY_PREFIX, good_key, key_of
+from app.auth.roles import Act, Kind, Principal, Role
 from app.auth.tables import AccessToken, Person
 from app.db.database import database_now
 from app.errors import InvalidError, NotSignedInError
@@ -19,17 +21,29 @@ from app.ledger.append import EventType, append, lock_streams
 SYSTEM = "system"
 """The service itself: it scans and carries out, and may never decide."""
 
-SYSTEM_PRINCIPAL = Principal(SYSTEM, "Evenkeel", frozenset((Role.PLANNER,)), None, sees_sensitive=True)
+SYSTEM_PRINCIPAL = Principal(SYSTEM, "Evenkeel", frozenset((Role.PLANNER,)), None, sees_sensitive=True, kind=Kind.LOCAL)
 
 SHELL = "shell"
 """Whoever sits at the machine that holds the data: may do everything that needs no second person, and never decide."""
 
-SHELL_PRINCIPAL = Principal(SHELL, "Local shell", frozenset((Role.PLANNER, Role.OPERATOR)), None, sees_sensitive=True)
+SHELL_PRINCIPAL = Principal(
+    SHELL, "Local shell", frozenset((Role.PLANNER, Role.OPERATOR)), None, sees_sensitive=True, kind=Kind.LOCAL
+)
+
+DIRECTORY = "directory"
+"""The directory of the organisation: it vouches for people, and may have some made. It is nobody itself."""
 
 _LOCAL = {SYSTEM: SYSTEM_PRINCIPAL, SHELL: SHELL_PRINCIPAL}
 _USER_ID = re.compile(r"[a-z][a-z0-9._-]{1,39}")
 _TOKEN = re.compile(r"evk_[A-Za-z0-9_-]{43}")
-_RESERVED = frozenset((SYSTEM, SHELL, "llm", "agent"))
+_RESERVED = frozenset((SYSTEM, SHELL, DIRECTORY, "policy", "llm", "agent"))
+
+
+class Vouching(Protocol):
+    """What knows people by the tokens of others; a session carries it under `DIRECTORY`."""
+
+    def person(self, session: Session, token: str) -> Principal:
+        """Whose token it is. Raises NotSignedInError."""
 
 
 def add_person(
@@ -39,7 +53,7 @@ def add_person(
     by: str,
 ) -> Person:
     """Register a person, or bring roles and scope up to date. Raises InvalidError for a name that nobody may have."""
-    if not _USER_ID.fullmatch(principal.user_id) or principal.user_id in _RESERVED:
+    if not is_free_name(principal.user_id):
         raise InvalidError(
             "user_id", f"{principal.user_id!r} cannot be a user id",
             "use 2 to 40 lowercase letters, digits, dots, dashes", field="user_id",
@@ -71,6 +85,11 @@ def add_person(
     return row
 
 
+def is_free_name(user_id: str) -> bool:
+    """Whether a person may be called so: it has the form, and means neither the service nor a key."""
+    return _USER_ID.fullmatch(user_id) is not None and user_id not in _RESERVED and not user_id.startswith(KEY_PREFIX)
+
+
 def _facts_of(person: Person) -> dict[str, object]:
     return {
         "user_id": person.user_id,
@@ -96,7 +115,16 @@ def issue_token(session: Session, user_id: str, days: int) -> str:
 
 
 def sign_in(session: Session, token: str) -> Principal:
-    """The person a token stands for. Raises NotSignedInError; the words never say what exactly was wrong."""
+    """Whom a token stands for: a person's, a service key, or a token of the directory.
+
+    Raises NotSignedInError; the words never say what exactly was wrong.
+    """
+    vouching: Vouching | None = session.info.get(DIRECTORY)
+    if vouching is not None and token.count(".") == 2:
+        return vouching.person(session, token)
+    key = key_of(session, token)
+    if key is not None and (found := principal_of(session, key)) is not None:
+        return found
     if _TOKEN.fullmatch(token):
         row = session.get(AccessToken, _fingerprint(token))
         if row is not None and row.revoked_at is None and row.expires_at > database_now(session):
@@ -110,6 +138,8 @@ def principal_of(session: Session, user_id: str) -> Principal | None:
     """An active person as they stand now; None for anybody else. Roles may have changed since a token was issued."""
     if user_id in _LOCAL:
         return _LOCAL[user_id]
+    if user_id.startswith(KEY_PREFIX):
+        return _principal_of_key(session, user_id)
     query = select(Person).where(Person.user_id == user_id, Person.active)
     # What this session has read before may be old: a decision asks again once it holds its request.
     person = session.exec(query.execution_options(populate_existing=True)).one_or_none()
@@ -122,6 +152,25 @@ def principal_of(session: Session, user_id: str) -> Principal | None:
         sites=None if person.sites is None else frozenset(person.sites),
         sees_sensitive=person.sees_sensitive,
         value_limit_minor=person.value_limit_minor,
+    )
+
+
+def _principal_of_key(session: Session, user_id: str) -> Principal | None:
+    """A key that is good now, with what of its acts and sites its owner has too: a key is never more than its owner."""
+    key = good_key(session, user_id)
+    owner = None if key is None else principal_of(session, key.owner)
+    if key is None or owner is None:
+        return None
+    sites = owner.sites if key.sites is None else frozenset(key.sites)
+    return Principal(
+        user_id=user_id,
+        name=key.name,
+        roles=frozenset(),
+        sites=sites if owner.sites is None or sites is None else sites & owner.sites,
+        sees_sensitive=key.sees_sensitive and owner.sees_sensitive,
+        kind=Kind.KEY,
+        acts=frozenset(act for act in map(Act, key.acts) if owner.may(act)),
+        owner=key.owner,
     )
 
 

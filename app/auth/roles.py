@@ -1,4 +1,4 @@
-"""Roles, acts, and the one place that says which role may do what."""
+"""Roles, acts, and who is calling. Which role may do what stands in the rules; see `authorise`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.auth.authorise import REACH, Resource, SiteResource, authorise, ruling
 from app.errors import ForbiddenError
 
 
@@ -25,6 +26,9 @@ class Act(StrEnum):
     READ = "read"
     PLAN = "plan"
     DECIDE = "decide"
+    """To have a say in what becomes of a plan: reject, edit, remark."""
+    APPROVE = "approve"
+    """To release a plan. Whoever may decide on it may, unless the kill switch holds it."""
     RECEIVE = "receive"
     RESOLVE = "resolve"
     SEND_SIGNALS = "send_signals"
@@ -36,15 +40,16 @@ class Act(StrEnum):
     MANAGE_PEOPLE = "manage_people"
 
 
-PERMITTED: dict[Role, frozenset[Act]] = {
-    Role.VIEWER: frozenset((Act.READ,)),
-    Role.PLANNER: frozenset((Act.READ, Act.PLAN, Act.SCAN)),
-    Role.APPROVER: frozenset((Act.READ, Act.DECIDE, Act.STOP)),
-    Role.OPERATOR: frozenset(
-        (Act.READ, Act.RECEIVE, Act.RESOLVE, Act.SEND_SIGNALS, Act.IMPORT, Act.SCAN, Act.VERIFY, Act.GOVERN, Act.STOP)
-    ),
-    Role.ADMIN: frozenset((Act.READ, Act.VERIFY, Act.GOVERN, Act.STOP, Act.MANAGE_PEOPLE, Act.IMPORT)),
-}
+class Kind(StrEnum):
+    """What a principal is, by the name that the rules know it by."""
+
+    PERSON = "Person"
+    LOCAL = "Local"
+    """The service itself, and whoever sits at its machine."""
+    KEY = "Key"
+    """Another program, with a service key."""
+    RELEASE = "Release"
+    """A released policy, which approves what its tiers leave to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +62,34 @@ class Principal:
     sites: frozenset[str] | None = None
     sees_sensitive: bool = False
     value_limit_minor: int | None = None
+    kind: Kind = Kind.PERSON
+    acts: frozenset[Act] | None = None
+    """What a service key may do; None for everybody else, who may what their roles say."""
+    owner: str | None = None
+    """The person that a service key was made for, who answers for what is done with it."""
 
     def may(self, act: Act) -> bool:
-        """Whether one of the roles permits the act."""
-        return any(act in PERMITTED[role] for role in self.roles)
+        """Whether the rules permit the act as such, before it is known on what."""
+        return ruling(self, act).allowed
 
-    def require(self, act: Act) -> None:
-        """Raise ForbiddenError unless the act is permitted."""
-        if not self.may(act):
-            wanted = " or ".join(sorted(role for role, acts in PERMITTED.items() if act in acts))
-            held = ", ".join(sorted(self.roles)) or "none"
-            raise ForbiddenError(
-                "role", f"{self.user_id} may not {act.replace('_', ' ')}: it takes the role {wanted}, held: {held}",
-                "ask an administrator", act=act,
-            )  # fmt: skip
+    def require(self, act: Act, resource: Resource = None, *, stopped: bool = False) -> None:
+        """Raise unless the rules permit the act, on the resource if one is given; see `authorise`."""
+        authorise(self, act, resource, stopped=stopped)
+
+    @staticmethod
+    def roles_that_may(act: Act) -> list[Role]:
+        """The roles that permit an act, by the rules."""
+        return [role for role in Role if Principal("somebody", "Somebody", frozenset((role,))).may(act)]
+
+    @property
+    def hands(self) -> tuple[str, ...]:
+        """Who has a hand in what they make: they themselves, and the person behind a service key."""
+        return (self.user_id,) if self.owner is None else (self.user_id, self.owner)
 
     @property
     def sees_everything(self) -> bool:
         """Whether no site and no SKU is kept from them."""
-        return self.sites is None and self.sees_sensitive
+        return ruling(self, REACH).allowed
 
     def require_everything(self, what: str) -> None:
         """Raise ForbiddenError unless they see everything: for what cannot be cut to a part of the network."""
@@ -87,8 +101,11 @@ class Principal:
 
     def covers(self, sites: Iterable[str]) -> bool:
         """Whether all the sites are in scope."""
-        return self.sites is None or frozenset(sites) <= self.sites
+        return all(ruling(self, REACH, SiteResource(site_id)).allowed for site_id in sites)
 
     def touches(self, sites: Iterable[str]) -> bool:
-        """Whether any of the sites is in scope."""
-        return self.sites is None or not self.sites.isdisjoint(sites)
+        """Whether any of the sites is in scope. What names no site touches whoever has all of them."""
+        named = tuple(sites)
+        return any(ruling(self, REACH, SiteResource(site_id)).allowed for site_id in named) or (
+            not named and self.sites is None
+        )

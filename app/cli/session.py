@@ -25,7 +25,12 @@ TOKEN_VARIABLE = "EVENKEEL_TOKEN"  # noqa: S105  the name of a variable
 WAIT_SECONDS_MAX = 900
 Token = Annotated[
     str | None,
-    typer.Option("--token", envvar=TOKEN_VARIABLE, help="Bearer token of the person who asks.", show_default=False),
+    typer.Option(
+        "--token",
+        envvar=TOKEN_VARIABLE,
+        help="Token of the person, or key of the program, that asks.",
+        show_default=False,
+    ),
 ]
 
 
@@ -59,6 +64,15 @@ def at_shell(token: str | None) -> Iterator[AtShell]:
         else:
             raise NotSignedInError("no_token", "this needs a token", f"set {TOKEN_VARIABLE} or pass --token")
         yield AtShell(service, caller)
+
+
+def require_manager(caller: Principal) -> None:
+    """Raise ForbiddenError unless they manage people and keys. At the shell of an embedded installation anybody does."""
+    from app.auth.people import SHELL
+    from app.auth.roles import Act
+
+    if caller.user_id != SHELL:
+        caller.require(Act.MANAGE_PEOPLE)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from structlog import get_logger
 
-from app.errors import EvenkeelError
+from app.errors import EvenkeelError, InFlightError, TooManyError
 from app.stock.importing import ImportRefusedError
 
 MEDIA_TYPE = "application/problem+json"
@@ -78,7 +78,10 @@ def refusal(error: EvenkeelError) -> JSONResponse:
             for fault in error.faults.faults
         ]  # fmt: skip
         more["faults_not_listed"] = error.faults.not_listed
-    return problem(error.status, error.code, error.detail, remedy=error.remedy, where=error.where, **more)
+    answer = problem(error.status, error.code, error.detail, remedy=error.remedy, where=error.where, **more)
+    if isinstance(error, (TooManyError, InFlightError)):
+        answer.headers["Retry-After"] = str(error.retry_after_seconds)
+    return answer
 
 
 def install(app: FastAPI) -> None:
