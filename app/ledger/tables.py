@@ -1,10 +1,10 @@
-"""The ledger's tables. Nothing but `append` writes them; a trigger refuses every update and delete."""
+"""The ledger's tables. Events are written by `append` alone; a trigger refuses every update and delete of them."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import BigInteger, CheckConstraint, Column, Identity, Index, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from app.db.columns import big_integer, instant, octets
@@ -63,3 +63,57 @@ class Balance(SQLModel, table=True):
     place: str = Field(primary_key=True)
     sku_id: str = Field(primary_key=True)
     units: int = Field(sa_column=big_integer())
+
+
+class UnplacedRow(SQLModel, table=True):
+    """An event that has no position yet in the order over all streams. `no` follows the sequence within each stream."""
+
+    __tablename__ = "ledger_unplaced"
+
+    no: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    stream: str
+    seq: int = Field(sa_column=big_integer())
+
+
+class LeafRow(SQLModel, table=True):
+    """A place in the order over all streams, from 0 and without gaps: a leaf of the Merkle tree."""
+
+    __tablename__ = "ledger_leaf"
+    __table_args__ = (UniqueConstraint("stream", "seq"),)
+
+    position: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    stream: str
+    seq: int = Field(sa_column=big_integer())
+    event_hash: bytes = Field(sa_column=octets())
+
+
+class NodeRow(SQLModel, table=True):
+    """The root of a complete subtree, kept for every eighth level so that proofs need few leaves."""
+
+    __tablename__ = "ledger_node"
+
+    level: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    index: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    hash: bytes = Field(sa_column=octets())
+
+
+class CheckpointRow(SQLModel, table=True):
+    """A signed root over the first `size` events. What counts is its copy outside of this database."""
+
+    __tablename__ = "ledger_checkpoint"
+
+    size: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    root: bytes = Field(sa_column=octets())
+    made_at: datetime = Field(sa_column=instant())
+    note: str
+
+
+class SealingKey(SQLModel, table=True):
+    """The key of what is sealed about a subject, wrapped by the master key. Destroyed, it leaves its date."""
+
+    __tablename__ = "sealing_key"
+
+    subject: str = Field(primary_key=True)
+    wrapped: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+    made_at: datetime = Field(sa_column=instant())
+    destroyed_at: datetime | None = Field(default=None, sa_column=instant(nullable=True))

@@ -7,12 +7,13 @@ from typing import Any
 from pydantic import BaseModel
 from sqlmodel import Session
 
-from app.approvals.edits import EDIT_VERSION, edited_plan
+from app.approvals.edits import edited_plan
 from app.plans.provenance import ProvenanceView, provenance_view
 from app.plans.store import read_plan, read_snapshot
 from app.stock.installation import planning_now
 from graphs.planning import Draft, draft, draft_beside
 from policies.library import released
+from policies.narrowing import EDIT_VERSION
 from policies.rules import Facts
 from tools.canonical import canonical_json
 from tools.differences import differences

@@ -1,0 +1,80 @@
+"""Forgetting a person: what they said goes, what they decided stays, under an id that no longer says who it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlmodel import Session, col, select, update
+
+from app.auth.people import SHELL, revoke_tokens
+from app.auth.roles import Act, Principal
+from app.auth.tables import Person
+from app.errors import InvalidError, NotFoundError
+from app.ledger.append import EventType, append, lock_streams
+from app.ledger.sealing import FORGOTTEN, destroy_key, person
+from app.threads.tables import ACTIVE, Run, Thread
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What became of a person.
+
+    What the graph remembers of `threads` is the driver's to forget: their own, and those that were told their words.
+    """
+
+    user_id: str
+    threads: tuple[UUID, ...]
+    new: bool
+
+
+_REJECTIONS = text("""
+    update decision set rejection = jsonb_set(rejection, '{words}', to_jsonb(cast(:nothing as text)))
+    where decided_by = :user_id and rejection is not null
+""")
+
+# Words of an approver are told in the conversation that asked: with the decision, or as a question back.
+_TOLD_IN = text("""
+    select distinct request.thread_id from approval_request request
+    where request.thread_id is not null and (
+      exists (select 1 from decision where decision.approval_id = request.approval_id and decided_by = :user_id
+              and rejection is not null)
+      or exists (select 1 from ledger_event event where event.type = 'approval_commented'
+                 and event.stream = 'plan/' || request.plan_digest
+                 and starts_with(event.key, 'approval/' || request.approval_id || '/approval_commented/' || :user_id || '/')))
+""")
+
+
+def forget(session: Session, by: Principal, user_id: str) -> Forgotten:
+    """Destroy the key of a person's words, and remove their name, tokens and conversations. There is no way back.
+
+    So goes the transcript of every conversation that was told what they said; its plans and decisions stay, and so does
+    the person's id in the ledger, because who decided what is a business record. Raises
+    ForbiddenError, NotFoundError, and InvalidError while one of their runs is active.
+    Backups keep the key for as long as they are kept themselves.
+    """
+    if by.user_id != SHELL:
+        by.require(Act.MANAGE_PEOPLE)
+    stream = f"person/{user_id}"
+    lock_streams(session, [stream])
+    known = session.get(Person, user_id, with_for_update=True)
+    if known is None:
+        raise NotFoundError("unknown_person", f"there is no person {user_id}", "check the id", user_id=user_id)
+    own = session.exec(select(Thread.thread_id).where(Thread.owner == user_id)).all()
+    told = session.connection().execute(_TOLD_IN, {"user_id": user_id}).scalars()
+    runs = col(Run.thread_id).in_(own)
+    if session.exec(select(Run.run_id).where(runs, col(Run.status).in_(ACTIVE)).limit(1)).first() is not None:
+        raise InvalidError("run_active", f"a run of {user_id} is active", "cancel it first, or wait for its end")
+    new = destroy_key(session, person(user_id)) or known.name != FORGOTTEN
+    known.name, known.active, known.roles = FORGOTTEN, False, []
+    session.add(known)
+    revoke_tokens(session, user_id)
+    session.connection().execute(_REJECTIONS, {"nothing": FORGOTTEN, "user_id": user_id})
+    session.exec(update(Thread).where(col(Thread.owner) == user_id).values(title="", labels={}))
+    session.exec(update(Run).where(runs).values(input={}, labels={}, error=None))
+    append(
+        session, stream=stream, key=f"{stream}/forgotten", event_type=EventType.PERSON_FORGOTTEN, actor=by.user_id,
+        facts={"user_id": user_id},
+    )  # fmt: skip
+    return Forgotten(user_id, tuple({*own, *map(UUID, told)}), new)

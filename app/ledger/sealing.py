@@ -1,0 +1,159 @@
+"""Words of people in the ledger, sealed so that they can be forgotten: the chain holds ciphertext, and the key can go.
+
+Each subject has a data key (AES-256-GCM), kept wrapped by the installation's master
+key. The hash of an event covers what is sealed, so destroying a data key changes no
+hash: the words are gone and `verify` stays clean. The nonce follows from key, place and
+words; the same event appended again is then the same event, and no nonce ever serves
+two texts.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Session, col, select
+
+from app.db.database import database_now
+from app.errors import ConflictError, SetUpError
+from app.ledger.tables import SealingKey
+
+MASTER_KEY = "master_key"
+"""Under this name a session finds whom to ask for the installation's master key."""
+FORGOTTEN = "(forgotten)"
+"""What stands for words whose key was destroyed."""
+_NONCE_BYTES = 12
+
+
+class ForgottenError(ConflictError):
+    """Nothing more is sealed about somebody who was forgotten."""
+
+    def __init__(self, subject: str) -> None:
+        super().__init__("forgotten", f"{subject} was forgotten; nothing more is kept about them", "use another id")
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """Words to be sealed about a subject, by the name of each fact."""
+
+    subject: str
+    words: Mapping[str, str]
+
+
+def person(user_id: str) -> str:
+    """The subject of what a person has said."""
+    return f"person/{user_id}"
+
+
+def sealed_document(session: Session, place: str, sealed: Sealed) -> dict[str, Any]:
+    """What stands in an event for the words. Raises ForgottenError and SetUpError."""
+    key = _key_of(session, sealed.subject)
+    if key is None:
+        raise ForgottenError(sealed.subject)
+    fields = {name: _seal(key, f"{place}/{name}", words) for name, words in sorted(sealed.words.items())}
+    return {"subject": sealed.subject, "fields": fields}
+
+
+def unsealed(session: Session, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of an event with its sealed words in their places, or FORGOTTEN where their key is gone."""
+    facts = dict(body["facts"])
+    sealed = body.get("sealed")
+    if sealed is None:
+        return facts
+    key = _stored(session, sealed["subject"])
+    for name, text in sealed["fields"].items():
+        facts[name] = FORGOTTEN if key is None else _open(key, f"{body['key']}/{name}", text)
+    return facts
+
+
+def fingerprint(session: Session, subject: str, words: str) -> str:
+    """What tells words apart without giving them away: a keyed digest, which means nothing once the key is gone."""
+    key = _key_of(session, subject)
+    if key is None:
+        raise ForgottenError(subject)
+    return hmac.digest(key, b"fingerprint\0" + words.encode(), "sha256").hex()[:32]
+
+
+def destroy_key(session: Session, subject: str) -> bool:
+    """Forget the key of a subject for ever. False when it is gone already, or there never was one."""
+    now = database_now(session)
+    never = insert(SealingKey).values(subject=subject, wrapped=None, made_at=now, destroyed_at=now)
+    if session.connection().execute(never.on_conflict_do_nothing().returning(col(SealingKey.subject))).first():
+        return False
+    row = session.exec(select(SealingKey).where(SealingKey.subject == subject).with_for_update()).one()
+    if row.wrapped is None:
+        return False
+    row.wrapped, row.destroyed_at = None, now
+    session.add(row)
+    session.flush()
+    return True
+
+
+def seal_secret(session: Session, place: str, secret: str) -> bytes:
+    """A secret of the service itself, such as a webhook's, under the master key."""
+    return _wrap(_master(session), place, secret.encode())
+
+
+def open_secret(session: Session, place: str, sealed: bytes) -> str:
+    """The secret again. Raises SetUpError under another master key."""
+    return _unwrap(_master(session), place, sealed).decode()
+
+
+def _key_of(session: Session, subject: str) -> bytes | None:
+    """The data key of a subject, made if there is none; None where it was destroyed. Nobody destroys it before we commit."""
+    held = select(SealingKey).where(SealingKey.subject == subject).with_for_update(read=True)
+    row = session.exec(held.execution_options(populate_existing=True)).one_or_none()
+    if row is None:
+        wrapped = _wrap(_master(session), subject, secrets.token_bytes(32))
+        fresh = insert(SealingKey).values(subject=subject, wrapped=wrapped, made_at=database_now(session))
+        session.connection().execute(fresh.on_conflict_do_nothing())
+        row = session.exec(held.execution_options(populate_existing=True)).one()
+    return None if row.wrapped is None else _unwrap(_master(session), subject, row.wrapped)
+
+
+def _stored(session: Session, subject: str) -> bytes | None:
+    wrapped = session.exec(select(SealingKey.wrapped).where(col(SealingKey.subject) == subject)).one_or_none()
+    return None if wrapped is None else _unwrap(_master(session), subject, wrapped)
+
+
+def _master(session: Session) -> bytes:
+    ask: Callable[[], bytes] | None = session.info.get(MASTER_KEY)
+    if ask is None:
+        raise SetUpError(
+            "no_master_key", "this database was opened without a master key", "open it through the service"
+        )
+    return ask()
+
+
+def _wrap(master: bytes, subject: str, key: bytes) -> bytes:
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    return nonce + AESGCM(master).encrypt(nonce, key, subject.encode())
+
+
+def _unwrap(master: bytes, subject: str, wrapped: bytes) -> bytes:
+    try:
+        return AESGCM(master).decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], subject.encode())
+    except InvalidTag as wrong:
+        raise SetUpError(
+            "master_key", f"the key of {subject} was wrapped by another master key",
+            "give this process the master key of the installation (EVENKEEL_MASTER_KEY, or master.key in its data directory)",
+        ) from wrong  # fmt: skip
+
+
+def _seal(key: bytes, place: str, words: str) -> str:
+    plain = words.encode()
+    nonce = hmac.digest(key, b"nonce\0" + hashlib.sha256(place.encode()).digest() + plain, "sha256")[:_NONCE_BYTES]
+    return base64.b64encode(nonce + AESGCM(key).encrypt(nonce, plain, place.encode())).decode()
+
+
+def _open(key: bytes, place: str, text: str) -> str:
+    raw = base64.b64decode(text)
+    return AESGCM(key).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], place.encode()).decode()
