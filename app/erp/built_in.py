@@ -6,10 +6,11 @@ confirmed: there is no warehouse staff to wait for. Receipts are reported by peo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, SQLModel, col, select
 
 from app.db.columns import big_integer, instant, word
 from app.db.database import Database, database_now
@@ -64,6 +65,24 @@ class BuiltInErp:
                 return Refused(f"the reference {content.reference} belongs to another transfer")
             return _as_transfer(kept)
 
+    def cancel(self, reference: str) -> ErpTransfer | Refused:
+        """Refuse, because its goods leave as soon as a transfer is made; one that is cancelled stays so."""
+        found = self.find(reference)
+        if found is not None and found.state is ErpTransferState.CANCELLED:
+            return found
+        return Refused(f"there is no transfer {reference}" if found is None else f"the goods of {reference} have left")
+
+    def list_transfers(self, since: datetime) -> Sequence[ErpTransfer]:
+        """Transfers that were made since then. Nothing here changes them later."""
+        query = select(BuiltInTransfer).where(BuiltInTransfer.created_at >= since)
+        with self._database.transaction() as session:
+            rows = session.exec(query.order_by(col(BuiltInTransfer.reference))).all()
+            return [_as_transfer(row) for row in rows]
+
 
 def _as_transfer(row: BuiltInTransfer) -> ErpTransfer:
-    return ErpTransfer(row.reference, f"BI-{row.reference[:8]}", ErpTransferState(row.state), row.units)
+    """What it says. People report receipts to us directly, so it knows of none."""
+    return ErpTransfer(
+        row.reference, f"BI-{row.reference[:8]}", ErpTransferState(row.state), row.units,
+        sku_id=row.sku_id, origin=row.origin, destination=row.destination,
+    )  # fmt: skip

@@ -10,16 +10,19 @@ from __future__ import annotations
 import random
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from tools.ports import ErpTransfer, ErpTransferState, ErpUncertainError, Refused, TransferContent
 
 _SCHEMA = """
-create table if not exists transfer (reference text not null, units integer not null, ships_after integer not null,
-  looked integer not null default 0, cancelled integer not null default 0);
+create table if not exists transfer (reference text not null, sku_id text not null, origin text not null,
+  destination text not null, units integer not null, ships_after integer not null, looked integer not null default 0,
+  cancelled integer not null default 0, received integer not null default 0, damaged integer not null default 0,
+  finished integer not null default 0, changed_at real not null);
 create table if not exists call (reference text not null, verb text not null, at real not null);
 """
 
@@ -60,14 +63,7 @@ class SimulatedErp:
             raise ErpUncertainError("timed out")
         with self._open() as connection:
             connection.execute("update transfer set looked = looked + 1 where reference = ?", (reference,))
-            row = connection.execute(
-                "select units, ships_after, looked, cancelled from transfer where reference = ?", (reference,)
-            ).fetchone()
-        if row is None:
-            return None
-        units, ships_after, looked, cancelled = row
-        state = ErpTransferState.SHIPPED if looked > ships_after else ErpTransferState.CONFIRMED
-        return ErpTransfer(reference, f"SIM-{reference[:8]}", ErpTransferState.CANCELLED if cancelled else state, units)
+        return self._held(reference)
 
     def create(self, content: TransferContent) -> ErpTransfer | Refused:
         """Make the transfer. May time out before or after it is made, be delivered twice, or be refused."""
@@ -76,16 +72,53 @@ class SimulatedErp:
             raise ErpUncertainError("timed out before it was applied")
         if random.Random(f"{self.faults.seed}/{content.reference}").random() < self.faults.refused:  # noqa: S311  luck
             return Refused("no dock is free")
+        if self._is_another(content):
+            return Refused(f"the reference {content.reference} belongs to another transfer")
         for _ in range(2 if luck.random() < self.faults.delivered_twice else 1):
             self._apply(content)
         if luck.random() < self.faults.lost_after:
             raise ErpUncertainError("timed out after it was applied")
-        return ErpTransfer(content.reference, f"SIM-{content.reference[:8]}", ErpTransferState.CONFIRMED, content.units)
+        made = self._held(content.reference)
+        if made is None:
+            raise ErpUncertainError("it was made and is gone")
+        return made
 
-    def cancel(self, reference: str) -> None:
-        """What somebody does in the ERP by hand."""
+    def cancel(self, reference: str) -> ErpTransfer | Refused:
+        """Give the transfer up unless it has shipped. May time out before or after."""
+        luck = self._call(reference, "cancel")
+        if luck.random() < self.faults.lost_before:
+            raise ErpUncertainError("timed out before it was cancelled")
+        held = self._held(reference)
+        if held is None:
+            return Refused(f"there is no transfer {reference}")
+        if held.state not in (ErpTransferState.CONFIRMED, ErpTransferState.CANCELLED):
+            return Refused(f"the goods of {reference} have left")
+        self.cancel_by_hand(reference)
+        if luck.random() < self.faults.lost_after:
+            raise ErpUncertainError("timed out after it was cancelled")
+        return replace(held, state=ErpTransferState.CANCELLED)
+
+    def list_transfers(self, since: datetime) -> Sequence[ErpTransfer]:
+        """Transfers that were made or have changed since then. May time out."""
+        if self._call("", "list").random() < self.faults.lost_before:
+            raise ErpUncertainError("timed out")
         with self._open() as connection:
-            connection.execute("update transfer set cancelled = 1 where reference = ?", (reference,))
+            rows = connection.execute(
+                "select distinct reference from transfer where changed_at >= ? order by reference", (since.timestamp(),)
+            ).fetchall()
+        return [held for (reference,) in rows if (held := self._held(reference)) is not None]
+
+    def cancel_by_hand(self, reference: str) -> None:
+        """What somebody does in the ERP, whether the goods have left or not."""
+        self._change(reference, "cancelled = 1")
+
+    def ship_by_hand(self, reference: str) -> None:
+        """The goods leave now."""
+        self._change(reference, "looked = ships_after + 1")
+
+    def receive_by_hand(self, reference: str, units: int, *, damaged: int = 0, last: bool = False) -> None:
+        """Units come in at the destination, some of them damaged; `last`: nothing more will come."""
+        self._change(reference, "received = received + ?, damaged = damaged + ?, finished = ?", units, damaged, last)
 
     def applied(self) -> dict[str, int]:
         """How often each reference was applied: what must never exceed one."""
@@ -99,6 +132,33 @@ class SimulatedErp:
             found: int = connection.execute("select count(*) from call where verb = ?", (verb,)).fetchone()[0]
             return found
 
+    def _held(self, reference: str) -> ErpTransfer | None:
+        with self._open() as connection:
+            row = connection.execute(
+                "select units, looked > ships_after, cancelled, received, damaged, finished, sku_id, origin, destination"
+                " from transfer where reference = ?", (reference,)
+            ).fetchone()  # fmt: skip
+        if row is None:
+            return None
+        units, gone, cancelled, received, damaged, finished, *content = row
+        state = ErpTransferState.SHIPPED if gone else ErpTransferState.CONFIRMED
+        if received or damaged or finished:
+            over = finished or received + damaged >= units
+            state = ErpTransferState.RECEIVED if over else ErpTransferState.PARTIALLY_RECEIVED
+        state = ErpTransferState.CANCELLED if cancelled else state
+        return ErpTransfer(reference, f"SIM-{reference[:8]}", state, units, received, damaged, *content)
+
+    def _is_another(self, content: TransferContent) -> bool:
+        held = self._held(content.reference)
+        return held is not None and held.differs_from(content)
+
+    def _change(self, reference: str, how: str, *values: object) -> None:
+        with self._open() as connection:
+            connection.execute(
+                f"update transfer set {how}, changed_at = ? where reference = ?",  # noqa: S608  our own words
+                (*values, time.time(), reference),
+            )
+
     def _apply(self, content: TransferContent) -> None:
         with self._open() as connection:
             known = connection.execute(
@@ -106,9 +166,13 @@ class SimulatedErp:
             ).fetchone()[0]
             if not (known and self.faults.idempotent):
                 connection.execute(
-                    "insert into transfer (reference, units, ships_after) values (?, ?, ?)",
-                    (content.reference, content.units, self.faults.ships_after_looks),
-                )
+                    "insert into transfer (reference, sku_id, origin, destination, units, ships_after, changed_at)"
+                    " values (?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        content.reference, content.sku_id, content.lane.origin, content.lane.destination, content.units,
+                        self.faults.ships_after_looks, time.time(),
+                    ),
+                )  # fmt: skip
 
     def _call(self, reference: str, verb: str) -> random.Random:
         """Note the call, take its time, and draw its luck."""

@@ -1,4 +1,4 @@
-"""What every ERP behind the port has to do, shown on both of ours; and that bad days of an ERP never post anything twice."""
+"""The simulated ERP and its bad days; and that whatever an ERP does, nothing is posted twice. The contract of all ERPs: tests/app/erp."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from app.erp.built_in import BuiltInErp
 from app.erp.simulated import Faults, SimulatedErp
 from app.ledger.verify import verify
 from app.orders.tables import TransferOrder
@@ -25,9 +24,7 @@ from tests.builders import a_sku, in_days
 from tests.installation import a_network, approve, balances, orders, scan, settle_in, waiting
 from tools.execution import OrderState
 from tools.inventory import LaneKey
-from tools.ports import ErpPort, ErpTransfer, ErpTransferState, ErpUncertainError, Refused, TransferContent
-
-KINDS = ("built-in", "simulated")
+from tools.ports import ErpTransferState, ErpUncertainError, Refused, TransferContent
 
 
 def a_content(reference: str | None = None, units: int = 5, **fields: object) -> TransferContent:
@@ -36,108 +33,6 @@ def a_content(reference: str | None = None, units: int = 5, **fields: object) ->
         reference or str(uuid4()), "P1", LaneKey("S1", "S2", "van"), units, depart_on=in_days(1), arrive_on=in_days(2)
     )
     return replace(content, **fields)  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="module")
-def built_in(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuiltInErp]:
-    with servers.fresh_database() as url:
-        chosen = Settings(DATABASE_URL=url, REDIS_URL=servers.redis_url, data=tmp_path_factory.mktemp("erp"))  # type: ignore[call-arg,arg-type]
-        with open_service(chosen) as service:
-            yield BuiltInErp(service.database)
-
-
-@pytest.fixture(params=KINDS)
-def erp(request: pytest.FixtureRequest, tmp_path: Path) -> ErpPort:
-    """Each of our ERPs on a good day. Tests share the built-in one, under references of their own."""
-    if request.param == "built-in":
-        found: BuiltInErp = request.getfixturevalue("built_in")
-        return found
-    return SimulatedErp(tmp_path / "erp")
-
-
-def test_an_erp_has_no_transfer_that_it_was_not_asked_for(erp: ErpPort) -> None:
-    assert erp.find(str(uuid4())) is None
-
-
-def test_a_created_transfer_is_the_one_that_was_asked_for(erp: ErpPort) -> None:
-    content = a_content(units=7)
-    made = erp.create(content)
-    assert isinstance(made, ErpTransfer)
-    assert (made.reference, made.units) == (content.reference, 7)
-    assert made.erp_id
-    assert made.state in (ErpTransferState.CONFIRMED, ErpTransferState.SHIPPED)
-
-
-def test_a_created_transfer_is_found_by_our_reference_under_the_id_of_the_erp(erp: ErpPort) -> None:
-    content = a_content()
-    made = erp.create(content)
-    found = erp.find(content.reference)
-    assert isinstance(made, ErpTransfer)
-    assert found is not None
-    assert (found.reference, found.erp_id, found.units) == (made.reference, made.erp_id, made.units)
-
-
-def test_a_created_transfer_ships_in_the_end(erp: ErpPort) -> None:
-    content = a_content()
-    erp.create(content)
-    found = erp.find(content.reference)
-    assert found is not None
-    assert found.state is ErpTransferState.SHIPPED
-
-
-def test_created_twice_a_transfer_is_the_first_one(erp: ErpPort) -> None:
-    content = a_content()
-    first, second = erp.create(content), erp.create(content)
-    assert isinstance(first, ErpTransfer)
-    assert isinstance(second, ErpTransfer)
-    assert second.erp_id == first.erp_id
-
-
-def test_transfers_under_other_references_are_others(erp: ErpPort) -> None:
-    one, other = a_content(units=3), a_content(units=4)
-    erp.create(one), erp.create(other)
-    found = [erp.find(each.reference) for each in (one, other)]
-    assert [each.units for each in found if each] == [3, 4]
-    assert len({each.erp_id for each in found if each}) == 2
-
-
-def test_asking_changes_nothing(erp: ErpPort) -> None:
-    reference = str(uuid4())
-    assert [erp.find(reference) for _ in range(3)] == [None, None, None]
-
-
-def test_created_by_many_at_once_a_transfer_is_one(erp: ErpPort) -> None:
-    content = a_content()
-    with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda _: erp.create(content), range(8)))
-    assert {each.erp_id for each in made if isinstance(each, ErpTransfer)} == {_erp_id(erp, content)}
-    assert len(made) == 8
-    if isinstance(erp, SimulatedErp):
-        assert erp.applied() == {content.reference: 1}
-
-
-def _erp_id(erp: ErpPort, content: TransferContent) -> str:
-    found = erp.find(content.reference)
-    assert found is not None
-    return found.erp_id
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [{"units": 6}, {"sku_id": "P2"}, {"lane": LaneKey("S2", "S1", "van")}, {"lane": LaneKey("S1", "S3", "van")}],
-    ids=["units", "SKU", "direction", "destination"],
-)
-def test_the_built_in_erp_refuses_a_reference_with_other_content(
-    built_in: BuiltInErp, changed: dict[str, object]
-) -> None:
-    content = a_content()
-    built_in.create(content)
-    refused = built_in.create(replace(content, **changed))  # type: ignore[arg-type]
-    assert isinstance(refused, Refused)
-    assert content.reference in refused.reason
-    found = built_in.find(content.reference)
-    assert found is not None
-    assert found.units == content.units
 
 
 def simulated(tmp_path: Path, **faults: object) -> SimulatedErp:
