@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from policies.approval_words import approvals_in_words
 from policies.rules import RULES
 from policies.schema import (
     DataQuality,
@@ -30,6 +31,7 @@ def brief(policy: Policy, currency: str) -> str:
         *_data_quality(policy.data_quality),
         *_merchandise(policy.merchandise),
         *(_tier(tier, currency) for tier in policy.tiers),
+        *approvals_in_words(policy.approvals, currency),
         *_negotiation(policy.negotiation),
     ))  # fmt: skip
 

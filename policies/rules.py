@@ -16,6 +16,7 @@ from policies.figures import wrong_sums, wrong_values
 from policies.limits import asking_nothing, crosses_entities, limits_of, protected_units, stale_stock_blocks
 from policies.merchandise import must_leave_units
 from policies.merchandise_rules import MERCHANDISE_RULES
+from policies.stops import stop_holding
 from policies.tiers import tier_of
 from policies.violations import Facts, Rule, Violation, on_line
 from tools.inventory import LaneKey, SiteSku, Snapshot, Temperature
@@ -35,9 +36,14 @@ def check(plan: TransferPlan, facts: Facts) -> tuple[Violation, ...]:
 
 
 def kill_switch(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
-    """While the kill switch is engaged no plan goes forward."""
+    """While the kill switch is engaged no plan goes forward, and while a part is stopped none that moves what it holds."""
     if facts.kill_switch and plan.lines:
         yield Violation("kill_switch", "The kill switch is engaged: no transfer may be approved or posted.")
+        return
+    for line in plan.lines if facts.stops else ():
+        stop = stop_holding(facts.stops, line.lane, facts.snapshot.sku_by_id.get(line.sku_id))
+        if stop is not None:
+            yield on_line("kill_switch", line, f"{stop.words} is stopped, and may not be approved or posted")
 
 
 def policy_in_force(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:

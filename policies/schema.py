@@ -11,22 +11,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from policies.approvals import Approvals
+from policies.numbers import Amount, BasisPoints, Count, Days, ServiceLevel, absent
 from tools.canonical import digest
 from tools.findings import QualityVerdict
 from tools.inventory import Temperature
 from tools.targets import DemandClass
-from tools.transfers import MINOR_MAX, Id, LaneRef, Mode, Value
-
-BasisPoints = Annotated[int, Field(ge=0, le=10_000)]
-ServiceLevel = Annotated[int, Field(ge=5_000, le=9_999)]
-Days = Annotated[int, Field(ge=0, le=365)]
-Amount = Annotated[int, Field(ge=0, le=MINOR_MAX)]
-Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
-
-
-def _absent(section: object) -> bool:
-    """Whether a section is left out of the document, and so out of its digest."""
-    return section is None
+from tools.transfers import Id, LaneRef, Mode, Value
 
 
 class Economics(Value):
@@ -200,14 +191,14 @@ class Merchandise(Value):
     least_life_days: Days
     least_life_share_bp: BasisPoints
     rescue_stock_out_bp: Annotated[int, Field(ge=1, le=10_000)]
-    emergency: Annotated[EmergencyRescue | None, Field(exclude_if=_absent)] = None
+    emergency: Annotated[EmergencyRescue | None, Field(exclude_if=absent)] = None
 
 
 class Tier(Value):
     """Who may decide on a plan up to this size. Tiers are tried in order; a plan above the last is forbidden.
 
-    One recorded approver is what the service can enforce, so a tier cannot ask for more:
-    a document that wants two approvals is refused, and never satisfied by one.
+    A tier stands for one recorded approver; whose signatures a plan needs beyond that is for the signing rules of
+    `Approvals` to say. A document that wants two approvals of a tier is refused, and never satisfied by one.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=40)]
@@ -260,14 +251,23 @@ class Policy(Value):
     data_quality: DataQuality
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1, max_length=10)]
     negotiation: Negotiation
-    merchandise: Annotated[Merchandise | None, Field(exclude_if=_absent)] = None
-    departures: Annotated[Departures | None, Field(exclude_if=_absent)] = None
+    merchandise: Annotated[Merchandise | None, Field(exclude_if=absent)] = None
+    departures: Annotated[Departures | None, Field(exclude_if=absent)] = None
+    approvals: Annotated[Approvals | None, Field(exclude_if=absent)] = None
 
     @model_validator(mode="after")
     def _tiers_rise(self) -> Self:
         for lower, upper in zip(self.tiers, self.tiers[1:], strict=False):
             if lower.goods_value_max_minor > upper.goods_value_max_minor:
                 raise ValueError(f"tier {upper.name} admits less value than tier {lower.name} before it")
+        return self
+
+    @model_validator(mode="after")
+    def _bulk_names_tiers(self) -> Self:
+        bulk = self.approvals.bulk if self.approvals else None
+        unknown = set(bulk.tiers) - {tier.name for tier in self.tiers} if bulk else set()
+        if unknown:
+            raise ValueError(f"there is no tier {min(unknown)} to decide on in bulk")
         return self
 
     @cached_property

@@ -8,6 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from policies.schema import Policy
+from policies.stops import Stop
 from tools.inventory import Snapshot
 from tools.transfers import TransferLine, TransferPlan
 
@@ -24,12 +25,17 @@ class Violation:
 
 @dataclass(frozen=True)
 class Facts:
-    """What rules know besides the plan: the world now, the document in force, and the kill switch."""
+    """What rules know besides the plan: the world now, the document in force, and the stops in force."""
 
     snapshot: Snapshot
     policy: Policy
     now: datetime
-    kill_switch: bool = False
+    stops: tuple[Stop, ...] = ()
+
+    @property
+    def kill_switch(self) -> bool:
+        """Whether the kill switch holds everything."""
+        return any(stop.holds_everything for stop in self.stops)
 
 
 Rule = Callable[[TransferPlan, Facts], Iterator[Violation]]

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
 from sqlmodel import Session, col, select
 
-from app.approvals.decisions import require_decider, require_open
+from app.approvals.authority import require_decider
+from app.approvals.decisions import require_open
 from app.approvals.requests import get_request
 from app.approvals.tables import ApprovalRequest
 from app.auth.roles import Principal
 from app.ledger.append import EventType, append, plan_stream
+from app.ledger.sealing import Sealed, fingerprint, person, unsealed
 from app.ledger.tables import LedgerEvent
 from app.plans.store import read_plan
-from tools.canonical import digest
 
 COMMENTS_SHOWN = 20
 
@@ -42,27 +42,26 @@ def comment(session: Session, approver: Principal, approval_id: UUID, words: str
     append(
         session,
         stream=plan_stream(request.plan_digest),
-        key=f"approval/{approval_id}/{EventType.APPROVAL_COMMENTED}/{digest({'by': by, 'words': words})[:16]}",
+        key=f"approval/{approval_id}/{EventType.APPROVAL_COMMENTED}/{by}/{fingerprint(session, person(by), words)}",
         event_type=EventType.APPROVAL_COMMENTED,
         actor=by,
-        facts={"approval_id": str(approval_id), "plan": request.plan_digest, "words": words},
+        facts={"approval_id": str(approval_id), "plan": request.plan_digest},
+        sealed=Sealed(person(by), {"words": words}),
     )
     return request
 
 
 def comments_on(session: Session, request: ApprovalRequest) -> list[Comment]:
     """What was said about the request, the newest last. Words as they were sent: mask them for whoever reads."""
-    bodies = bodies_about(session, request, EventType.APPROVAL_COMMENTED)
-    return [Comment(by=body["actor"], at=body["at"], words=body["facts"]["words"]) for body in bodies]
-
-
-def bodies_about(session: Session, request: ApprovalRequest, event_type: EventType) -> list[dict[str, Any]]:
-    """The latest events of this type about the request, the newest last."""
     query = (
         select(LedgerEvent.body)
-        .where(LedgerEvent.stream == plan_stream(request.plan_digest), LedgerEvent.type == event_type)
+        .where(
+            LedgerEvent.stream == plan_stream(request.plan_digest),
+            LedgerEvent.type == EventType.APPROVAL_COMMENTED,
+            col(LedgerEvent.key).startswith(f"approval/{request.approval_id}/", autoescape=True),
+        )
         .order_by(col(LedgerEvent.seq).desc())
         .limit(COMMENTS_SHOWN)
     )
-    bodies = [json.loads(body) for body in session.exec(query).all()]
-    return [body for body in reversed(bodies) if body["facts"]["approval_id"] == str(request.approval_id)]
+    bodies = [json.loads(body) for body in reversed(session.exec(query).all())]
+    return [Comment(by=body["actor"], at=body["at"], words=unsealed(session, body)["words"]) for body in bodies]

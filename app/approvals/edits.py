@@ -7,30 +7,28 @@ edited is closed, because what it asked for is not wanted any more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlmodel import Session
 
-from app.approvals.comments import bodies_about
-from app.approvals.decisions import require_decider, require_open
+from app.approvals.authority import require_decider
+from app.approvals.decisions import require_open
 from app.approvals.freshness import facts_now
+from app.approvals.needs import needed_of
 from app.approvals.requests import close, get_request, request_approval
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
 from app.auth.roles import Principal
 from app.errors import ConflictError, InvalidError
 from app.ledger.append import EventType, append, plan_stream
 from app.plans.store import read_plan, store_plan
-from policies.limits import limits_of
+from policies.narrowing import with_packs
 from policies.rules import Facts, check
 from policies.schema import Tier
 from policies.tiers import tier_of
-from tools.planning import Move, Solution, UnsoundSolutionError, evaluate, make_plan
-from tools.transfers import SolveStatus, TransferPlan
-from tools.whatif import assumed
+from tools.transfers import TransferPlan
 
-EDIT_VERSION = "edit/1"
 WORDS_SHOWN = 5
 
 
@@ -59,43 +57,39 @@ def edit(
     _require_less(plan, packs_by_line)
     facts = facts_now(session)
     edited = edited_plan(facts, plan, packs_by_line)
-    tier = _require_permitted(edited, facts)
-    _store(session, editor, request, edited)
-    authors = [editor.user_id, *request.authors]
-    successor = request_approval(session, edited, tier, authors, request.thread_id)
+    tier = require_permitted(edited, facts)
+    return put_in_place(session, editor, request, edited, tier, [editor.user_id, *request.authors])
+
+
+def put_in_place(
+    session: Session,
+    by: Principal,
+    request: ApprovalRequest,
+    edited: TransferPlan,
+    tier: Tier,
+    authors: Sequence[str],
+) -> Edited:
+    """Close a request and ask for the smaller plan instead. It needs what it needs now, and all that the first one needed."""
+    _store(session, by, request, edited)
+    needed = needed_of(request)
+    successor = request_approval(session, edited, tier, authors, request.thread_id, at_least=needed)
+    request.superseded_by = successor.approval_id
     close(
-        session, request, ApprovalStatus.SUPERSEDED, EventType.APPROVAL_SUPERSEDED, editor.user_id,
+        session, request, ApprovalStatus.SUPERSEDED, EventType.APPROVAL_SUPERSEDED, by.user_id,
         superseded_by=str(successor.approval_id), edited_plan=edited.digest,
     )  # fmt: skip
     return Edited(request, successor)
 
 
-def successor_of(session: Session, request: ApprovalRequest) -> UUID | None:
-    """The request that has taken the place of this one, by the record of the edit."""
-    if request.status is not ApprovalStatus.SUPERSEDED:
-        return None
-    (body,) = bodies_about(session, request, EventType.APPROVAL_SUPERSEDED)
-    return UUID(body["facts"]["superseded_by"])
-
-
 def edited_plan(facts: Facts, plan: TransferPlan, packs_by_line: Mapping[int, int]) -> TransferPlan:
-    """The plan with so many packs on each line, valued anew by the evaluator on the facts of now. It claims no optimality.
+    """The plan with so many packs on each line, on the facts of now.
 
     Raises ConflictError where the evaluator finds a constraint broken.
     """
-    kept = [(line, packs_by_line.get(line.line_no, 0)) for line in plan.lines]
-    moves = tuple(Move(line.lane, line.sku_id, packs, line.depart_on) for line, packs in kept if packs)
-    limits = limits_of(facts.policy, facts.snapshot, plan.request)
-    found = evaluate(assumed(facts.snapshot, plan.request.overlays), limits, plan.request, moves)
-    if found.breaches:
-        raise _broken([breach.words for breach in found.breaches])
-    solution = Solution(
-        SolveStatus.FEASIBLE, moves, found.objective, path="none", versions=(*plan.solver.versions, EDIT_VERSION)
-    )
-    try:
-        return make_plan(facts.snapshot, limits, plan.request, solution)
-    except UnsoundSolutionError as unsound:
-        raise _broken([str(unsound)]) from unsound
+    edited = with_packs(facts, plan, packs_by_line)
+    if isinstance(edited, TransferPlan):
+        return edited
+    raise _broken(list(edited))
 
 
 def _require_less(plan: TransferPlan, packs_by_line: Mapping[int, int]) -> None:
@@ -114,7 +108,8 @@ def _require_less(plan: TransferPlan, packs_by_line: Mapping[int, int]) -> None:
         raise InvalidError("edit", "the edit changes nothing", "approve the plan, or take something away")
 
 
-def _require_permitted(edited: TransferPlan, facts: Facts) -> Tier:
+def require_permitted(edited: TransferPlan, facts: Facts) -> Tier:
+    """The tier of the smaller plan. Raises ConflictError where it breaks a rule."""
     violations = check(edited, facts)
     tier = tier_of(facts.policy, edited, facts.snapshot)
     if violations or tier is None:

@@ -17,18 +17,22 @@ from uuid import UUID
 from pydantic import Field, TypeAdapter, ValidationError, field_validator
 from sqlmodel import Session, select
 
+from app.approvals.authority import require_decider
 from app.approvals.comments import comment, comments_on
-from app.approvals.decisions import OutrunError, decide, require_decider
+from app.approvals.decisions import OutrunError, decide
 from app.approvals.edits import edit
+from app.approvals.parts import approve_part
 from app.approvals.requests import withdraw
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
+from app.approvals.views import SigningView, signing_view, visible_request
 from app.auth.roles import Act, Principal
 from app.db.database import database_now
 from app.errors import ConflictError, EvenkeelError, ForbiddenError, InvalidError
 from app.plans.store import read_plan
-from app.views import LineView, PlanView, names_of_plan, plan_view, visible_request
+from app.views import LineView, PlanView, names_of_plan, plan_view
 from tools.money import money_text
-from tools.transfers import Digest, Id, Minor, Rejection, RejectionCode, Value, Verdict
+from tools.rejections import Rejection, RejectionCode
+from tools.transfers import Digest, Id, Minor, Value, Verdict
 
 ACTION = "release_transfer_plan"
 """What approvers are asked about. An edit keeps this name: there is no other action to go to."""
@@ -39,9 +43,10 @@ Message = Annotated[str, Field(min_length=1, max_length=2_000, pattern=r"^[^\x00
 
 
 class Approve(Value):
-    """Release the plan."""
+    """Release the plan, or these lines of it: what is left is a plan of its own, checked from scratch."""
 
     type: Literal["approve"]
+    line_nos: Annotated[tuple[Annotated[int, Field(ge=1)], ...] | None, Field(max_length=LINES_MAX)] = None
     plan_digest: Digest | None = Field(default=None, description="the plan that was seen; checked where it is sent")
 
 
@@ -110,8 +115,8 @@ RESPONSE_SCHEMA = _ANSWER.json_schema()
 class Answered:
     """What came of an answer. `refusal` says what to tell the client although the change is to be committed.
 
-    `successor` is the request for the edited plan. After `respond` the status is still
-    pending, and nothing wakes the graph.
+    `successor` is the request for the edited plan. After `respond`, and where others have to
+    sign as well, the status is still pending, and nothing wakes the graph.
     """
 
     kind: Literal["approve", "reject", "edit", "respond"]
@@ -132,13 +137,13 @@ def question_of(session: Session, principal: Principal, approval_id: UUID) -> di
     plan = plan_view(session, principal, request.plan_digest)
     names = names_of_plan(session, principal, request.plan_digest)
     said = [row.model_dump(mode="json") | {"words": names.words(row.words)} for row in comments_on(session, request)]
-    shown = plan.lines[:LINES_MAX]
+    shown, signing = plan.lines[:LINES_MAX], signing_view(session, principal, request, detailed=True)
     return {
         "action_requests": [
             {
                 "name": ACTION,
                 "args": {"plan_digest": plan.digest, "lines": [_line(line) for line in shown]},
-                "description": _description(plan, request),
+                "description": _description(plan, request, signing),
             }
         ],
         "review_configs": [{"action_name": ACTION, "allowed_decisions": _allowed(session, principal, request, plan)}],
@@ -147,6 +152,7 @@ def question_of(session: Session, principal: Principal, approval_id: UUID) -> di
         "plan_digest": plan.digest,
         "expires_at": request.expires_at.isoformat(),
         "status": request.status.value,
+        "signing": signing.model_dump(mode="json"),
         "lines_not_shown": len(plan.lines) - len(shown) + plan.lines_hidden,
         "comments": said,
     }
@@ -186,6 +192,8 @@ def answer(
             return Answered("respond", approval_id, request.status, request.plan_digest)
         case Edit():
             return _edit(session, principal, request, decision.edited_action)
+        case Approve(line_nos=tuple() as line_nos):
+            return _approve_part(session, principal, request, decision.plan_digest, line_nos)
         case Approve():
             return _decide(session, principal, request, Verdict.APPROVE, decision.plan_digest, None)
         case Reject():
@@ -199,7 +207,8 @@ def take_back(session: Session, principal: Principal, thread_id: UUID) -> Approv
         ApprovalRequest.thread_id == str(thread_id), ApprovalRequest.status == ApprovalStatus.PENDING
     )
     request = session.exec(query).first()
-    if request is None:
+    if request is None or principal.user_id not in request.authors:
+        # To others it waits for nothing, like a thread that does not exist.
         raise ConflictError("no_open_question", "the thread waits for no decision", "look at the thread again")
     return withdraw(session, request.approval_id, principal)
 
@@ -265,6 +274,16 @@ def _decide(
     return Answered(kind, done.approval_id, done.status, done.plan_digest, done.transfer_ids, refusal=outrun)
 
 
+def _approve_part(
+    session: Session, principal: Principal, request: ApprovalRequest, seen: str | None, line_nos: tuple[int, ...]
+) -> Answered:
+    done = approve_part(session, principal, request.approval_id, seen or request.plan_digest, line_nos)
+    outrun = OutrunError(done) if done.status is ApprovalStatus.OUTRUN else None
+    return Answered(
+        "approve", request.approval_id, request.status, request.plan_digest, done.transfer_ids, done.approval_id, outrun
+    )
+
+
 def _rejection(decision: Reject) -> Rejection:
     words = (decision.message or "").strip() or WITHOUT_WORDS
     fields = decision.model_dump(exclude={"type", "message", "reason", "plan_digest"})
@@ -323,14 +342,16 @@ def _line(line: LineView) -> dict[str, Any]:
     }
 
 
-def _description(plan: PlanView, request: ApprovalRequest) -> str:
+def _description(plan: PlanView, request: ApprovalRequest, signing: SigningView) -> str:
+    signed = ", ".join(row.signed_by for row in signing.signed if row.counts)
+    asked = f" Signed by {signed or 'nobody'} so far. Missing: {signing.words}" if len(signing.demands) > 1 else ""
     hidden = f" {plan.lines_hidden:,} lines lie outside your sites." if plan.lines_hidden else ""
     return (
         f"Plan {plan.digest[:12]} of {request.requested_by}: {request.lines:,} lines, {request.units:,} units, goods worth"
         f" {money_text(plan.goods_value_minor, plan.currency)}. It saves"
         f" {money_text(plan.expected_saving_minor, plan.currency)} and costs"
         f" {money_text(plan.transfer_cost_minor, plan.currency)} to move. Tier {request.tier}; expires"
-        f" {request.expires_at.isoformat(timespec='minutes')}.{hidden} Nothing moves before somebody approves."
+        f" {request.expires_at.isoformat(timespec='minutes')}.{hidden}{asked} Nothing moves before somebody approves."
     )
 
 

@@ -11,6 +11,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
+from app.approvals.freshness import facts_now
+from app.approvals.needs import needed_now, needed_of
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
 from app.auth.roles import Principal
 from app.db.database import database_now
@@ -18,18 +20,30 @@ from app.durable.enqueue import RESUME_THREAD, enqueue
 from app.errors import ConflictError, NotFoundError
 from app.ledger.append import EventType, append, plan_stream
 from policies.schema import Tier
+from policies.signatures import Needed
+from tools.canonical import digest
 from tools.transfers import TransferPlan
 
 _NAMESPACE = UUID("0b0a2a6e-3f0c-5d1e-8a53-6f2d9c1b7a44")
 
 
 def request_approval(
-    session: Session, plan: TransferPlan, tier: Tier, authors: Sequence[str], thread_id: str | None
+    session: Session,
+    plan: TransferPlan,
+    tier: Tier,
+    authors: Sequence[str],
+    thread_id: str | None,
+    at_least: Needed | None = None,
 ) -> ApprovalRequest:
     """Put a plan into the queue. While it waits there, asking again returns the same request.
 
-    Whoever asks again has a hand in the plan from then on, and may not decide on it.
+    Whoever asks again has a hand in the plan from then on, and may not decide on it; so has everybody who had one in
+    this plan or in one that it was edited from, whenever and in whichever thread. `at_least` are signatures that the
+    plan needs whatever it has become: those of the plan that it was cut from.
     """
+    needed = needed_now(session, plan, tier, facts_now(session))
+    if at_least is not None:
+        needed = needed.with_demands_of(at_least)
     query = select(ApprovalRequest).where(
         ApprovalRequest.plan_digest == plan.digest, ApprovalRequest.status == ApprovalStatus.PENDING
     )
@@ -38,7 +52,7 @@ def request_approval(
         for author in sorted(set(authors) - set(waiting.authors)):
             waiting.authors = sorted({*waiting.authors, author})
             session.add(waiting)
-            _record(
+            record_about(
                 session,
                 waiting,
                 EventType.APPROVAL_REQUESTED,
@@ -47,12 +61,11 @@ def request_approval(
                 tier=waiting.tier,
                 authors=waiting.authors,
             )
+        raise_needed(session, waiting, needed, authors[0])
         return waiting
     before = session.exec(select(ApprovalRequest).where(ApprovalRequest.plan_digest == plan.digest)).all()
     earlier = len(before)
-    # Asking again in the same thread does not make an editor a stranger to the plan.
-    hands = [each.authors for each in before if thread_id is not None and each.thread_id == thread_id]
-    everybody = sorted({*authors, *(author for each in hands for author in each)})
+    everybody = sorted({*authors, *_hands_in(session, before)})
     now = database_now(session)
     request = ApprovalRequest(
         approval_id=uuid5(_NAMESPACE, f"{plan.digest}/{earlier}"),
@@ -71,15 +84,47 @@ def request_approval(
         goods_value_minor=plan.goods_value_minor,
         saving_minor=plan.saving_minor,
         currency=plan.currency,
+        needed=needed.model_dump(mode="json"),
     )
     try:
         with session.begin_nested():
             session.add(request)
     except IntegrityError:
         # Somebody else has asked for it at this very moment.
-        return request_approval(session, plan, tier, authors, thread_id)
-    _record(session, request, EventType.APPROVAL_REQUESTED, authors[0], tier=tier.name, authors=request.authors)
+        return request_approval(session, plan, tier, authors, thread_id, at_least)
+    record_about(
+        session, request, EventType.APPROVAL_REQUESTED, authors[0], tier=tier.name, authors=request.authors,
+        needed=request.needed,
+    )  # fmt: skip
     return request
+
+
+def _hands_in(session: Session, requests: Sequence[ApprovalRequest]) -> set[str]:
+    """The authors of these requests and of all that were edited, one after the other, into their plans."""
+    seen = {request.approval_id: request for request in requests}
+    last: Sequence[ApprovalRequest] = requests
+    while last:
+        query = select(ApprovalRequest).where(
+            col(ApprovalRequest.superseded_by).in_([request.approval_id for request in last])
+        )
+        edited = {request.plan_digest for request in session.exec(query).all()}
+        found = session.exec(select(ApprovalRequest).where(col(ApprovalRequest.plan_digest).in_(edited))).all()
+        last = [request for request in found if request.approval_id not in seen]
+        seen |= {request.approval_id: request for request in last}
+    return {author for request in seen.values() for author in request.authors}
+
+
+def raise_needed(session: Session, request: ApprovalRequest, needed: Needed, actor: str) -> None:
+    """Have a request that waits need what it needs now as well: never fewer signatures than it was shown with."""
+    before = needed_of(request)
+    both = needed.with_demands_of(before)
+    if {demand.model_dump_json() for demand in both.demands} == {each.model_dump_json() for each in before.demands}:
+        return
+    request.needed = both.model_dump(mode="json")
+    session.add(request)
+    record_about(
+        session, request, EventType.SIGNATURES_RAISED, actor, digest(request.needed)[:16], needed=request.needed
+    )
 
 
 def get_request(session: Session, approval_id: UUID, *, lock: bool = False) -> ApprovalRequest:
@@ -97,11 +142,15 @@ def _unknown(approval_id: UUID) -> NotFoundError:
 def queue(
     session: Session, principal: Principal, statuses: Sequence[ApprovalStatus], limit: int | None = None
 ) -> list[ApprovalRequest]:
-    """The requests that touch the caller's sites, the most valuable first; all of them, or so many."""
+    """The requests that touch the caller's sites, those that were escalated and the most valuable first; all, or so many."""
     query = (
         select(ApprovalRequest)
         .where(col(ApprovalRequest.status).in_(statuses))
-        .order_by(col(ApprovalRequest.saving_minor).desc(), col(ApprovalRequest.approval_id))
+        .order_by(
+            col(ApprovalRequest.escalated_at).is_(None),
+            col(ApprovalRequest.saving_minor).desc(),
+            col(ApprovalRequest.approval_id),
+        )
     )
     if principal.sites is not None:
         own = cast(sorted(principal.sites), ARRAY(Text))
@@ -137,8 +186,9 @@ def close(
 ) -> None:
     """End a pending request without a decision, record it, and wake the thread that waits for it."""
     request.status, request.closed_at = status, database_now(session)
+    request.claimed_by = request.claimed_until = None
     session.add(request)
-    _record(session, request, event, actor, "", **facts)
+    record_about(session, request, event, actor, "", **facts)
     wake_thread(session, request)
 
 
@@ -147,9 +197,10 @@ def wake_thread(session: Session, request: ApprovalRequest) -> None:
     enqueue(session, RESUME_THREAD, f"resume:{request.approval_id}", str(request.approval_id))
 
 
-def _record(
+def record_about(
     session: Session, request: ApprovalRequest, event: EventType, actor: str, of: str = "", **facts: object
 ) -> None:
+    """Append an event about the request; `of` tells several of one kind apart."""
     append(
         session,
         stream=plan_stream(request.plan_digest),

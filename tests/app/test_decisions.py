@@ -23,6 +23,7 @@ from app.ledger.append import EventType
 from app.ledger.tables import LedgerEvent
 from app.ledger.verify import verify
 from app.orders.tables import TransferOrder
+from app.orders.validating import validate
 from app.service import Service
 from tests.builders import a_sku
 from tests.installation import (
@@ -43,7 +44,8 @@ from tests.installation import (
     waiting,
 )
 from tools.execution import OrderState
-from tools.transfers import Rejection, RejectionCode, Verdict
+from tools.rejections import Rejection, RejectionCode
+from tools.transfers import Verdict
 
 
 def refused(service: Service, request: ApprovalRequest, by: Principal, **changes: str) -> EvenkeelError:
@@ -238,7 +240,7 @@ def test_while_the_kill_switch_is_engaged_nothing_is_approved(service: Service) 
     assert approve(service, request).status is ApprovalStatus.APPROVED
 
 
-def test_orders_that_the_kill_switch_held_go_on_after_its_release(service: Service) -> None:
+def test_orders_that_the_kill_switch_held_go_on_after_its_release_and_their_validation(service: Service) -> None:
     request = submitted(service)
     approve(service, request)
     with service.database.transaction() as session:
@@ -250,6 +252,8 @@ def test_orders_that_the_kill_switch_held_go_on_after_its_release(service: Servi
         release(session, ADA, "approvers may stop, operators let go on")
     with service.database.transaction() as session:
         release(session, OTTO, "false alarm")
+    assert len(validate(service.database, OTTO, None, "nothing has changed").going) == request.lines
+    with service.database.transaction() as session:
         queued = (
             session.connection()
             .execute(text("select count(*) from dbos.workflow_status where name = 'carry_order'"))

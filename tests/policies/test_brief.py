@@ -114,7 +114,7 @@ def test_the_next_number_makes_other_words(place: str) -> None:
 
 def test_a_tier_says_that_one_approval_is_enough() -> None:
     tiers = [line for policy in releases() for line in brief(policy, "USD").splitlines() if line.startswith("Approval")]
-    assert len(tiers) == 8
+    assert len(tiers) == 2 * len(releases())
     assert all("; 1 approval; expires after" in line for line in tiers)
 
 
@@ -233,4 +233,4 @@ def test_every_rule_has_one_sentence_for_people() -> None:
     assert list(sentences) == [rule.__name__ for rule in RULES]
     assert len(set(sentences.values())) == len(RULES)
     assert all(re.fullmatch(r"[A-Z][^.\n]+\.", sentence) for sentence in sentences.values())
-    assert sentences["kill_switch"] == "While the kill switch is engaged no plan goes forward."
+    assert sentences["kill_switch"].startswith("While the kill switch is engaged no plan goes forward, and")

@@ -19,6 +19,8 @@ DIGESTS = {
     "2026-04": "c8a6240c6873a032f067b4e7696b78a5d3073f8aadb573c1d89209c1ccb56831",
     "2026-11": "93346da6459aefe5d04adeed42fb81fc718117396872c51d00f7d68a4fe1d6b8",
     "2026-12": "b98f3237b950517212d4969019660079d1862003eee0a0b2940893656ccb5268",
+    "2027-01": "36332a04021015460860adec1d457c6aa23cc678399aba16abf89b2360d1bdcd",
+    "2027-02": "3055221b9d8b769d435441d4babc9003a65db28b3f20f6f95c5d2c09f85fce36",
 }
 """Recorded in plans and in the ledger: a document with another digest is another release, and gets another name."""
 
@@ -78,7 +80,7 @@ def test_an_unknown_name_is_refused_with_the_names_that_there_are(name: str) -> 
     assert refused.value.wanted == name
     assert str(refused.value) == (
         f"no released policy is called {name!r}; released are 2026-01 (706c284291d8), 2026-04 (c8a6240c6873),"
-        " 2026-11 (93346da6459a), 2026-12 (b98f3237b950)"
+        " 2026-11 (93346da6459a), 2026-12 (b98f3237b950), 2027-01 (36332a040210), 2027-02 (3055221b9d8b)"
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from policies.library import released
 from policies.rules import RULES, Facts, Violation, check
+from policies.stops import Stop
 from tests.builders import (
     NOW,
     a_forecast,
@@ -46,7 +47,7 @@ LEAVING = Merchandise(ends_of_life=(EndOfLife("P1", "S2", in_days(20)),))
 MERCHANDISE = released("2026-11").model_dump(mode="json")["merchandise"]
 
 BROKEN: dict[str, Facts] = {
-    "kill_switch": checked(kill_switch=True),
+    "kill_switch": checked(stops=(Stop(),)),
     "policy_in_force": checked(policy={"summary": "Another document."}),
     "fresh_stock": checked(now=NOW + timedelta(days=3)),
     "data_quality": checked(a_needy_network(holds=(a_hold("S2"),))),
@@ -113,7 +114,7 @@ def test_violations_come_in_the_order_of_the_rules() -> None:
         a_policy(
             size={"line_units_max": 4}, benefit={"line_min_minor": 4_000}, data_quality={"held_share_max_bp": 10_000}
         ),
-        kill_switch=True,
+        stops=(Stop(),),
     )
     found = [violation.rule for violation in check(plan_on(facts), facts)]
     assert found == ["kill_switch", "data_quality", "hazmat", "line_benefit", "line_units"]
@@ -125,10 +126,10 @@ def test_a_violation_without_numbers_and_lines_has_empty_ones() -> None:
 
 
 def test_while_the_kill_switch_is_engaged_no_plan_goes_forward() -> None:
-    facts = facts_of(kill_switch=True)
+    facts = facts_of(stops=(Stop(),))
     words = "The kill switch is engaged: no transfer may be approved or posted."
     assert check(plan_on(facts), facts) == (Violation("kill_switch", words),)
-    assert check(plan_on(facts), replace(facts, kill_switch=False)) == ()
+    assert check(plan_on(facts), replace(facts, stops=())) == ()
 
 
 def test_a_plan_made_under_another_policy_is_to_be_made_again() -> None:

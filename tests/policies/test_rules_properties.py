@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.rules import Facts, check
+from policies.stops import Stop
 from tests.policies.random_policies import random_facts, solved
 from tools.transfers import LotPick, TransferPlan
 
@@ -43,7 +44,7 @@ def test_the_planners_own_plan_is_permitted(seed: int) -> None:
 @given(seed=NEAR)
 def test_while_the_kill_switch_is_engaged_every_plan_with_lines_is_stopped(seed: int) -> None:
     plan, facts = permitted(seed)
-    assert [violation.rule for violation in check(plan, replace(facts, kill_switch=True))] == ["kill_switch"]
+    assert [violation.rule for violation in check(plan, replace(facts, stops=(Stop(),)))] == ["kill_switch"]
 
 
 @settings(max_examples=30)

@@ -1,4 +1,4 @@
-"""Conversations, scans, plans, and the approval queue."""
+"""Conversations, scans and plans."""
 
 from __future__ import annotations
 
@@ -6,25 +6,22 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Path, Query, status
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
-from app.approvals.decisions import OutrunError, decide
-from app.approvals.requests import queue, withdraw
-from app.approvals.tables import ApprovalStatus
 from app.auth.roles import Act
 from app.explanations import ExplanationView, explanation_view
 from app.negotiations import NegotiationView, negotiation_view
 from app.threads.runs import get_run, open_thread, own_thread, say, start_scan, threads_of
 from app.threads.tables import ACTIVE, Door
-from app.views import ApprovalView, PlanView, RunView, approval_view, plan_view, run_view, visible_request
-from app.web.bodies import JsonPlanRequest, JsonRejection, Text
+from app.views import PlanView, RunView, plan_view, run_view
+from app.web.bodies import JsonPlanRequest, Text
 from app.web.dependencies import Caller, InService, InSession
+from app.web.idempotency import OnceRoute
 from app.web.news import news
-from app.web.problems import refusal
-from tools.transfers import PlanRequest, Verdict
+from tools.transfers import PlanRequest
 
-router = APIRouter(tags=["plans"])
+router = APIRouter(tags=["plans"], route_class=OnceRoute)
 _EVENT_ID = r"^\d{1,20}-\d{1,20}$"
 _DIGEST = r"^[0-9a-f]{64}$"
 _EVENTS = {
@@ -76,22 +73,6 @@ class ScanOrder(BaseModel):
 
     model_config = {"extra": "forbid"}
     request: JsonPlanRequest = PlanRequest()
-
-
-class DecisionOrder(BaseModel):
-    """A decision on exactly the plan with this digest. A rejection needs a coded reason."""
-
-    model_config = {"extra": "forbid"}
-    verdict: Literal["approve", "reject"]
-    plan_digest: Annotated[str, Field(pattern=_DIGEST)]
-    rejection: JsonRejection | None = None
-
-
-class DecisionAnswer(BaseModel):
-    """What came of it."""
-
-    approval: ApprovalView
-    transfer_ids: list[UUID]
 
 
 @router.post("/threads", status_code=status.HTTP_201_CREATED)
@@ -197,48 +178,3 @@ def explain_a_line(
     """Why a line is in a plan: what happens without it, what binds it, which source came next, what would change it."""
     caller.require(Act.READ)
     return explanation_view(session, caller, digest, line)
-
-
-@router.get("/approvals")
-def list_approvals(
-    session: InSession,
-    caller: Caller,
-    status: Literal["pending", "approved", "rejected", "expired", "outrun", "withdrawn", "superseded"] = "pending",
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-) -> list[ApprovalView]:
-    """The approval queue, the greatest saving first."""
-    caller.require(Act.READ)
-    rows = queue(session, caller, [ApprovalStatus(status)], limit)
-    return [approval_view(session, caller, row) for row in rows]
-
-
-@router.get("/approvals/{approval_id}")
-def read_approval(session: InSession, caller: Caller, approval_id: UUID) -> ApprovalView:
-    """One approval request."""
-    caller.require(Act.READ)
-    return approval_view(session, caller, visible_request(session, caller, approval_id))
-
-
-@router.post("/approvals/{approval_id}/decision", response_model=DecisionAnswer)
-def decide_on_it(
-    session: InSession, caller: Caller, approval_id: UUID, order: DecisionOrder
-) -> DecisionAnswer | JSONResponse:
-    """Approve or reject. The decision, the reservation and the work that follows are one transaction.
-
-    409 with the code `outrun` means that the world has moved on since the plan was made:
-    the plan went back to be made again.
-    """
-    caller.require(Act.DECIDE)
-    request = visible_request(session, caller, approval_id)
-    done = decide(session, caller, approval_id, Verdict(order.verdict), order.plan_digest, order.rejection)
-    if done.status is ApprovalStatus.OUTRUN:
-        # Returned and not raised: that the plan went back is a fact to be kept, and the caller hears of it as a refusal.
-        return refusal(OutrunError(done))
-    return DecisionAnswer(approval=approval_view(session, caller, request), transfer_ids=list(done.transfer_ids))
-
-
-@router.post("/approvals/{approval_id}/withdrawal")
-def withdraw_it(session: InSession, caller: Caller, approval_id: UUID) -> ApprovalView:
-    """Take one's own plan back before anybody has decided."""
-    caller.require(Act.PLAN)
-    return approval_view(session, caller, withdraw(session, approval_id, caller))

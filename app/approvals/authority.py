@@ -1,0 +1,165 @@
+"""Who may decide on a plan, and by whose authority: asked of everything as it stands at the moment of the decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from sqlmodel import Session, col, select
+
+from app.approvals.delegations import is_away, lent_to
+from app.approvals.needs import needed_of
+from app.approvals.tables import ApprovalRequest, ApprovalSignature
+from app.auth.authorise import PlanResource
+from app.auth.people import principal_of
+from app.auth.roles import Act, Principal
+from app.auth.tables import Person
+from app.errors import ConflictError, ForbiddenError
+from app.plans.store import read_plan, read_snapshot
+from policies.signatures import Signature
+from tools.transfers import TransferPlan
+
+PEOPLE_NAMED_MAX = 20
+OUT_OF_SCOPE, OVER_LIMIT = "scope", "value_limit"
+"""Codes of the denials that somebody else's sites and limit can lift."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """Whoever decides, with the sites and the limit that count, and the person whose they are: their own or lent ones."""
+
+    person: Principal
+    owner: str
+
+    @property
+    def signature(self) -> Signature:
+        """What a signature by this authority counts as."""
+        return Signature(self.person.user_id, self.owner, self.person.sites)
+
+
+def require_decider(
+    session: Session,
+    decider: Principal,
+    request: ApprovalRequest,
+    plan: TransferPlan,
+    act: Act = Act.DECIDE,
+    *,
+    stopped: bool = False,
+) -> Authority:
+    """Raise ForbiddenError unless they may: role, four eyes, scope and limits as they stand now, not when they signed in.
+
+    Their own authority comes first; where it does not reach, what others have lent them.
+    To approve is `Act.APPROVE`; then a kill switch that holds the plan (`stopped`) raises ConflictError.
+    """
+    now = principal_of(session, decider.user_id)
+    if now is None:
+        raise ForbiddenError("inactive", f"{decider.user_id} is not an active person", "ask an administrator")
+    now.require(act)
+    if is_away(session, now.user_id):
+        raise ForbiddenError("away", f"{now.user_id} is away and decides nothing meanwhile", "end the absence first")
+    try:
+        return _authorised(session, Authority(now, now.user_id), request, plan, act, stopped=stopped)
+    except ForbiddenError as refused:
+        if refused.code not in (OUT_OF_SCOPE, OVER_LIMIT):
+            raise
+        for owner, lent in lent_to(session, now):
+            with suppress(ForbiddenError):
+                return _authorised(session, _with(now, owner, lent), request, plan, act, stopped=stopped)
+        raise
+
+
+def signatures_now(
+    session: Session, request: ApprovalRequest
+) -> tuple[tuple[ApprovalSignature, Signature | None], ...]:
+    """What was signed, the oldest first, and what each counts as now: None where the signer may not decide any more."""
+    query = select(ApprovalSignature).where(ApprovalSignature.approval_id == request.approval_id)
+    rows = session.exec(query.order_by(col(ApprovalSignature.signed_at), col(ApprovalSignature.authority))).all()
+    plan = read_plan(session, request.plan_digest) if rows else None
+    return tuple((row, _counts_as(session, row, request, plan)) for row in rows if plan is not None)
+
+
+def may_sign(session: Session, request: ApprovalRequest, plan: TransferPlan) -> list[str]:
+    """People who could sign it now and have not; so many at most."""
+    signed = {name for row, _ in signatures_now(session, request) for name in (row.signed_by, row.authority)}
+    query = select(Person.user_id).where(Person.active).order_by(Person.user_id)
+    found: list[str] = []
+    for user_id in session.exec(query).all():
+        person = principal_of(session, user_id) if user_id not in signed else None
+        if person is None or not person.may(Act.DECIDE):
+            continue
+        try:
+            authority = require_decider(session, person, request, plan)
+        except ForbiddenError:
+            continue
+        if authority.owner not in signed:
+            found.append(user_id)
+        if len(found) == PEOPLE_NAMED_MAX:
+            break
+    return found
+
+
+def require_unsigned(rows: Iterable[ApprovalSignature], authority: Authority) -> None:
+    """Raise ConflictError where this person, or whoever's authority it is, has signed already. Each counts once."""
+    names = {authority.person.user_id, authority.owner}
+    for row in rows:
+        if names & {row.signed_by, row.authority}:
+            whose = row.signed_by if row.signed_by == row.authority else f"{row.signed_by} for {row.authority}"
+            raise ConflictError("already_signed", f"{whose} has signed it already", "somebody else has to sign")
+
+
+def _counts_as(
+    session: Session, row: ApprovalSignature, request: ApprovalRequest, plan: TransferPlan
+) -> Signature | None:
+    signer = principal_of(session, row.signed_by)
+    if signer is None:
+        return None
+    own = row.authority == row.signed_by
+    for owner, lent in [(row.signed_by, signer)] if own else lent_to(session, signer):
+        if owner == row.authority:
+            with suppress(ForbiddenError):
+                return _authorised(session, _with(signer, owner, lent), request, plan, Act.DECIDE).signature
+    return None
+
+
+def _with(person: Principal, owner: str, lent: Principal) -> Authority:
+    return Authority(replace(person, sites=lent.sites, value_limit_minor=lent.value_limit_minor), owner)
+
+
+def _authorised(
+    session: Session,
+    authority: Authority,
+    request: ApprovalRequest,
+    plan: TransferPlan,
+    act: Act,
+    *,
+    stopped: bool = False,
+) -> Authority:
+    """The authority, if the rules permit the act by it; else they raise."""
+    person = authority.person
+    if authority.owner != person.user_id and authority.owner in request.authors:
+        raise ForbiddenError(
+            "four_eyes", f"{authority.owner} had a hand in this plan and lends nobody a decision on it",
+            "ask another approver",
+        )  # fmt: skip
+    person.require(act, _resource(session, person, request, plan), stopped=stopped)
+    return authority
+
+
+def _resource(session: Session, person: Principal, request: ApprovalRequest, plan: TransferPlan) -> PlanResource:
+    """The plan as the rules of authorisation see it when this person decides on it.
+
+    Where the two ends sign apart, each answers for the sites of theirs, which have to be some.
+    """
+    sites = frozenset(request.sites)
+    if person.sites is not None and needed_of(request).both_ends:
+        sites = sites & person.sites or sites
+    return PlanResource(
+        plan.digest, sites, plan.goods_value_minor, is_sensitive(session, plan), frozenset(request.authors)
+    )
+
+
+def is_sensitive(session: Session, plan: TransferPlan) -> bool:
+    """Whether the plan moves a SKU that is masked for people without clearance."""
+    skus = read_snapshot(session, plan.snapshot_digest).sku_by_id
+    return any(skus[line.sku_id].sensitive for line in plan.lines)

@@ -1,0 +1,166 @@
+"""Less of a plan: fewer packs or lines, valued anew, and what is left of a plan when the world has moved a little.
+
+Whatever comes out of here is checked from scratch, and never holds more of a line than the plan that came in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from policies.approvals import Drift
+from policies.limits import limits_of
+from policies.rules import check
+from policies.violations import Facts, Violation
+from tools.money import money_text
+from tools.planning import Move, Solution, UnsoundSolutionError, evaluate, make_plan
+from tools.targets import BP
+from tools.transfers import SolveStatus, TransferLine, TransferPlan
+from tools.whatif import assumed
+
+EDIT_VERSION = "edit/1"
+ROUNDS_MAX = 8
+CURABLE = frozenset(("source_protection", "lot_life"))
+"""Rules that fewer units of the lines to blame satisfy again. What a truck or a dock lacks room for goes back as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class NarrowedLine:
+    """A line that carries less than was decided on. Units."""
+
+    line_no: int
+    decided_units: int
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """What the world of now admits of a plan: nothing where there are violations, else the plan, or less of it.
+
+    `saving_now_minor` is None where the plan needed no new value.
+    """
+
+    violations: tuple[Violation, ...] = ()
+    narrowed: tuple[NarrowedLine, ...] = ()
+    saving_now_minor: int | None = None
+
+    def units_of(self, line: TransferLine) -> int:
+        """What the line carries now."""
+        return next((each.units for each in self.narrowed if each.line_no == line.line_no), line.units)
+
+
+def with_packs(facts: Facts, plan: TransferPlan, packs_by_line: Mapping[int, int]) -> TransferPlan | tuple[str, ...]:
+    """The plan with so many packs on each line, valued on these facts; or what stands against it, in sentences.
+
+    Lines that are not named, or with 0 packs, are dropped. It claims no optimality.
+    """
+    kept = [(line, packs_by_line.get(line.line_no, 0)) for line in plan.lines]
+    moves = tuple(Move(line.lane, line.sku_id, packs, line.depart_on) for line, packs in kept if packs)
+    limits = limits_of(facts.policy, facts.snapshot, plan.request)
+    found = evaluate(assumed(facts.snapshot, plan.request.overlays), limits, plan.request, moves)
+    if found.breaches:
+        return tuple(breach.words for breach in found.breaches)
+    versions = plan.solver.versions if EDIT_VERSION in plan.solver.versions else (*plan.solver.versions, EDIT_VERSION)
+    solution = Solution(SolveStatus.FEASIBLE, moves, found.objective, path="none", versions=versions)
+    try:
+        return make_plan(facts.snapshot, limits, plan.request, solution)
+    except UnsoundSolutionError as unsound:
+        return (str(unsound),)
+
+
+def fresh(plan: TransferPlan, facts: Facts) -> Fresh:
+    """Whether the plan may be carried out on the facts of now, as far as policy lets it drift.
+
+    Without thresholds in the policy every violation counts. With them, lines that the
+    world has outrun shrink as far as they may, the whole is checked again, and a plan
+    that has lost too much of its units or its saving goes back.
+    """
+    violations = check(plan, facts)
+    drift = facts.policy.approvals.drift if facts.policy.approvals else None
+    if drift is None or (not violations and plan.snapshot_digest == facts.snapshot.digest):
+        return Fresh(violations)
+    packs = {line.line_no: line.packs for line in plan.lines}
+    for _ in range(ROUNDS_MAX):
+        if not violations:
+            return _within(drift, plan, facts, packs)
+        less = _less(drift, plan, violations, packs)
+        if less is None:
+            return Fresh(check(plan, facts))
+        packs = less
+        smaller = with_packs(facts, plan, packs)
+        if isinstance(smaller, TransferPlan):
+            violations = check(smaller, facts)
+            blamed_by_key = {_key(line): line.line_no for line in plan.lines}
+            numbers = {line.line_no: blamed_by_key[_key(line)] for line in smaller.lines}
+            violations = tuple(
+                Violation(each.rule, each.words, each.numbers, tuple(numbers[no] for no in each.line_nos))
+                for each in violations
+            )
+    return Fresh(check(plan, facts))
+
+
+def _within(drift: Drift, plan: TransferPlan, facts: Facts, packs: Mapping[int, int]) -> Fresh:
+    """The plan with so many packs, if it has not lost more than it may."""
+    now = with_packs(facts, plan, packs)
+    if not isinstance(now, TransferPlan):
+        return Fresh(tuple(Violation("recomputed", words) for words in now))
+    lost_units, lost_saving = plan.units - now.units, plan.saving_minor - now.saving_minor
+    found = []
+    if lost_units * BP > drift.plan_shrink_max_bp * plan.units:
+        words = f"{lost_units:,} of {plan.units:,} units cannot be moved any more; policy admits {_share(drift.plan_shrink_max_bp)}."
+        found.append(Violation("drift_units", words, {"lost": lost_units, "units": plan.units}))
+    if lost_saving * BP > drift.saving_drop_max_bp * plan.saving_minor:
+        words = (
+            f"It would save {money_text(now.saving_minor, plan.currency)} now and not"
+            f" {money_text(plan.saving_minor, plan.currency)}; policy admits a drop of {_share(drift.saving_drop_max_bp)}."
+        )
+        found.append(Violation("drift_saving", words, {"saving_minor": now.saving_minor, "was": plan.saving_minor}))
+    if found:
+        return Fresh(tuple(found))
+    units = {_key(line): line.units for line in now.lines}
+    narrowed = tuple(
+        NarrowedLine(line.line_no, line.units, units[_key(line)])
+        for line in plan.lines
+        if units[_key(line)] != line.units
+    )
+    return Fresh((), narrowed, now.saving_minor)
+
+
+def _less(
+    drift: Drift, plan: TransferPlan, violations: tuple[Violation, ...], packs: Mapping[int, int]
+) -> dict[int, int] | None:
+    """Fewer packs on a line that each violation blames; None where no fewer packs would help, or a line may lose no more."""
+    less = dict(packs)
+    for violation in violations:
+        if violation.rule not in CURABLE:
+            return None
+        over = _over(violation)
+        for line in sorted((plan.lines[number - 1] for number in violation.line_nos), key=lambda each: -each.line_no):
+            pack_units = line.units // line.packs
+            off = min(-(-over // pack_units), less[line.line_no] - _least_packs(drift, line)) if over > 0 else 0
+            less[line.line_no] -= max(off, 0)
+            over -= max(off, 0) * pack_units
+        if over > 0:
+            return None
+    return less if less != packs else None
+
+
+def _over(violation: Violation) -> int:
+    """Units by which the lines to blame exceed what the rule admits."""
+    numbers = violation.numbers
+    if violation.rule == "source_protection":
+        return numbers["sent_units"] - max(numbers["available_units"] - numbers["protected_units"], 0)
+    return numbers["found"] - numbers["allowed"]
+
+
+def _least_packs(drift: Drift, line: TransferLine) -> int:
+    """The fewest packs that a line may be shrunk to."""
+    return max(-(-line.packs * (BP - drift.line_shrink_max_bp) // BP), 1)
+
+
+def _key(line: TransferLine) -> tuple[object, ...]:
+    return (line.lane, line.sku_id, line.depart_on)
+
+
+def _share(basis_points: int) -> str:
+    return f"{basis_points / 100:g} %"
