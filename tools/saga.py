@@ -1,8 +1,7 @@
 """The saga of a transfer order: what each thing that is learned about it does to the order and to the stock.
 
-Every function takes the order as it stands and returns the step to record, or None
-where what was learned changes nothing any more. So each may be called again with
-the same news, in any order, and nothing happens twice.
+Every function takes the order as it stands and returns the step to record, or None where what was learned changes
+nothing any more. So each may be called again with the same news, in any order, and nothing happens twice.
 """
 
 from __future__ import annotations
@@ -32,14 +31,16 @@ from tools.ports import ErpTransfer, ErpTransferState, Refused, TransferContent
 REASON_CHARACTERS_MAX = 500
 _ON_THE_WAY = (OrderState.SHIPPED, OrderState.PARTIALLY_RECEIVED)
 _WITH_THE_ERP = (OrderState.REQUESTED, OrderState.CONFIRMED)
+NOT_POSTED = (OrderState.RELEASED, OrderState.REQUESTED)
+"""States in which the ERP may still be asked to make the transfer: what a stop can hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderFacts:
     """A transfer order as far as the saga looks at it. All quantities in stock units.
 
-    `reference`: the permanent id that the ERP knows it by. `reserved`: the units are
-    still promised at the origin. `attention`: what people should know, in words.
+    `reference`: the permanent id that the ERP knows it by. `reserved`: still promised at the origin. `attention`: what
+    people should know, in words. `held_by`: the stop that held it before it was posted, until people have validated it.
     """
 
     reference: str
@@ -57,13 +58,12 @@ class OrderFacts:
     returned_units: int = 0
     lost_units: int = 0
     attention: str | None = None
+    held_by: str | None = None
 
     @property
     def content(self) -> TransferContent:
         """What the ERP is asked to move."""
-        return TransferContent(
-            self.reference, self.sku_id, self.lane, self.units, self.depart_on, self.arrive_on
-        )  # fmt: skip
+        return TransferContent(self.reference, self.sku_id, self.lane, self.units, self.depart_on, self.arrive_on)
 
     @property
     def has_left(self) -> bool:
@@ -125,22 +125,39 @@ def requested(order: OrderFacts) -> Step | None:
     return _to(order, OrderState.REQUESTED, TransferEvent.REQUESTED) if order.state is OrderState.RELEASED else None
 
 
-def begun(order: OrderFacts, reasons: str, missing_units: int = 0, *, stopped: bool = False) -> Step | None:
-    """What comes of the wish to ask the ERP now. Only an order that is requested afterwards may be asked for.
+def begun(order: OrderFacts, reasons: str, missing_units: int = 0, *, stop: str | None = None) -> Step | None:
+    """What comes of the wish to ask the ERP now. Only an order that may be asked for afterwards is asked for.
 
-    Under the kill switch nothing. An order that the world has outrun (`reasons`, in words) is taken
-    back; where the ERP may have been asked before, people decide.
+    Where a `stop` holds it, and until people have validated what one held, nothing. An order that
+    the world has outrun (`reasons`, in words) is taken back; where the ERP may have been asked
+    before, people decide.
     """
-    if stopped:
-        return None
+    if stop is not None or order.held_by is not None:
+        return held(order, stop)
     if reasons:
         return left_to_people(order, reasons) or withdrawn(order, reasons, missing_units)
     return requested(order)
 
 
-def may_be_asked_for(order: OrderFacts, *, stopped: bool) -> bool:
+def may_be_asked_for(order: OrderFacts) -> bool:
     """Whether the ERP may be asked to make the transfer, now that the intention is on record."""
-    return order.state is OrderState.REQUESTED and not stopped
+    return order.state is OrderState.REQUESTED and order.held_by is None
+
+
+def held(order: OrderFacts, stop: str | None) -> Step | None:
+    """A stop holds the order, and also after its release it is not posted before people have validated it."""
+    if stop is None or order.held_by is not None or order.state not in NOT_POSTED:
+        return None
+    return Step(replace(order, held_by=stop))
+
+
+def validated(order: OrderFacts, reasons: str, missing_units: int = 0) -> Step | None:
+    """People have looked at what a stop held: it goes on, or is taken back where the world has outrun it."""
+    if order.held_by is None:
+        return None
+    if reasons:
+        return left_to_people(order, reasons) or withdrawn(order, reasons, missing_units)
+    return Step(replace(order, held_by=None), TransferEvent.VALIDATED, facts={"stop": order.held_by})
 
 
 def confirmed(order: OrderFacts, erp_id: str) -> Step | None:
@@ -223,9 +240,9 @@ def arrived(order: OrderFacts, arrival: Arrival) -> Step | None:
     if order.state not in (*_ON_THE_WAY, OrderState.COMPENSATING, OrderState.NEEDS_ATTENTION) or not order.has_left:
         return None
     outstanding = order.in_transit_units
-    damaged = min(arrival.damaged_units, outstanding)
-    usable = min(arrival.units, outstanding - damaged)
-    over = arrival.units + arrival.damaged_units - usable - damaged
+    usable = min(arrival.units, outstanding)
+    damaged = min(arrival.damaged_units, outstanding - usable)
+    over = arrival.units - usable  # what came damaged beyond that is no stock anywhere
     lost = outstanding - usable - damaged if arrival.is_last else 0
     moves = [receive(order.sku_id, order.lane, usable)] if usable else []
     moves += [damage(order.sku_id, order.lane, damaged)] if damaged else []
@@ -317,12 +334,12 @@ def _followed(order: OrderFacts, found: ErpTransfer, missing_units: int) -> Step
     return None
 
 
-def shrunk(order: OrderFacts, units: int, reason: str) -> Step | None:
-    """The world admits less than was decided: the rest of the reservation is taken back. It never grows."""
+def shrunk(order: OrderFacts, units: int, reason: str, missing_units: int = 0) -> Step | None:
+    """The world admits less than was decided: the rest of the reservation is taken back, less what is missing. It never grows."""
     if order.state is not OrderState.RELEASED or not 0 < units < order.units:
         return None
-    moves = (void(order.sku_id, order.lane, order.units - units),)
     facts = {"reason": reason, "units": units, "decided_units": order.units}
+    moves = _freed(order, order.units - units, missing_units)
     return Step(replace(order, units=units, attention=reason), TransferEvent.SHRUNK, moves, facts)
 
 
@@ -351,15 +368,19 @@ def _to(
     moves: tuple[StockMove, ...] = (),
     facts: Mapping[str, object] | None = None,
 ) -> Step:
-    return Step(replace(order, state=step(order.state, state)), event, moves, facts or {})
+    held_by = order.held_by if state in NOT_POSTED else None
+    return Step(replace(order, state=step(order.state, state), held_by=held_by), event, moves, facts or {})
 
 
 def _voided(order: OrderFacts, state: OrderState, event: TransferEvent, reason: str, missing_units: int) -> Step:
     after = replace(order, reserved=False, attention=reason)
-    moves = [void(order.sku_id, order.lane, order.units)]
-    correction = count(order.sku_id, available(order.lane.origin), min(missing_units, order.units), 0)
-    moves += [correction] if correction else []
-    return _to(after, state, event, tuple(moves), {"reason": reason})
+    return _to(after, state, event, _freed(order, order.units, missing_units), {"reason": reason})
+
+
+def _freed(order: OrderFacts, units: int, missing_units: int) -> tuple[StockMove, ...]:
+    """Promised units that are free again at the origin, less those that a count did not find there."""
+    gone = count(order.sku_id, available(order.lane.origin), min(missing_units, units), 0)
+    return (void(order.sku_id, order.lane, units), *([gone] if gone else []))
 
 
 def _words_on_other_content(order: OrderFacts, found: ErpTransfer) -> str:

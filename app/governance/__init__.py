@@ -1,1 +1,1 @@
-"""What governs the service: the policy release in force and the kill switch."""
+"""What governs the service: the policy release in force and the stops."""

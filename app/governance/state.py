@@ -1,6 +1,8 @@
-"""The policy in force and the kill switch: read under a lock by whoever posts, changed only with a reason on record."""
+"""What is in force: read under a lock by whoever decides or posts, changed only with a reason on record."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
@@ -19,7 +21,7 @@ STREAM = "governance"
 
 
 def governance(session: Session, *, share: bool = False) -> Governance:
-    """What is in force. With `share` nobody can change it before this transaction ends.
+    """What is in force. With `share` nobody can change it, or the stops, before this transaction ends.
 
     A new installation starts under the first release.
     """
@@ -35,10 +37,9 @@ def _start(session: Session) -> None:
     """Put the first release in force. Of many who come first one does it, and the others wait for it."""
     first = releases()[0]
     row = {"row_no": 1, "policy_digest": first.digest, "policy_since": database_now(session), "policy_by": SYSTEM}
-    switch = {"kill_switch": False, "kill_switch_reason": "", "kill_switch_by": ""}
-    unless_there = insert(Governance).values(row | switch).on_conflict_do_nothing().returning(col(Governance.row_no))
+    unless_there = insert(Governance).values(row).on_conflict_do_nothing().returning(col(Governance.row_no))
     if session.connection().execute(unless_there).first() is not None:
-        _record_activation(session, first, SYSTEM, "first start", 1)
+        _record_activation(session, first, SYSTEM, "first start")
 
 
 def _locked(*, read: bool = False) -> SelectOfScalar[Governance]:
@@ -53,60 +54,39 @@ def active_policy(session: Session) -> Policy:
 
 def activate_policy(session: Session, name: str, actor: str, reason: str) -> Policy:
     """Put a release in force. Going back is activating an older one. Raises NotFoundError and InvalidError."""
-    _require(reason)
+    require_reason(reason)
     try:
         policy = released(name)
     except UnknownPolicyError as unknown:
         raise NotFoundError("unknown_policy", str(unknown), "see `evenkeel policy list`", policy=name) from unknown
-    governance(session)
-    row = session.exec(_locked()).one()
+    row = changing(session)
     if row.policy_digest == policy.digest:
         return policy
     row.policy_digest, row.policy_since, row.policy_by = policy.digest, database_now(session), actor
     session.add(row)
-    _record_activation(session, policy, actor, reason, _changes(session) + 1)
+    _record_activation(session, policy, actor, reason)
     return policy
 
 
-def set_kill_switch(session: Session, *, engaged: bool, actor: str, reason: str) -> Governance:
-    """Engage or release the kill switch. While it is engaged nothing is approved and no ERP post starts."""
-    _require(reason)
+def changing(session: Session) -> Governance:
+    """What is in force, for whoever changes it: everybody who relies on it is done, and others wait for this transaction."""
     governance(session)
-    row = session.exec(_locked()).one()
-    if row.kill_switch == engaged:
-        return row
-    row.kill_switch, row.kill_switch_reason = engaged, reason
-    row.kill_switch_since, row.kill_switch_by = database_now(session), actor
-    session.add(row)
-    number = _changes(session) + 1
-    append(
-        session,
-        stream=STREAM,
-        key=f"{STREAM}/{number}",
-        event_type=EventType.KILL_SWITCH_ENGAGED if engaged else EventType.KILL_SWITCH_RELEASED,
-        actor=actor,
-        facts={"reason": reason},
-    )
-    return row
+    return session.exec(_locked()).one()
 
 
-def _record_activation(session: Session, policy: Policy, actor: str, reason: str, number: int) -> None:
-    append(
-        session,
-        stream=STREAM,
-        key=f"{STREAM}/{number}",
-        event_type=EventType.POLICY_ACTIVATED,
-        actor=actor,
-        facts={"policy": policy.digest, "release": policy.release, "name": policy.name, "reason": reason},
-    )
-
-
-def _changes(session: Session) -> int:
-    """How many changes of governance the ledger holds; the caller holds the row's lock."""
+def record_change(session: Session, event_type: EventType, actor: str, facts: Mapping[str, object]) -> None:
+    """A change of governance goes on record. The caller is `changing` it."""
     head = session.get(LedgerHead, STREAM, populate_existing=True)
-    return head.seq if head else 0
+    number = (head.seq if head else 0) + 1
+    append(session, stream=STREAM, key=f"{STREAM}/{number}", event_type=event_type, actor=actor, facts=facts)
 
 
-def _require(reason: str) -> None:
+def require_reason(reason: str) -> None:
+    """Raise InvalidError for a change without a reason."""
     if not reason.strip():
         raise InvalidError("reason_missing", "a change of governance needs a reason", "say why in a few words")
+
+
+def _record_activation(session: Session, policy: Policy, actor: str, reason: str) -> None:
+    facts = {"policy": policy.digest, "release": policy.release, "name": policy.name, "reason": reason}
+    record_change(session, EventType.POLICY_ACTIVATED, actor, facts)

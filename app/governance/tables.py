@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import CheckConstraint
+from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field, SQLModel
 
 from app.db.columns import instant
+from policies.stops import Stop
 
 
 class Governance(SQLModel, table=True):
@@ -20,7 +22,28 @@ class Governance(SQLModel, table=True):
     policy_digest: str
     policy_since: datetime = Field(sa_column=instant())
     policy_by: str
-    kill_switch: bool = False
-    kill_switch_reason: str = ""
-    kill_switch_since: datetime | None = Field(default=None, sa_column=instant(nullable=True))
-    kill_switch_by: str = ""
+
+
+class StopRow(SQLModel, table=True):
+    """A stop: what it holds, who engaged it and why, and who released it. One that is released stays on record."""
+
+    __tablename__ = "stop"
+    __table_args__ = (Index("stop_in_force", "engaged_at", postgresql_where=text("released_at is null")),)
+
+    stop_id: UUID = Field(primary_key=True)
+    site_id: str | None = None
+    origin: str | None = None
+    destination: str | None = None
+    mode: str | None = None
+    sku_class: str | None = None
+    reason: str
+    engaged_by: str
+    engaged_at: datetime = Field(sa_column=instant())
+    released_by: str | None = None
+    released_at: datetime | None = Field(default=None, sa_column=instant(nullable=True))
+    release_reason: str | None = None
+
+    @property
+    def stop(self) -> Stop:
+        """What it holds."""
+        return Stop(self.site_id, self.origin, self.destination, self.mode, self.sku_class, str(self.stop_id))

@@ -10,6 +10,7 @@ from app.auth.authorise import OrderResource
 from app.auth.roles import Act, Principal
 from app.db.database import database_now
 from app.errors import ConflictError, InvalidError
+from app.governance.state import governance
 from app.orders.release import set_going
 from app.orders.steps import get_order, missing_units, record
 from app.orders.tables import TransferOrder
@@ -37,6 +38,7 @@ def act(
     make no sense, and ConflictError for what is not possible now.
     """
     operator.require(Act.RESOLVE)
+    governance(session, share=True)  # before the order, as whoever engages a stop does
     order = get_order(session, transfer_id, lock=True)
     operator.require(Act.RESOLVE, OrderResource(transfer_id, order.origin, order.destination))
     if not reason.strip():

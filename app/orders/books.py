@@ -9,8 +9,9 @@ from uuid import UUID
 from sqlalchemy import text
 
 from app.db.database import Database, database_now
-from app.governance.state import governance
+from app.governance.stops import posting, stop_on, stops_in_force
 from app.orders.readiness import reasons_against
+from app.orders.shrinking import shrink_to_what_was_found
 from app.orders.steps import get_order, missing_units, record, take
 from tools import saga
 from tools.execution import OrderState
@@ -25,9 +26,14 @@ class OrderBooks:
         self._database = database
 
     @contextmanager
-    def alone(self, transfer_id: UUID) -> Iterator[None]:
-        """One conversation about a transfer with the ERP at a time, in any process: find-before-create is a race otherwise."""
+    def alone(self, transfer_id: UUID, *, to_post: bool = False) -> Iterator[None]:
+        """One conversation about a transfer with the ERP at a time, in any process: find-before-create is a race otherwise.
+
+        Of those that lead to a post none begins while a stop is being engaged, and it waits for those under way.
+        """
         with self._database.engine.connect() as connection, connection.begin():
+            if to_post:
+                posting(connection)
             connection.execute(text("select pg_advisory_xact_lock(hashtextextended(:id, 0))"), {"id": str(transfer_id)})
             yield
 
@@ -37,29 +43,32 @@ class OrderBooks:
             return get_order(session, transfer_id).facts
 
     def may_look(self, transfer_id: UUID) -> bool:
-        """Whether the ERP is to be asked for the transfer: an order under way, and not one that the kill switch holds back."""
+        """Whether the ERP is to be asked for the transfer: an order under way, and not one that a stop has held from the start."""
         with self._database.transaction() as session:
             order = get_order(session, transfer_id)
-            if order.state is OrderState.RELEASED:
-                return not governance(session).kill_switch
-            return order.state is OrderState.REQUESTED
+            return order.state is OrderState.REQUESTED or (order.state is OrderState.RELEASED and not order.held_by)
 
     def begin(self, transfer_id: UUID) -> bool:
         """Record the intention to have the ERP make the transfer, right before it is asked. False: not now, or not any more.
 
-        The share lock on governance orders this against the kill switch: after the switch
-        is engaged no further intention can be recorded, and without one nothing is posted.
-        An order that the world has outrun is taken back; where the ERP may have been asked
+        The share lock on governance orders this against every stop: after one is engaged no
+        further intention that it holds can be recorded, and without one nothing is posted.
+        An order that lacks a few units carries fewer where policy admits that; one that
+        the world has outrun is taken back; where the ERP may have been asked
         before, people decide.
         """
         with self._database.transaction() as session:
-            stopped = governance(session, share=True).kill_switch
+            stops = stops_in_force(session, share=True)
             order = get_order(session, transfer_id, lock=True)
             if order.state not in (OrderState.RELEASED, OrderState.REQUESTED):
                 return False
-            reasons = " ".join(reasons_against(session, order))[: saga.REASON_CHARACTERS_MAX]
-            record(session, order, saga.begun(order.facts, reasons, missing_units(session, order), stopped=stopped))
-            may_ask = saga.may_be_asked_for(order.facts, stopped=stopped)
+            stop, reasons = stop_on(session, stops, order.facts.lane, order.sku_id), ""
+            stop_id = None if stop is None else stop.stop_id
+            if stop is None and order.held_by is None:
+                shrink_to_what_was_found(session, order)
+                reasons = " ".join(reasons_against(session, order))[: saga.REASON_CHARACTERS_MAX]
+            record(session, order, saga.begun(order.facts, reasons, missing_units(session, order), stop=stop_id))
+            may_ask = saga.may_be_asked_for(order.facts)
             if may_ask:
                 order.asked_at = database_now(session)
             return may_ask

@@ -22,8 +22,8 @@ _log = get_logger(__name__)
 class Books(Protocol):
     """What is on record about transfer orders. Each call is one transaction, and may be made twice for the same thing."""
 
-    def alone(self, transfer_id: UUID) -> AbstractContextManager[None]:
-        """One conversation about a transfer with the ERP at a time."""
+    def alone(self, transfer_id: UUID, *, to_post: bool = False) -> AbstractContextManager[None]:
+        """One conversation about a transfer with the ERP at a time. A stop waits for those `to_post` that are under way."""
 
     def read(self, transfer_id: UUID) -> OrderFacts:
         """The order as it stands."""
@@ -62,10 +62,10 @@ class Carrier:
     def post(self, transfer_id: UUID) -> str:
         """Look whether the ERP has the transfer; if not, record the intention and make it; book the answer.
 
-        Nothing that takes time stands between the intention, which the kill switch and
+        Nothing that takes time stands between the intention, which the stops and
         the world of now have to admit, and the request itself.
         """
-        with self.books.alone(transfer_id):
+        with self.books.alone(transfer_id, to_post=True):
             if not self.books.may_look(transfer_id):
                 return _outcome_of_post(self.books.read(transfer_id))
             try:

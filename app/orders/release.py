@@ -38,10 +38,7 @@ def release_orders(session: Session, approval_id: UUID) -> list[TransferOrder]:
 
 
 def set_going(session: Session, orders: Iterable[TransferOrder], again: str = "") -> int:
-    """Enqueue the work of each order. An order that the kill switch held gets a new workflow after its release.
-
-    `again` names another occasion to set the same orders going.
-    """
+    """Enqueue the work of each order. `again` names another occasion to set the same orders going."""
     governance(session, share=True)
     head = session.get(LedgerHead, STREAM)
     epoch = head.seq if head else 0
@@ -50,12 +47,6 @@ def set_going(session: Session, orders: Iterable[TransferOrder], again: str = ""
         enqueue(session, CARRY_ORDER, f"order:{order.transfer_id}/{epoch}{again}", str(order.transfer_id))
         count += 1
     return count
-
-
-def set_held_going(session: Session) -> int:
-    """Enqueue every order that is approved and was not posted yet, after the kill switch."""
-    waiting = (OrderState.RELEASED, OrderState.REQUESTED)
-    return set_going(session, session.exec(select(TransferOrder).where(col(TransferOrder.state).in_(waiting))).all())
 
 
 _CARRIED = text("""
@@ -67,16 +58,16 @@ _CARRIED = text("""
 def take_up_idle(session: Session) -> int:
     """Enqueue every order that is not settled, and that nobody has carried for a minute. Returns how many.
 
-    Confirmed orders that wait for their warehouse, and orders whose worker was lost.
+    Confirmed orders that wait for their warehouse, and orders whose worker was lost. What a
+    stop has held since before the ERP was asked waits for people.
     """
-    if governance(session).kill_switch:
-        return 0
     now = database_now(session)
     carried = {str(row[0]) for row in session.connection().execute(_CARRIED, {"name": CARRY_ORDER})}
     unsettled = (OrderState.RELEASED, OrderState.REQUESTED, OrderState.CONFIRMED, OrderState.COMPENSATING)
     query = select(TransferOrder).where(
         col(TransferOrder.state).in_(unsettled), col(TransferOrder.reserved),
         TransferOrder.state_at < now - timedelta(seconds=IDLE_SECONDS),
+        col(TransferOrder.held_by).is_(None) | (col(TransferOrder.state) != OrderState.RELEASED),
     )  # fmt: skip
     idle = [order for order in session.exec(query).all() if str(order.transfer_id) not in carried]
     return set_going(session, idle, f"/{now:%Y%m%dT%H%M}")

@@ -35,7 +35,7 @@ class TransferOrder(SQLModel, table=True):
     `decided_units` is what was decided on, where the world of then admitted less.
     `reserved` says whether units at the origin are reserved for it in the ledger;
     `events` counts what the ledger holds about it; `asked_at` is when the ERP was last
-    asked to make it.
+    asked to make it; `held_by` is the stop that held it, until people have validated it.
     """
 
     __tablename__ = "transfer_order"
@@ -49,7 +49,9 @@ class TransferOrder(SQLModel, table=True):
         CheckConstraint(
             "least(received_units, damaged_units, returned_units, lost_units) >= 0", name="transfer_order_not_negative"
         ),
+        CheckConstraint("held_by is null or state in ('released', 'requested')", name="transfer_order_held"),
         Index("transfer_order_under_way", "state"),
+        Index("transfer_order_held_by", "held_by", postgresql_where=text("held_by is not null")),
     )
 
     transfer_id: UUID = Field(primary_key=True)
@@ -77,6 +79,7 @@ class TransferOrder(SQLModel, table=True):
     decided_units: int | None = Field(default=None, sa_type=big_integer().type)
     events: int = 0
     asked_at: datetime | None = Field(default=None, sa_column=instant(nullable=True))
+    held_by: str | None = None
 
     @property
     def facts(self) -> OrderFacts:

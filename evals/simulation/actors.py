@@ -21,7 +21,7 @@ from tools.inventory import LaneKey
 from tools.moves import available
 from tools.ports import ErpTransfer, ErpTransferState, ErpUncertainError
 from tools.reconcile import Correction
-from tools.saga import Action, Arrival
+from tools.saga import NOT_POSTED, Action, Arrival
 
 PRICE_MINOR = 400
 _UNSETTLED = (OrderState.RELEASED, OrderState.REQUESTED, OrderState.CONFIRMED, OrderState.COMPENSATING)
@@ -59,7 +59,7 @@ def decide(world: World) -> None:
     )  # fmt: skip
     try:
         decisions.require_open_at(asked.request, seen.request.plan_digest, world.now)
-        person.require(Act.APPROVE, resource, stopped=world.stopped)
+        person.require(Act.APPROVE, resource, stopped=world.stop is not None)
     except EvenkeelError:
         return
     sign(world, asked, person, seen.request.plan_digest)
@@ -80,7 +80,7 @@ def sign(world: World, asked: Asked, person: Principal, seen_digest: str) -> Non
         asked.request.status = ApprovalStatus.OUTRUN
         return
     asked.request.status, asked.approved_at = ApprovalStatus.APPROVED, world.now
-    asked.stopped_when_approved = world.stopped
+    asked.stopped_when_approved = world.stop is not None
     for line in asked.lines:
         world.release(UUID(int=world.luck.getrandbits(128), version=4), line, asked)
 
@@ -113,7 +113,7 @@ def tick(world: World) -> None:
         transfer_id
         for transfer_id, order in world.orders.items()
         if order.facts.state in _UNSETTLED and order.facts.reserved
-        and not (world.stopped and order.facts.state is OrderState.RELEASED)
+        and not (order.facts.held_by and order.facts.state is OrderState.RELEASED)
     }  # fmt: skip
 
 
@@ -181,6 +181,8 @@ def act_on(world: World, transfer_id: UUID, action: Action, units: int, *, is_la
     done = world.record(transfer_id, steps[action]())
     if done and action in (Action.RECEIVE, Action.RETURN, Action.WRITE_OFF):
         world.orders[transfer_id].reported_by_people = True
+    if done and action is Action.ASK_AGAIN:
+        world.held_since.pop(facts.reference, None)
     world.record(transfer_id, saga.closed(world.orders[transfer_id].facts))
     if action in (Action.ASK_AGAIN, Action.CANCEL) and world.orders[transfer_id].facts.reserved:
         world.queue.add(transfer_id)
@@ -223,12 +225,29 @@ def _arrive(world: World, reference: str, luck: float) -> None:
 
 
 def stop_or_go_on(world: World) -> None:
-    """Somebody engages the kill switch, or releases it."""
-    if world.stopped:
+    """Somebody engages the kill switch, or releases it. What it held goes on waiting."""
+    if world.stop is not None:
         world.stopped_at[-1] = (world.stopped_at[-1][0], world.clock)
-    else:
-        world.stopped_at.append((world.clock, float("inf")))
-    world.stopped = not world.stopped
+        world.stop = None
+        return
+    world.stopped_at.append((world.clock, float("inf")))
+    world.stop = f"stop {len(world.stopped_at)}"
+    for transfer_id, order in world.orders.items():
+        world.record(transfer_id, saga.held(order.facts, world.stop))
+        if order.facts.state in NOT_POSTED:
+            world.held_since.setdefault(order.facts.reference, world.clock)
+
+
+def validate(world: World) -> None:
+    """Somebody looks at what a stop has held, and lets it go on where nothing stands against it."""
+    if world.stop is not None:
+        return
+    for transfer_id, order in sorted(world.orders.items()):
+        if order.facts.held_by is None or world.luck.random() < 0.3:
+            continue
+        world.record(transfer_id, saga.validated(order.facts, world.reasons_against(order.facts.lane)))
+        world.held_since.pop(order.facts.reference, None)
+        world.queue.add(transfer_id)
 
 
 def close_or_open_a_lane(world: World) -> None:

@@ -95,6 +95,8 @@ def _erp(world: World) -> Iterator[str]:
     for began, ended in world.stopped_at:
         if any(began < at < ended for _, at in world.erp.asked_at):
             yield "a post started under the kill switch"
+    if world.posted_though_held:
+        yield "a post of what a stop had held, before its validation"
     if world.posted_though_closed:
         yield "a post on a lane that was closed"
     for reference in known.keys() & world.erp.transfers.keys() - world.erp.by_hand:

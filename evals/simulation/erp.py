@@ -61,7 +61,7 @@ class SimulatedErp:
         """References that hands in the ERP have made, or taken up again after they were cancelled."""
         self.asked_at: list[tuple[str, float]] = []
         """When each request to make one was sent."""
-        self.asked: Callable[[LaneKey], None] = lambda _lane: None
+        self.asked: Callable[[str, LaneKey], None] = lambda _reference, _lane: None
         """Told of each of these requests."""
         self._under_way: list[tuple[float, TransferContent]] = []
 
@@ -74,7 +74,7 @@ class SimulatedErp:
         """Make the transfer."""
         self._pass_by("before create")
         self.asked_at.append((content.reference, self._now()))
-        self.asked(content.lane)
+        self.asked(content.reference, content.lane)
         if self._luck.random() < self.weather.lost:
             raise ErpUncertainError("the request was lost")
         if self._luck.random() < self.weather.repeated:

@@ -27,6 +27,7 @@ _ACTORS: tuple[tuple[Callable[[World], None], int], ...] = (
     (actors.resolve, 5),
     (actors.warehouse, 6),
     (actors.stop_or_go_on, 1),
+    (actors.validate, 1),
     (actors.close_or_open_a_lane, 1),
 )
 _WHO, _HOW_OFTEN = [actor for actor, _ in _ACTORS], [weight for _, weight in _ACTORS]
@@ -81,13 +82,14 @@ def come_to_rest(world: World) -> None:
     world.erp.weather = world.weather = calm(world.weather)
     world.between = None
     world.closed_lanes.clear()
-    if world.stopped:
+    if world.stop is not None:
         actors.stop_or_go_on(world)
     for attempt in range(ROUNDS_TO_REST):
         world.clock += SETTLE_SECONDS
         world.erp.deliver(everything=True)
         actors.expire(world)
         actors.tick(world)
+        actors.validate(world)
         for _ in range(len(world.queue)):
             actors.work(world)
         for reference, transfer in sorted(world.erp.transfers.items()):

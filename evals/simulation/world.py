@@ -87,7 +87,10 @@ class World:
         self.luck = Random(seed)  # noqa: S311  luck, not secrecy
         self.weather = Weather.drawn(self.luck)
         self.clock = 0.0
-        self.stopped = False
+        self.stop: str | None = None
+        """The stop of everything, while it is in force."""
+        self.held_since: dict[str, float] = {}
+        """Since when a stop holds what nobody has validated or otherwise settled, by reference."""
         self.stopped_at: list[tuple[float, float]] = []
         self.closed_lanes: dict[LaneKey, float] = {}
         self.asked: dict[UUID, Asked] = {}
@@ -101,7 +104,7 @@ class World:
         self.depth = 0
         self.changed = True
         self.between: Callable[[], None] | None = None
-        self.posted_though_closed = False
+        self.posted_though_closed = self.posted_though_held = False
         self.erp = SimulatedErp(self.luck, self.weather, lambda: self.clock, self.pass_by)
         self.erp.asked = self.note_post
         self.books = MemoryBooks(self)
@@ -129,9 +132,14 @@ class World:
             finally:
                 self.depth -= 1
 
-    def note_post(self, lane: LaneKey) -> None:
+    def reasons_against(self, lane: LaneKey) -> str:
+        """Why an order on the lane may not be posted any more."""
+        return "its lane is closed" if lane in self.closed_lanes else ""
+
+    def note_post(self, reference: str, lane: LaneKey) -> None:
         """A request to make a transfer on this lane is sent."""
         self.changed = True
+        self.posted_though_held |= self.held_since.get(reference, self.clock) < self.clock
         self.posted_though_closed |= self.closed_lanes.get(lane, self.clock) < self.clock
 
     def book(self, moves: tuple[StockMove, ...]) -> None:
@@ -169,8 +177,9 @@ class MemoryBooks:
         self._world = world
 
     @contextmanager
-    def alone(self, transfer_id: UUID) -> Iterator[None]:
+    def alone(self, transfer_id: UUID, *, to_post: bool = False) -> Iterator[None]:
         """One conversation at a time. The lock is gone with whoever dies."""
+        del to_post
         if transfer_id in self._world.alone:
             raise BusyError
         self._world.alone.add(transfer_id)
@@ -185,8 +194,8 @@ class MemoryBooks:
 
     def may_look(self, transfer_id: UUID) -> bool:
         """Whether the ERP is to be asked for the transfer at all."""
-        state = self.read(transfer_id).state
-        return state is OrderState.REQUESTED or (state is OrderState.RELEASED and not self._world.stopped)
+        order = self.read(transfer_id)
+        return order.state is OrderState.REQUESTED or (order.state is OrderState.RELEASED and not order.held_by)
 
     def begin(self, transfer_id: UUID) -> bool:
         """Record the intention, if nothing stands against it."""
@@ -194,10 +203,9 @@ class MemoryBooks:
         order = self._world.orders[transfer_id]
         if order.facts.state not in (OrderState.RELEASED, OrderState.REQUESTED):
             return False
-        closed = order.facts.lane in self._world.closed_lanes
-        step = saga.begun(order.facts, "its lane is closed" if closed else "", stopped=self._world.stopped)
+        step = saga.begun(order.facts, self._world.reasons_against(order.facts.lane), stop=self._world.stop)
         self._world.record(transfer_id, step)
-        may_ask = saga.may_be_asked_for(order.facts, stopped=self._world.stopped)
+        may_ask = saga.may_be_asked_for(order.facts)
         if may_ask:
             order.asked_at = self._world.clock
         return may_ask

@@ -13,7 +13,8 @@ from sqlmodel import select
 
 from app.auth.roles import Role
 from app.errors import ForbiddenError, InvalidError, NotFoundError
-from app.governance.state import STREAM, activate_policy, active_policy, governance, set_kill_switch
+from app.governance.state import STREAM, activate_policy, active_policy, governance
+from app.governance.stops import kill_switch, set_kill_switch, stops_in_force
 from app.governance.switch import engage, release
 from app.governance.tables import Governance
 from app.ledger.tables import LedgerEvent
@@ -40,7 +41,7 @@ def activate(service: Service, name: str, reason: str = "the quarter begins") ->
 def test_a_new_installation_is_under_the_first_release_with_the_switch_released(service: Service) -> None:
     with service.database.transaction() as session:
         assert active_policy(session) == FIRST
-        assert governance(session).kill_switch is False
+        assert stops_in_force(session) == ()
     ((kind, body),) = changes(service)
     assert (kind, body["facts"]["policy"], body["actor"]) == ("policy_activated", FIRST.digest, "system")
 
@@ -115,9 +116,11 @@ def test_no_change_is_made_without_a_reason(service: Service) -> None:
 def test_the_switch_is_recorded_with_who_and_why(service: Service) -> None:
     with service.database.transaction() as session:
         row = engage(session, ADA, "the ERP posts nonsense")
-        assert (row.kill_switch, row.kill_switch_by, row.kill_switch_reason) == (True, "ada", "the ERP posts nonsense")
+        assert row.stop.holds_everything
+        assert (row.engaged_by, row.reason) == ("ada", "the ERP posts nonsense")
     with service.database.transaction() as session:
-        assert release(session, OTTO, "repaired").kill_switch is False
+        release(session, OTTO, "repaired")
+        assert kill_switch(session) is None
     assert [(kind, body["actor"]) for kind, body in changes(service)[1:]] == [
         ("kill_switch_engaged", "ada"), ("kill_switch_released", "otto")
     ]  # fmt: skip
@@ -148,13 +151,13 @@ def test_a_change_waits_for_whoever_relies_on_what_is_in_force(service: Service)
 
     thread = threading.Thread(target=stop)
     with service.database.transaction() as session:
-        assert governance(session, share=True).kill_switch is False
+        assert stops_in_force(session, share=True) == ()
         thread.start()
         until("the change to wait", lambda: _somebody_waits(service))
         assert not engaged.is_set()
     thread.join()
     with service.database.transaction() as session:
-        assert governance(session, share=True).kill_switch is True
+        assert kill_switch(session) is not None
 
 
 def _somebody_waits(service: Service) -> bool:
@@ -177,5 +180,5 @@ def test_changes_by_many_at_once_are_one_unbroken_sequence(service: Service) -> 
         len(kinds) % 2
     )
     with service.database.transaction() as session:
-        assert governance(session).kill_switch is (kinds[-1] == "kill_switch_engaged")
+        assert (kill_switch(session) is not None) is (kinds[-1] == "kill_switch_engaged")
     assert verify(service.database).verified
