@@ -7,7 +7,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check --quiet
 INSTALL_LOCKED := $(PIP) install --no-deps --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test coverage check format bench evals thorough crash lock clean
+.PHONY: help demo serve test coverage check format bench evals thorough crash crash-all erp lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,8 +55,11 @@ evals: $(VENV)/installed ## the eval gate: scenarios judged by the ledger
 thorough: $(VENV)/installed-dev ## every property with a thousand examples (an hour)
 	EXAMPLES=1000 $(RUN) -m pytest -n 2 --dist worksteal --timeout 3600 tests
 
-crash: $(VENV)/installed-dev ## kill the service at every single point between decision and close (minutes)
+crash: $(VENV)/installed-dev ## kill the service at every single point between decision and close, with both ERPs (an hour)
 	EVENKEEL_CRASH_EVERYWHERE=1 $(RUN) -m pytest -n 2 --dist worksteal --timeout 3600 tests/crash
+
+crash-all: $(VENV)/installed-dev ## pairs of kills, 2,500 of them; goes on where it was stopped (hours)
+	$(RUN) -W ignore -m tests.crash.pairs --pairs 2500 --seed 0 --lanes 2
 
 lock: ## resolve the pinned requirements again (needs uv)
 	uv lock --quiet --upgrade

@@ -25,7 +25,7 @@ from app.cli.data import DEMO_AS_OF
 from app.errors import UnavailableError
 from app.ledger.verify import verify
 from app.orders.queries import orders_of_approval
-from app.orders.receipts import receive_order
+from app.orders.receipts import Report, receive_order
 from app.plans.store import read_plan
 from app.service import Service, open_service, running
 from app.settings import Settings, settings
@@ -218,7 +218,7 @@ def _receive(service: Service, approval_id: UUID) -> int:
     with service.database.transaction() as session:
         for order in orders_of_approval(session, approval_id):
             if order.state is OrderState.SHIPPED:
-                receive_order(session, otto, order.transfer_id, None, receipt_key=f"demo:{order.transfer_id}")
+                receive_order(session, otto, order.transfer_id, Report(None, receipt_key=f"demo:{order.transfer_id}"))
     with service.database.transaction() as session:
         return sum(order.state is OrderState.CLOSED for order in orders_of_approval(session, approval_id))
 

@@ -10,8 +10,8 @@ from sqlmodel import Session
 
 from app.auth.roles import Principal
 from app.errors import NotFoundError
-from app.plans.store import read_plan, read_snapshot
-from app.views import names_for
+from app.plans.store import read_snapshot
+from app.views import names_for, plan_in_reach
 from policies.library import released
 from policies.limits import limits_of
 from policies.urgency import urgencies
@@ -77,7 +77,7 @@ class ExplanationView(BaseModel):
 
 def explanation_view(session: Session, principal: Principal, digest: str, line_no: int) -> ExplanationView:
     """A line of a plan explained. Raises NotFoundError for a plan or line whose ends are not both the caller's."""
-    plan = read_plan(session, digest)
+    plan = plan_in_reach(session, principal, digest)
     lines = [
         line for line in plan.lines if line.line_no == line_no and principal.covers((line.origin, line.destination))
     ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
+from functools import cache
 from math import isfinite
 from typing import Any
 
@@ -239,11 +241,17 @@ def _may_be_billed(failed: BaseException) -> bool:
     return not any(isinstance(why, (openai.APIStatusError, _NotPaidError, *_NEVER_SENT)) for why in reasons)
 
 
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Whom the machine trusts, read once: a client is made for every answer, and reading them takes as long as the rest."""
+    return httpx2.create_ssl_context()
+
+
 class _Client(openai.DefaultAsyncHttpxClient):
     """Sends requests, and has one paid for again that is sent once more after it got lost."""
 
     def __init__(self, deadline: float, pay_for_another: Callable[[], None]) -> None:
-        super().__init__(event_hooks={"response": [self._refuse_long_waits]})
+        super().__init__(event_hooks={"response": [self._refuse_long_waits]}, verify=_authorities())
         self._deadline = deadline
         self._pay_for_another = pay_for_another
         self._is_lost = False

@@ -5,9 +5,8 @@ from __future__ import annotations
 from sqlmodel import Session
 
 from app.auth.roles import Principal
-from app.errors import NotFoundError
-from app.plans.store import read_negotiation, read_plan, read_snapshot
-from app.views import names_for
+from app.plans.store import read_negotiation, read_snapshot
+from app.views import names_for, plan_in_reach
 from graphs.negotiation.record import Record
 from graphs.negotiation.transcript import negotiation_sentences, seen_by, sees_whole
 
@@ -22,9 +21,7 @@ class NegotiationView(Record):
 
 def negotiation_view(session: Session, principal: Principal, digest: str) -> NegotiationView:
     """The negotiation of a plan as the caller may see it. Raises NotFoundError where it touches none of their sites."""
-    plan = read_plan(session, digest)
-    if plan.lines and not principal.touches(plan.sites):
-        raise NotFoundError("unknown_plan", f"there is no plan {digest[:12]}", "check the digest", plan=digest)
+    plan = plan_in_reach(session, principal, digest)
     names = names_for(session, principal, read_snapshot(session, plan.snapshot_digest))
     record = Record.read(read_negotiation(session, digest) or {})
     seen = seen_by(record, names, sees_whole=sees_whole(plan, principal.sites))

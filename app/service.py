@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from langchain_core.language_models import BaseChatModel
@@ -17,9 +18,14 @@ from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 from sqlalchemy.exc import ArgumentError, OperationalError
+from structlog import get_logger
 
 from app.approvals.latency import LATENCY_SET
+from app.approvals.reminders import remind_and_escalate
 from app.approvals.requests import expire_overdue
+from app.auth.directory import directory_of
+from app.auth.forgetting import forget_what_is_over
+from app.auth.people import DIRECTORY
 from app.db.database import Database
 from app.db.migrate import migrate_schema
 from app.durable.draining import Drain
@@ -27,11 +33,19 @@ from app.durable.planning_shards import ShardPlanner, ShardWorkers
 from app.durable.runner import Runner, migrate
 from app.embedded.postgres import EmbeddedPostgres
 from app.embedded.valkey import EmbeddedValkey
-from app.erp.built_in import BuiltInErp
-from app.errors import SetUpError
+from app.erp.connecting import erp_of
+from app.errors import EvenkeelError, SetUpError
+from app.events.relay import Relay
+from app.ledger.checkpoints import make_checkpoint
+from app.ledger.keys import master_key, signer
+from app.ledger.sealing import MASTER_KEY
 from app.llm import Llm
+from app.orders.books import OrderBooks
 from app.orders.carrying import Carrier
+from app.orders.reconciling import follow, reconcile
 from app.orders.release import release_orders, take_up_idle
+from app.orders.transit import note_overdue
+from app.outbound import Outbound
 from app.settings import Settings
 from app.threads.driver import Driver
 from app.threads.lost_questions import report_lost_questions
@@ -41,7 +55,9 @@ from app.threads.taking_up import take_up_runs
 from graphs.rebalance import build_graph
 from tools.planning import Planner
 from tools.planning.fast import plan_fast
-from tools.ports import ErpPort
+from tools.ports import ErpPort, ErpUncertainError
+
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -90,16 +106,36 @@ class Service:
 
     def note_doubt(self, transfer_id: UUID, why: str) -> None:
         """Tell people that the ERP gives no certain answer about the order."""
-        self.carrier.note_doubt(transfer_id, why)
+        self.carrier.books.doubt(transfer_id, why)
 
     def tick(self) -> None:
-        """Close requests whose time is over, and take up orders and runs that nobody carries."""
+        """Close requests whose time is over, take up orders and runs that nobody carries, and see what the ERP has done."""
         with self.database.transaction() as session:
             expire_overdue(session)
+        with self.database.transaction() as session:
+            remind_and_escalate(session)
         with self.database.transaction() as session:
             take_up_idle(session)
         with self.database.transaction() as session:
             take_up_runs(session)
+        with self.database.transaction() as session:
+            note_overdue(session, self.settings.overdue_days)
+        self._anchor()
+        self._ask_the_erp("not_followed", lambda: follow(self.database, self.carrier))
+
+    def _anchor(self) -> None:
+        """Sign the ledger as it stands. What stops that is for people, and stops nothing else."""
+        try:
+            make_checkpoint(self.database, signer(self.settings), self.settings.checkpoint_path)
+        except (EvenkeelError, OSError):
+            _log.exception("no_checkpoint")
+
+    def _ask_the_erp(self, failure: str, ask: Callable[[], object]) -> None:
+        """What the ERP is asked from time to time: when it does not answer, it is asked the next time."""
+        try:
+            ask()
+        except ErpUncertainError as doubt:
+            _log.warning(failure, reason=str(doubt))
 
     def take_up(self) -> None:
         """Take up runs that nobody carries, and report conversations that lost their question."""
@@ -108,8 +144,11 @@ class Service:
         report_lost_questions(self.database, self.driver.state)
 
     def tidy(self) -> None:
-        """Remove checkpoints that nobody needs any more."""
+        """Remove checkpoints that nobody needs any more, and lay the ERP and the books side by side."""
         self.retention.tidy()
+        with self.database.transaction() as session:
+            forget_what_is_over(session)
+        self._ask_the_erp("not_reconciled", lambda: reconcile(self.database, self.carrier.erp))
 
     @property
     def drain(self) -> Drain:
@@ -132,6 +171,8 @@ def open_service(
     with ExitStack() as stack:
         database = stack.enter_context(_database(settings))
         database.session_info[LATENCY_SET] = settings.approval_latency_days
+        database.session_info[DIRECTORY] = directory_of(settings, Outbound(private_hosts=settings.outbound_private_hosts))
+        database.session_info[MASTER_KEY] = partial(master_key, settings)
         redis = stack.enter_context(_redis(settings))
         migrate_schema(database)
         migrate(database)
@@ -140,7 +181,7 @@ def open_service(
         planner = stack.enter_context(_planner(database, settings))
         graph = build_graph(saver)
         driver = Driver(database, graph, llm, stream, settings, planner)
-        carrier = Carrier(database, erp or BuiltInErp(database))
+        carrier = Carrier(OrderBooks(database), erp or erp_of(settings, database), settings.erp_settle_seconds)
         yield Service(settings, database, redis, llm, driver, stream, carrier, Retention(database, graph, settings))
 
 
@@ -148,10 +189,14 @@ def open_service(
 def running(service: Service) -> Iterator[Runner]:
     """Carry out durable work in this process, as soon as no other one does."""
     runner = Runner(service.database, service, service.settings.workers)
+    outbound = Outbound(private_hosts=service.settings.outbound_private_hosts)
+    relay = Relay(service.database, service.redis, outbound)
     runner.start_when_free()
+    relay.start(lambda: runner.running)
     try:
         yield runner
     finally:
+        relay.stop()
         runner.stop()
 
 

@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
+from app.auth.configuration import AuthSettings
+from app.erp.configuration import ErpSettings
 from app.errors import SetUpError
 
 PositiveInt = Annotated[int, Field(ge=1)]
 Price = Annotated[int, Field(ge=0, le=10_000_000_000)]
 
 
-class Settings(BaseSettings):
+class Settings(AuthSettings, ErpSettings):
     """What an operator may set. Unset addresses mean embedded servers under the data directory."""
 
     model_config = SettingsConfigDict(env_prefix="EVENKEEL_", extra="ignore", frozen=True)
@@ -29,6 +31,20 @@ class Settings(BaseSettings):
 
     mcp_hosts: Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,253}$")], ...], NoDecode] = ()
     """Host names, with commas between them, under which the MCP server is reached beside this machine's own."""
+    mcp_calls_per_minute_max: PositiveInt = 120
+    mcp_solving_max: PositiveInt = 2
+    """Requests of one caller to the MCP server in a minute, and its calls at once that solve."""
+
+    outbound_private_hosts: Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]{1,253}$")], ...], NoDecode] = ()
+    """Hosts, with commas between them, that webhooks and ERPs may have though they are private or speak plain http."""
+
+    checkpoint_file: Path | None = None
+    """Where signed checkpoints of the ledger are appended; `checkpoints` in the data directory by default. It belongs on
+    a disk that nobody with rights in the database can write."""
+    signing_key: SecretStr | None = None
+    master_key: SecretStr | None = None
+    """32 random bytes in base64: what signs checkpoints, and what wraps the keys of sealed fields. Unset, each is made
+    in the data directory, which then belongs into the backups; processes on several machines have to be given them."""
 
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
@@ -70,6 +86,11 @@ class Settings(BaseSettings):
     token_days_max: PositiveInt = 90
     erp_attempts_max: PositiveInt = 6
     erp_retry_seconds: Annotated[float, Field(gt=0)] = 1.0
+    erp_settle_seconds: Annotated[float, Field(ge=0)] = 120.0
+    """How long after it was sent a request may still be under way to the ERP. Before, that it has nothing proves nothing."""
+    overdue_days: Annotated[int, Field(ge=0, le=90)] = 2
+    """How many days after their day of arrival goods under way are told to people."""
+
     workers: PositiveInt = 4
     """Durable workflows that one runner carries out at a time."""
 
@@ -83,7 +104,7 @@ class Settings(BaseSettings):
     planning_shards_arcs_min: PositiveInt = 400_000
     """With several planning workers, a request is large from so many pairs of SKU and lane that could carry something."""
 
-    @field_validator("mcp_hosts", mode="before")
+    @field_validator("mcp_hosts", "outbound_private_hosts", mode="before")
     @classmethod
     def _listed(cls, value: object) -> object:
         return tuple(filter(None, (host.strip() for host in value.split(",")))) if isinstance(value, str) else value
@@ -92,6 +113,11 @@ class Settings(BaseSettings):
     def data_dir(self) -> Path:
         """The data directory as an absolute path."""
         return self.data.expanduser().absolute()
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """Where checkpoints of the ledger are appended."""
+        return (self.checkpoint_file or self.data_dir / "checkpoints").expanduser().absolute()
 
     @property
     def has_llm(self) -> bool:

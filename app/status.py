@@ -10,13 +10,14 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Session, col, func, select
 
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
+from app.approvals.views import approval_view
 from app.auth.roles import Principal
 from app.db.database import database_now
 from app.orders.tables import UNDER_WAY, TransferOrder
 from app.plans.store import read_plan
 from app.plans.tables import PlanRow
 from app.stock.installation import planning_now
-from app.views import approval_view, order_views
+from app.views import order_views
 from graphs.world import Wanted
 from tools.execution import OrderState
 from tools.kpis import Workload
@@ -49,6 +50,8 @@ def approval_rows(session: Session, principal: Principal, wanted: Wanted) -> lis
                 "plan": seen.plan_digest[:12],
                 "status": seen.status,
                 "tier": seen.tier,
+                "signed_by": [row.signed_by for row in seen.signing.signed if row.counts],
+                "signatures_missing": seen.signing.words if len(seen.signing.demands) > 1 else None,
                 "lines": seen.lines,
                 "units": seen.units,
                 "saves": money_text(seen.expected_saving_minor, seen.currency),
@@ -86,6 +89,8 @@ def order_rows(session: Session, principal: Principal, wanted: Wanted) -> list[d
             "sku": row.sku_id,
             "units": row.units,
             "received_units": row.received_units,
+            "damaged_units": row.damaged_units,
+            "returned_units": row.returned_units,
             "lost_units": row.lost_units,
             "from": row.origin,
             "to": row.destination,

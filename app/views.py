@@ -16,12 +16,10 @@ from uuid import UUID
 from pydantic import BaseModel
 from sqlmodel import Session, select
 
-from app.approvals.comments import Comment, comments_on
-from app.approvals.requests import get_request
-from app.approvals.tables import ApprovalRequest, Decision
 from app.auth.roles import Principal
 from app.errors import NotFoundError
-from app.governance.tables import Governance
+from app.governance.state import governance
+from app.governance.stops import kill_switch
 from app.ledger.tables import LedgerEvent
 from app.ledger.verify import Verification
 from app.left_behind import LeftBehindView, left_behind_views
@@ -36,6 +34,7 @@ from policies.library import released, releases
 from policies.urgency import urgencies
 from tools.imbalance import Imbalance
 from tools.inventory import LaneKey, Snapshot
+from tools.saga import Action
 from tools.transfers import LotPick, TransferPlan
 
 
@@ -89,30 +88,6 @@ class PlanView(BaseModel):
     provenance: ProvenanceView | None
 
 
-class ApprovalView(BaseModel):
-    """An approval request as the queue shows it."""
-
-    approval_id: UUID
-    plan_digest: str
-    status: str
-    tier: str
-    requested_by: str
-    authors: list[str]
-    requested_at: datetime
-    expires_at: datetime
-    lines: int
-    units: int
-    goods_value_minor: int
-    expected_saving_minor: int
-    currency: str
-    sites: list[str]
-    thread_id: str | None
-    decided_by: str | None = None
-    decided_at: datetime | None = None
-    rejection: dict[str, Any] | None = None
-    comments: list[Comment] = []
-
-
 class OrderView(BaseModel):
     """A transfer order."""
 
@@ -129,10 +104,16 @@ class OrderView(BaseModel):
     state_at: datetime
     depart_on: date
     arrive_on: date
+    shipped_units: int
     received_units: int
+    damaged_units: int
+    returned_units: int
     lost_units: int
     erp_id: str | None
     attention: str | None
+    actions: tuple[Action, ...]
+    decided_units: int | None
+    held_by: UUID | None
 
 
 class ImbalanceView(BaseModel):
@@ -181,11 +162,12 @@ class ProblemView(BaseModel):
 
 
 class VerificationView(BaseModel):
-    """What walking the ledger found."""
+    """What walking the ledger found. `anchored` events are vouched for by a checkpoint that was given."""
 
     events: int
     streams: int
     moves: int
+    anchored: int
     verified: bool
     problems: list[ProblemView]
 
@@ -212,11 +194,17 @@ class GovernanceView(BaseModel):
     kill_switch_by: str
 
 
-def plan_view(session: Session, principal: Principal, digest: str) -> PlanView:
-    """A plan as the caller may see it. Raises NotFoundError where it touches none of their sites."""
+def plan_in_reach(session: Session, principal: Principal, digest: str) -> TransferPlan:
+    """A plan that touches the caller's sites. Raises NotFoundError, and then does not say whether there is one."""
     plan = read_plan(session, digest)
     if plan.lines and not principal.touches(plan.sites):
         raise NotFoundError("unknown_plan", f"there is no plan {digest[:12]}", "check the digest", plan=digest)
+    return plan
+
+
+def plan_view(session: Session, principal: Principal, digest: str) -> PlanView:
+    """A plan as the caller may see it. Raises NotFoundError where it touches none of their sites."""
+    plan = plan_in_reach(session, principal, digest)
     snapshot = read_snapshot(session, plan.snapshot_digest)
     names = names_for(session, principal, snapshot)
     lines = _line_views(principal, plan, snapshot, names)
@@ -288,38 +276,6 @@ def names_of_plan(session: Session, principal: Principal, digest: str) -> Names:
     return names_for(session, principal, read_snapshot(session, read_plan(session, digest).snapshot_digest))
 
 
-def approval_view(session: Session, principal: Principal, request: ApprovalRequest) -> ApprovalView:
-    """A request with its decision, if there is one."""
-    decision = session.get(Decision, request.approval_id)
-    rejection, comments = decision.rejection if decision else None, comments_on(session, request)
-    if (rejection or comments) and not principal.sees_everything:
-        names = names_of_plan(session, principal, request.plan_digest)
-        comments = [row.model_copy(update={"words": names.words(row.words)}) for row in comments]
-        rejection = rejection and rejection | {
-            "words": names.words(rejection["words"]),
-            "sites": [names.site(site_id) for site_id in rejection["sites"]],
-            "skus": [names.sku(sku_id) for sku_id in rejection["skus"]],
-        }
-    same = ApprovalView.model_fields.keys() & type(request).model_fields.keys() - {"sites"}
-    return ApprovalView(
-        **{name: getattr(request, name) for name in same},
-        expected_saving_minor=request.saving_minor,
-        sites=[site for site in request.sites if principal.covers((site,))],
-        decided_by=decision.decided_by if decision else None,
-        decided_at=decision.decided_at if decision else None,
-        rejection=rejection,
-        comments=comments,
-    )
-
-
-def visible_request(session: Session, principal: Principal, approval_id: UUID) -> ApprovalRequest:
-    """A request that touches the caller's sites. Raises NotFoundError for any other."""
-    request = get_request(session, approval_id)
-    if not principal.touches(request.sites):
-        raise NotFoundError("unknown_approval", f"there is no approval request {approval_id}", "check the id")
-    return request
-
-
 def order_view(session: Session, principal: Principal, order: TransferOrder) -> OrderView:
     """A transfer order; SKUs and sites that are not for the caller go by what they are called for them."""
     (view,) = order_views(session, principal, [order])
@@ -377,8 +333,9 @@ def verification_view(found: Verification) -> VerificationView:
     """The outcome of a verification; the first 100 problems."""
     problems = [ProblemView(code=p.code, where=p.where, words=p.words) for p in found.problems[:100]]
     return VerificationView(
-        events=found.events, streams=found.streams, moves=found.moves, verified=found.verified, problems=problems
-    )
+        events=found.events, streams=found.streams, moves=found.moves, anchored=found.anchored,
+        verified=found.verified, problems=problems,
+    )  # fmt: skip
 
 
 def policy_views(in_force: str, currency: str, names: Names | None = None) -> list[PolicyView]:
@@ -392,6 +349,11 @@ def policy_views(in_force: str, currency: str, names: Names | None = None) -> li
     ]  # fmt: skip
 
 
-def governance_view(row: Governance) -> GovernanceView:
+def governance_view(session: Session) -> GovernanceView:
     """What is in force."""
-    return GovernanceView(**{name: getattr(row, name) for name in GovernanceView.model_fields})
+    row, switch = governance(session), kill_switch(session)
+    return GovernanceView(
+        policy_digest=row.policy_digest, policy_since=row.policy_since, policy_by=row.policy_by,
+        kill_switch=switch is not None, kill_switch_reason=switch.reason if switch else "",
+        kill_switch_by=switch.engaged_by if switch else "",
+    )  # fmt: skip

@@ -18,7 +18,6 @@ from app.approvals.tables import ApprovalRequest
 from app.ledger.append import EventType
 from app.ledger.tables import LedgerEvent
 from app.ledger.verify import verify
-from app.orders.steps import lane_of
 from app.orders.tables import TransferOrder
 from app.plans.store import read_plan, read_snapshot
 from app.stock.installation import planning_now
@@ -31,6 +30,8 @@ from tools.planning import Limits, solve
 from tools.transfers import TransferPlan
 
 Body = dict[str, Any]
+APPROVALS = (EventType.PLAN_APPROVED, EventType.PLAN_RELEASED_BY_POLICY)
+"""What releases a plan: the decision of people, or that of the released policy in force."""
 
 
 def ledger_fits(stage: Stage, _: Session) -> Iterator[str]:
@@ -42,7 +43,7 @@ def ledger_fits(stage: Stage, _: Session) -> Iterator[str]:
 def decided_by_others_in_time(_: Stage, session: Session) -> Iterator[str]:
     """Every posting has a decision on its plan, by somebody else than its authors, before the request expired."""
     asked = {body["facts"]["approval_id"]: body for body in _bodies(session, EventType.APPROVAL_REQUESTED)}
-    granted = {body["facts"]["approval_id"]: body for body in _bodies(session, EventType.PLAN_APPROVED)}
+    granted = {body["facts"]["approval_id"]: body for body in _bodies(session, *APPROVALS)}
     for reserved in _bodies(session, EventType.TRANSFER_RESERVED):
         facts = reserved["facts"]
         decision, request = granted.get(facts["approval_id"]), asked.get(facts["approval_id"])
@@ -52,8 +53,9 @@ def decided_by_others_in_time(_: Stage, session: Session) -> Iterator[str]:
             continue
         if decision["facts"]["plan"] != facts["plan"]:
             yield f"{name} belongs to another plan than the one decided on"
-        if decision["actor"] in request["facts"]["authors"]:
-            yield f"{name} was approved by {decision['actor']}, an author of its plan"
+        for hand in sorted({decision["actor"], *decision["facts"].get("signed_by", ())}):
+            if hand in request["facts"]["authors"]:
+                yield f"{name} was approved by {hand}, an author of its plan"
         if _at(decision) > datetime.fromisoformat(request["facts"]["expires_at"]):
             yield f"{name} was approved after its request had expired"
     reserved_ids = {body["facts"]["transfer_id"] for body in _bodies(session, EventType.TRANSFER_RESERVED)}
@@ -81,7 +83,14 @@ def posted_once_and_nowhere_else(stage: Stage, session: Session) -> Iterator[str
 
 
 def orders_are_the_approved_lines(_: Stage, session: Session) -> Iterator[str]:
-    """Each order is a line of the plan that was decided on, to the unit, under the id made before the decision."""
+    """Each order is a line of the plan that was decided on, under the id made before the decision, to the unit.
+
+    Fewer units are carried where the record says so, and never more.
+    """
+    narrowed: dict[str, int] = {}
+    for body in _bodies(session, EventType.TRANSFER_SHRUNK):
+        for line in body["facts"].get("lines", [body["facts"]]):  # of a plan when it was decided on, or of one order later
+            narrowed[line["transfer_id"]] = line["units"]
     by_approval: dict[tuple[str, UUID], list[TransferOrder]] = defaultdict(list)
     for order in session.exec(select(TransferOrder)).all():
         by_approval[order.plan_digest, order.approval_id].append(order)
@@ -93,7 +102,8 @@ def orders_are_the_approved_lines(_: Stage, session: Session) -> Iterator[str]:
             continue
         for order in orders:
             line = lines[order.transfer_id]
-            if (order.sku_id, lane_of(order), order.units) != (line.sku_id, line.lane, line.units):
+            units = min(narrowed.get(str(order.transfer_id), line.units), line.units)
+            if (order.sku_id, order.facts.lane, order.units) != (line.sku_id, line.lane, units):
                 yield f"order {str(order.transfer_id)[:8]} is not line {line.line_no} of its plan"
 
 
@@ -114,7 +124,7 @@ def nothing_starts_under_the_kill_switch(_: Stage, session: Session) -> Iterator
             intervals.append((_at(body), None))
         else:
             intervals[-1] = (intervals[-1][0], _at(body))
-    for body in _bodies(session, EventType.TRANSFER_REQUESTED, EventType.PLAN_APPROVED):
+    for body in _bodies(session, EventType.TRANSFER_REQUESTED, *APPROVALS):
         if any(start < _at(body) and (end is None or _at(body) < end) for start, end in intervals):
             yield f"{body['type']} while the kill switch was engaged"
 
@@ -146,7 +156,7 @@ def never_events(stage: Stage) -> tuple[str, ...]:
 
 def approved_plans(session: Session) -> list[TransferPlan]:
     """The plans that were approved, in the order of their decisions."""
-    return [read_plan(session, body["facts"]["plan"]) for body in _bodies(session, EventType.PLAN_APPROVED)]
+    return [read_plan(session, body["facts"]["plan"]) for body in _bodies(session, *APPROVALS)]
 
 
 def oracle_share(stage: Stage) -> float | None:

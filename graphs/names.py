@@ -26,6 +26,11 @@ _CENTRE = frozenset(("dc", "distribution centre", "distribution center", "centra
 """What people call a distribution centre where there is only one."""
 
 
+_ALL_OF_A_KIND = {
+    "all stores": SiteKind.STORE, "all shops": SiteKind.STORE, "all warehouses": SiteKind.WAREHOUSE, "all dcs": SiteKind.DC,
+}  # fmt: skip
+"""What stands for every site of a kind, as far as the caller sees them."""
+
 _SITE_NOUN = re.compile(r" (?:store|shop|site|branch|warehouse)$", re.IGNORECASE)
 
 
@@ -139,20 +144,30 @@ class Names:
                     into.update(found)
                     break
             else:
-                raise self._unclear(mention, self._all, self._any_likeness)
+                every = self._every(wanted)
+                if not every:
+                    raise self._unclear(mention, self._all, self._any_likeness)
+                sites.update(every)
         return Meant(tuple(sorted(skus)), tuple(sorted(sites)), tuple(sorted(categories)))
 
     def sites(self, mentions: Iterable[str]) -> tuple[str, ...]:
         """The sites that the mentions stand for. Raises UnclearError."""
         found = set()
         for mention in mentions:
-            matches = self._sites.get(mention.strip().lower(), set())
+            wanted = mention.strip().lower()
+            matches = self._sites.get(wanted, set())
+            every = set() if matches else self._every(wanted)
             if len(matches) > 1:
                 raise UnclearError(mention, sorted(matches), "site")
-            if not matches:
+            if not (matches or every):
                 raise self._unclear(mention, self._sites, self._site_likeness, "site")
-            found |= matches
+            found |= matches | every
         return tuple(sorted(found))
+
+    def _every(self, wanted: str) -> set[str]:
+        """The caller's sites of the kind that "all stores" and the like name; none where it names no kind."""
+        kind = _ALL_OF_A_KIND.get(wanted)
+        return {site.site_id for site in self._snapshot.sites if site.kind is kind and self._sees(site.site_id)}
 
     def lanes(self, mentions: Iterable[str]) -> tuple[LaneRef, ...]:
         """Lanes written as ORIGIN->DESTINATION, or as ORIGIN->DESTINATION by MODE. Raises UnclearError."""

@@ -24,7 +24,8 @@ from app.threads.tables import ACTIVE, Run
 from tests.builders import TODAY, a_lane, a_position, a_site, a_sku
 from tools.inventory import InboundSupply, Lane, Replenishment, Site, Sku
 from tools.network_folder import ForecastRow, NetworkFolder, write_network
-from tools.transfers import PlanRequest, Rejection, Verdict
+from tools.rejections import Rejection
+from tools.transfers import PlanRequest, Verdict
 
 
 def person(user_id: str, *roles: Role, **more: object) -> Principal:

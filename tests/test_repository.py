@@ -6,7 +6,9 @@ import ast
 import re
 import subprocess
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -36,15 +38,17 @@ def sources(*packages: str) -> Iterator[tuple[Path, ast.Module]]:
 
 def calls(tree: ast.Module, name: str) -> list[int]:
     """The lines on which something of this name is called."""
-    return [
-        node.lineno
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and (
-            (isinstance(node.func, ast.Name) and node.func.id == name)
-            or (isinstance(node.func, ast.Attribute) and node.func.attr == name)
-        )
-    ]
+    return called(tree).get(name, [])
+
+
+@lru_cache(maxsize=1)  # one module is asked for many names before the next one
+def called(tree: ast.Module) -> dict[str, list[int]]:
+    """Everything that is called in a module by its name, and on which lines."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+            found[node.func.id if isinstance(node.func, ast.Name) else node.func.attr].append(node.lineno)
+    return dict(found)
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])

@@ -97,9 +97,9 @@ def says(*pieces: str) -> httpx.Response:
     return streamed([*map(words, pieces), the_end()])
 
 
-def calls(*wanted: tuple[str, dict[str, Any] | str], before: str = "") -> httpx.Response:
+def calls(*wanted: tuple[str, dict[str, Any] | str], before: str = "", piece: int = _PIECE) -> httpx.Response:
     """A streamed answer that asks for tools; arguments are given as they are, or as the text that the vendor makes of them."""
-    return streamed([*([words(before)] if before else []), *call_events(*wanted), the_end("tool_calls")])
+    return streamed([*([words(before)] if before else []), *call_events(*wanted, piece=piece), the_end("tool_calls")])
 
 
 def whole(content: str | None = None, *wanted: tuple[str, str], **more: Any) -> httpx.Response:
@@ -148,16 +148,16 @@ def words(piece: str) -> dict[str, Any]:
     return event({"content": piece})
 
 
-def call_events(*wanted: tuple[str, dict[str, Any] | str]) -> list[dict[str, Any]]:
-    """The events of tool calls: the name first, then the arguments piece by piece."""
+def call_events(*wanted: tuple[str, dict[str, Any] | str], piece: int = _PIECE) -> list[dict[str, Any]]:
+    """The events of tool calls: the name first, then the arguments, so many characters at a time."""
     events = []
     for index, (name, arguments) in enumerate(wanted):
         text = arguments if isinstance(arguments, str) else json.dumps(arguments)
         head = {"index": index, "id": f"call_{index}", "type": "function", "function": {"name": name, "arguments": ""}}
         events.append(event({"role": "assistant", "content": None, "tool_calls": [head]}))
-        for start in range(0, len(text), _PIECE):
-            piece = {"index": index, "function": {"arguments": text[start : start + _PIECE]}}
-            events.append(event({"tool_calls": [piece]}))
+        for start in range(0, len(text), piece):
+            part = {"index": index, "function": {"arguments": text[start : start + piece]}}
+            events.append(event({"tool_calls": [part]}))
     return events
 
 

@@ -62,6 +62,7 @@ class TransferEvent(StrEnum):
     SHRUNK = "transfer_shrunk"
     REQUESTED = "transfer_requested"
     RESUMED = "transfer_resumed"
+    VALIDATED = "transfer_validated"
     POSTED = "transfer_posted"
     REFUSED = "transfer_refused"
     CANCELLING = "transfer_cancelling"

@@ -128,9 +128,8 @@ def requested(order: OrderFacts) -> Step | None:
 def begun(order: OrderFacts, reasons: str, missing_units: int = 0, *, stop: str | None = None) -> Step | None:
     """What comes of the wish to ask the ERP now. Only an order that may be asked for afterwards is asked for.
 
-    Where a `stop` holds it, and until people have validated what one held, nothing. An order that
-    the world has outrun (`reasons`, in words) is taken back; where the ERP may have been asked
-    before, people decide.
+    Where a `stop` holds it, and until people have validated what one held, nothing. What the world has
+    outrun (`reasons`, in words) is taken back; where the ERP may have been asked before, people decide.
     """
     if stop is not None or order.held_by is not None:
         return held(order, stop)

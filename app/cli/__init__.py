@@ -7,7 +7,22 @@ import sys
 
 import typer
 
-from app.cli import approvals, backtest, data, execution, governance, planning, replay, serving, strategy, usage
+from app.cli import (
+    approvals,
+    backtest,
+    data,
+    erp,
+    events,
+    execution,
+    governance,
+    keys,
+    ledger,
+    planning,
+    replay,
+    serving,
+    strategy,
+    usage,
+)
 from app.cli.ending import ending_in_order
 from app.cli.output import print_error
 from app.errors import EvenkeelError
@@ -19,7 +34,22 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for part in (serving, data, planning, approvals, execution, governance, strategy, backtest, usage, replay):
+for part in (
+    serving,
+    data,
+    erp,
+    planning,
+    approvals,
+    execution,
+    ledger,
+    events,
+    governance,
+    keys,
+    strategy,
+    backtest,
+    usage,
+    replay,
+):
     part.register(app)
 
 COLLECTED_AFTER = (100_000, 50, 100)

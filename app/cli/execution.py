@@ -1,4 +1,4 @@
-"""`orders`, `receive` and `verify`."""
+"""`orders`, `receive`, `resolve` and `reconcile`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("orders")(list_orders)
     app.command("receive")(receive)
-    app.command("retry")(retry_order)
-    app.command("verify")(verify)
+    app.command("resolve")(resolve)
+    app.command("reconcile")(reconcile)
 
 
 def list_orders(
@@ -40,7 +40,7 @@ def list_orders(
         print_json(rows)
         return
     print_table(
-        ("order", "SKU", "units", "from", "to", "state", "received", "arrives", "note"),
+        ("order", "SKU", "units", "from", "to", "state", "received", "arrives", "note", "possible"),
         (
             (
                 r.transfer_id,
@@ -52,6 +52,7 @@ def list_orders(
                 r.received_units,
                 r.arrive_on,
                 r.attention or "",
+                ", ".join(r.actions),
             )
             for r in rows
         ),
@@ -64,6 +65,8 @@ def receive(
     units: Annotated[
         int | None, typer.Option(min=0, help="Units that arrived; all that is outstanding by default.")
     ] = None,
+    damaged: Annotated[int, typer.Option(min=0, help="Units that came and cannot be used.")] = 0,
+    accept_over: Annotated[bool, typer.Option("--accept-over", help="More than was under way did arrive.")] = False,
     last: Annotated[bool, typer.Option("--last", help="Nothing more will come: the rest is lost in transit.")] = False,
     key: Annotated[
         str | None, typer.Option(help="The receipt's own number; the same one again changes nothing.")
@@ -74,11 +77,11 @@ def receive(
     """Report that goods have arrived."""
     from uuid import uuid4
 
-    from app.orders.receipts import receive_order
+    from app.orders.receipts import Report, receive_order
 
     with at_shell(token) as shell, shell.service.database.transaction() as session:
         done = receive_order(
-            session, shell.caller, transfer_id, units, receipt_key=key or f"shell:{uuid4()}", is_last=last
+            session, shell.caller, transfer_id, Report(units, key or f"shell:{uuid4()}", damaged, last, accept_over)
         )
     if as_json:
         print_json(
@@ -93,40 +96,52 @@ def receive(
         print(f"  {done.outstanding_units:,} are still outstanding")
 
 
-def retry_order(
+def resolve(
     transfer_id: Annotated[UUID, typer.Argument(metavar="ORDER")],
+    action: Annotated[str, typer.Argument(help="ask_again, cancel, return, write_off or acknowledge.")],
     reason: Annotated[str, typer.Option(help="What has changed; it is recorded.")],
+    units: Annotated[int | None, typer.Option(min=1, help="Of the units under way; all by default.")] = None,
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """Have the ERP asked again about an order that needs attention."""
-    from app.orders.attention import retry
+    """Do something about an order that needs people: `orders` shows what is possible."""
+    from app.orders.attention import act
     from app.views import order_view
+    from tools.saga import Action
 
+    if action not in list(Action):
+        raise InvalidError("action", f"{action!r} is no action", f"use one of {', '.join(Action)}")
     with at_shell(token) as shell, shell.service.database.transaction() as session:
-        view = order_view(session, shell.caller, retry(session, shell.caller, transfer_id, reason))
+        view = order_view(session, shell.caller, act(session, shell.caller, transfer_id, Action(action), reason, units))
     if as_json:
         print_json(view)
         return
-    print(f"Order {view.transfer_id} is {view.state} again; whoever carries out durable work asks the ERP.")
+    possible = ", ".join(view.actions) or "nothing more"
+    print(f"Order {view.transfer_id} is {view.state}; possible now: {possible}.")
 
 
-def verify(token: Token = None, as_json: AsJson = False) -> None:
-    """Walk every chain of the ledger and recompute every balance. Ends with status 1 when something does not fit."""
-    from app.auth.roles import Act
-    from app.ledger.verify import verify as walk
-    from app.views import verification_view
+def reconcile(
+    settle: Annotated[UUID | None, typer.Option(help="Carry out the correction proposed for this difference.")] = None,
+    reason: Annotated[str, typer.Option(help="Why it is carried out; it is recorded.")] = "",
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lay the ERP and the books side by side, and show where they differ. Corrects only what --settle names."""
+    from app.orders.reconciling import open_differences, settle_difference
+    from app.orders.reconciling import reconcile as lay_side_by_side
 
     with at_shell(token) as shell:
-        shell.caller.require(Act.VERIFY)
-        shell.caller.require_everything("the ledger")
-        found = verification_view(walk(shell.service.database))
+        service = shell.service
+        if settle is not None:
+            settle_difference(service.database, service.carrier.erp, shell.caller, settle, reason)
+        lay_side_by_side(service.database, service.carrier.erp)
+        with service.database.transaction() as session:
+            rows = [row.model_dump(mode="json") for row in open_differences(session, shell.caller)]
     if as_json:
-        print_json(found)
-    else:
-        print(f"{found.events:,} events in {found.streams:,} streams, {found.moves:,} stock moves.")
-        for problem in found.problems:
-            print(f"  {problem.code} at {problem.where}: {problem.words}")
-        print("Everything fits." if found.verified else "The ledger does not fit together.")
-    if not found.verified:
-        raise typer.Exit(1)
+        print_json(rows)
+        return
+    print_table(
+        ("difference", "order", "kind", "what", "proposed"),
+        ((r["difference_id"], r["reference"], r["kind"], r["words"], r["correction"]) for r in rows),
+        "The ERP and the books agree.",
+    )

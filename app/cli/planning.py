@@ -12,9 +12,10 @@ from app.cli.session import AtShell, Token, at_shell, carrying_out, finished_run
 from app.errors import InvalidError, NotFoundError
 
 if TYPE_CHECKING:
+    from app.approvals.views import ApprovalView
     from app.explanations import ExplanationView
     from app.negotiations import NegotiationView
-    from app.views import ApprovalView, OrderView, PlanView
+    from app.views import OrderView, PlanView
 
 LEFT_SHOWN = 10
 """So many site-SKUs that a plan leaves behind are printed."""
@@ -144,9 +145,10 @@ def _find(shell: AtShell, name: str) -> PlanView | ApprovalView | OrderView:
     from sqlmodel import col, select
 
     from app.approvals.tables import ApprovalRequest
+    from app.approvals.views import approval_view, visible_request
     from app.orders.tables import TransferOrder
     from app.plans.tables import PlanRow
-    from app.views import approval_view, order_view, plan_view, visible_request
+    from app.views import order_view, plan_view
 
     with shell.service.database.transaction() as session:
         try:

@@ -8,6 +8,7 @@ from sqlmodel import SQLModel
 import app.approvals.tables
 import app.auth.tables
 import app.erp.built_in
+import app.events.tables
 import app.governance.tables
 import app.ledger.tables
 import app.llm_usage

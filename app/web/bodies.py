@@ -8,13 +8,16 @@ from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from tools.transfers import PlanRequest, Rejection
+from tools.rejections import Rejection
+from tools.transfers import PlanRequest
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 """Text from outside: PostgreSQL stores no NUL."""
+Reason = Annotated[Text, Field(min_length=1, max_length=1_000)]
+"""Why somebody does something; it is recorded."""
 
 
 def _from_json(model: type[ModelT]) -> Callable[[object], ModelT]:

@@ -16,12 +16,30 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
+from app.auth.login import login_of
+from app.outbound import Outbound
 from app.service import Service
 from app.web import problems
 from app.web.limits import BodyLimit
 from app.web.mcp import PATH, McpDoor
 from app.web.problems import HEADERS, MEDIA_TYPE, Problem
-from app.web.routes import execution, health, langgraph, network, page, plans, strategy, usage
+from app.web.routes import (
+    approvals,
+    erp,
+    events,
+    governance,
+    health,
+    inbox,
+    langgraph,
+    ledger,
+    login,
+    network,
+    orders,
+    page,
+    plans,
+    strategy,
+    usage,
+)
 
 FILES_MAX = 8
 """Files of the import format."""
@@ -47,15 +65,17 @@ def create_app(service: Service) -> FastAPI:
         responses={status: {"model": Problem} for status in (400, 401, 403, 404, 409, 413, 422)},
     )
     app.state.service = service
+    app.state.login = login_of(service.settings, Outbound(private_hosts=service.settings.outbound_private_hosts))
     app.openapi = partial(_described, app.openapi)  # type: ignore[method-assign]  # the way that FastAPI documents
     problems.install(app)
     v1 = APIRouter(prefix="/v1")
-    for part in (network, plans, execution, strategy, usage):
+    for part in (network, plans, approvals, orders, governance, erp, ledger, events, inbox, strategy, usage):
         v1.include_router(part.router)
     app.include_router(v1)
     app.include_router(langgraph.router)
     app.include_router(health.router)
     app.include_router(page.router)
+    app.include_router(login.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     app.router.routes.append(Route(PATH, endpoint=mcp))
     # The first is the innermost: outside of the next one its refusal would come wrapped in a task group's exception.

@@ -13,8 +13,9 @@ from evals.networks import NOW, SHORTAGE_BESIDE_SURPLUS, network
 from evals.scenario import Expectation
 from evals.stage import ADA, BOB, OTTO, PAULA, Stage
 from tools.execution import OrderState
+from tools.rejections import Rejection, RejectionCode
 from tools.signals import SignalKind, StockData, StockReading
-from tools.transfers import Rejection, RejectionCode, Verdict
+from tools.transfers import Verdict
 
 
 def rejected_then_revised(stage: Stage) -> Iterator[Expectation]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from app.approvals.tables import ApprovalStatus
-from evals.simulation.world import PEOPLE, SITES, SKUS, STOCK_UNITS, World
+from evals.simulation.world import PEOPLE, SITES, SKUS, STOCK_UNITS, Asked, World
 from tools.execution import OrderState
 from tools.moves import available, in_transit, is_outside, replay, reserved
 from tools.ports import ErpTransferState
@@ -41,28 +41,35 @@ def at_the_end(world: World) -> None:
 def _decisions(world: World) -> Iterator[str]:
     approved = {id(order.asked): order.asked for order in world.orders.values()}
     for asked in approved.values():
-        request, signers = asked.request, {each.signed_by for each in asked.signatures}
-        if request.status is not ApprovalStatus.APPROVED or asked.approved_at is None:
-            yield "an order without an approval"
-            continue
-        if asked.approved_at >= request.expires_at:
-            yield "an approval after its request had expired"
-        if set(asked.seen) != {request.plan_digest}:
-            yield "an approval of another plan than the one that was seen"
-        if signers & set(request.authors) or not signers <= _MAY_SIGN:
-            yield "an approval by an author, or by somebody whose role has none to give"
-        if len(signers) < asked.needed.approvals:
-            yield "an approval with fewer signatures than were needed"
-        if any(not _LIMITS[name].covers(request.sites) for name in signers):
-            yield "an approval beyond somebody's sites"
-        limits = [_LIMITS[name].value_limit_minor for name in signers]
-        if any(limit is not None and asked.value_minor > limit for limit in limits):
-            yield "an approval beyond somebody's limit"
-        if asked.stopped_when_approved:
-            yield "an approval under the kill switch"
+        yield from _approval(asked)
+        yield from _signers(asked)
     orders_of: Counter[int] = Counter(id(order.asked) for order in world.orders.values())
     if any(orders_of[key] != len(asked.lines) for key, asked in approved.items()):
         yield "one approval was used more than once"
+
+
+def _approval(asked: Asked) -> Iterator[str]:
+    if asked.request.status is not ApprovalStatus.APPROVED or asked.approved_at is None:
+        yield "an order without an approval"
+    elif asked.approved_at >= asked.request.expires_at:
+        yield "an approval after its request had expired"
+    if set(asked.seen) != {asked.request.plan_digest}:
+        yield "an approval of another plan than the one that was seen"
+    if asked.stopped_when_approved:
+        yield "an approval under the kill switch"
+
+
+def _signers(asked: Asked) -> Iterator[str]:
+    signers = {each.signed_by for each in asked.signatures}
+    if signers & set(asked.request.authors) or not signers <= _MAY_SIGN:
+        yield "an approval by an author, or by somebody whose role has none to give"
+    if len(signers) < asked.needed.approvals:
+        yield "an approval with fewer signatures than were needed"
+    if any(not _LIMITS[name].covers(asked.request.sites) for name in signers):
+        yield "an approval beyond somebody's sites"
+    limits = [_LIMITS[name].value_limit_minor for name in signers]
+    if any(limit is not None and asked.value_minor > limit for limit in limits):
+        yield "an approval beyond somebody's limit"
 
 
 def _books(world: World) -> Iterator[str]:
@@ -79,10 +86,10 @@ def _books(world: World) -> Iterator[str]:
         if facts.reserved:
             held[reserved(facts.lane.origin), facts.sku_id] += facts.units
         held[in_transit(facts.lane), facts.sku_id] += facts.in_transit_units
-    for key, units in world.balances.items():
-        if key[0].startswith(("transit/",)) or key[0].endswith("/reserved"):
-            if units != held[key]:
-                yield f"{units} units at {key[0]}, and the orders account for {held[key]}"
+    for (place, sku), units in world.balances.items():
+        belongs_to_orders = place.startswith("transit/") or place.endswith("/reserved")
+        if belongs_to_orders and units != held[place, sku]:
+            yield f"{units} units at {place}, and the orders account for {held[place, sku]}"
 
 
 def _erp(world: World) -> Iterator[str]:

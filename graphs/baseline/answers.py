@@ -223,7 +223,8 @@ def _policy(found: PolicyFound) -> str:
     )
     engaged = found.kill_switch_engaged
     switch = f"The kill switch is {'engaged: nothing may be approved or posted' if engaged else 'not engaged'}."
-    return f"{switch} {lines}{rules}"
+    stopped = f" Stopped: {listed(found.stopped)}." if found.stopped and not engaged else ""
+    return f"{switch}{stopped} {lines}{rules}"
 
 
 def _submitted(found: Submitted) -> str:

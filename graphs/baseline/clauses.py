@@ -34,26 +34,37 @@ def _days(match: re.Match[str]) -> int:
     return days_in(match["span"])
 
 
-AND = r"(?:, )?(?:(?:and|but|with|using|having|in) )?"
+AND = r"(?:, )?(?:(?:and|but|with|using|having|in|for|costing|at a cost of|at the cost of) )?"
 """How a clause may be joined to what stands before it."""
 
 _MOST = alternatives(
     "at most", "at the most", "no more than", "not more than", "up to", "max", "maximum", "a maximum of", "maximum of",
-    "only", "just", "limited to", "capped at", "<=", "not over", "not above", "no greater than",
+    "only", "just", "limited to", "capped at", "<=", "not over", "not above", "no greater than", "no higher than", "not exceeding",
+    "without exceeding", "(?:not|must not|should not|may not) exceed", "a cap of", "a limit of", "restricted to", "nothing over", "nothing above",
+    "(?:keep|hold|cap|limit) (?:it|this|that|them|everything|the plan) (?:to|at)", "stick to",
 )  # fmt: skip
-_FEWER = alternatives("fewer than", "less than", "under", "below", "<", "keep it under", "keep it below")
+_FEWER = alternatives(
+    "fewer than",
+    "less than",
+    "under",
+    "below",
+    "<",
+    "(?:keep|hold) (?:it|this|that|everything|the plan) (?:under|below)",
+)
 _AFTER = alternatives("at most", "at the most", "max", "maximum", "or fewer", "or less", "tops", "or under")
 _TOTAL = "(?: in total| in all| altogether| overall)?"
 _ARRIVES = (
-    "(?:arriving |arrive |to arrive |(?:that |which )?arrives |that arrive "
+    "(?:arriving |arrive |to arrive |(?:that |which )arrives? |arrives "
     "|(?:(?:it|everything|all) )?(?:there|here) "
+    "|(?:(?:that|which|it|they) )?(?:gets?|getting|is|are|be|being|turns? up|lands?|shows? up)(?: (?:there|here|delivered|in store)) "
+    "|(?:(?:needed|wanted|due|required|delivered|done) )"
     "|(?:(?:it|everything|all|which|that|they) )?(?:has|have|must|needs?|should)(?: all)?(?: to)? (?:arrive|be there|get there) )?"
 )
 _WITHIN = rf"{_ARRIVES}(?:by )?(?:within|in|inside|over|during)(?: the)?(?: next)?"
 _SPEND = r"(?:we |i |you |it )?(?:can |may |must |should )?(?:(?:had|has|have|needs?) to )?(?:spend|spending|pay|paying|cost|costs|costing|use|using)"
 _NOT_SPEND = r"(?:(?:we |i |you )?(?:do|can|must|should|may) not|not|without|never) (?:spend|spending|pay|paying)"
-_COSTS = r"(?:keep |keeping )?(?:the )?(?:transport|freight|transfer|shipping|moving)(?:ation)? (?:costs?|spend|spending|bill)(?: of| at)?"
-_ON_MOVING = r"(?:on|for|in) (?:the )?(?:transports?|transportation|freight|moving|shipping|transfers|haulage|trucking)"
+_COSTS = r"(?:keep |keeping )?(?:the )?(?:transport|freight|transfer|shipping|moving)(?:ation)?(?: (?:costs?|spend|spending|bill))?(?: of)?"
+_ON_MOVING = r"(?:(?:on|for|in) )?(?:the )?(?:transports?|transportation|freight|moving|shipping|transfers|haulage|trucking)(?: (?:costs?|spend))?"
 _BUDGET = r"(?:transport |transfer |freight )?budget"
 
 BUDGETS = (
@@ -78,18 +89,29 @@ BUDGETS = (
     Clause("transport_budget", rf"{AND}{_MOST} {{number}} {MONEY}", _number),
     Clause("transport_budget", rf"{AND}{{number}} {MONEY} {_AFTER}", _number),
     Clause("transport_budget", rf"{AND}{_FEWER} {{number}} {MONEY}(?: {_ON_MOVING})?", _one_less),
+    Clause("transport_budget", rf"(?:for|with) (?:a total of )?{{number}} {MONEY}(?: {_ON_MOVING})?", _number),
     Clause("transport_budget", rf"{AND}{_COSTS} {_MOST} {{number}}{{money}}", _number),
+    Clause("transport_budget", rf"{AND}(?:cap|limit|keep|hold) {_COSTS} (?:at|to) {{number}}{{money}}", _number),
+    Clause(
+        "transport_budget",
+        rf"{AND}(?:we |i )?(?:only )?(?:had|have|have got|got|get) {{number}}{{money}} to (?:spend|play with)(?: {_ON_MOVING})?",
+        _number,
+    ),
     Clause("transport_budget", rf"{AND}{_COSTS} {_FEWER} {{number}}{{money}}", _one_less),
 )
 
 PLAN_LIMITS = (
     Clause("within_days", rf"{AND}{_WITHIN} (?:at most |max )?{{span}}(?: or (?:less|sooner|faster|earlier))?", _days),
     Clause("within_days", rf"{AND}{_WITHIN} {_FEWER} {{span}}", lambda match: _days(match) - 1),
+    Clause("within_days", rf"{AND}{_ARRIVES}(?:no|not) later than(?: in)? {{span}}", _days),
     Clause("within_days", rf"{AND}{{span}} (?:at most|at the most|max|maximum|tops)", _days),
     Clause("within_days", rf"{AND}{_ARRIVES}{{span}} or (?:less|sooner|faster|earlier)", _days),
     Clause("within_days", rf"{AND}{_ARRIVES}(?:by|until) tomorrow", lambda _: 1),
     Clause("lines_max", rf"{AND}(?:keep|limit|cap|cut) (?:it )?(?:to|at) {{number}} {{lines}}(?: {_AFTER})?", _number),
     Clause("lines_max", rf"{AND}{_MOST} {{number}} {{lines}}{_TOTAL}", _number),
+    Clause(
+        "lines_max", rf"{AND}(?:keep|limit|cap|hold) (?:the )?(?:number of )?{{lines}} (?:to|at) {{number}}", _number
+    ),
     Clause("lines_max", rf"{AND}{{number}} {{lines}} {_AFTER}", _number),
     Clause("lines_max", rf"{AND}(?:max|maximum) {{lines}}(?: of| is)? {{number}}", _number),
     Clause("lines_max", rf"{AND}(?:a )?line limit(?: of| is)? {{number}}", _number),
@@ -101,6 +123,14 @@ PLAN_LIMITS = (
     Clause("units_max", rf"{AND}{_FEWER} {{number}} {{units}}", _one_less),
     *BUDGETS,
 )
+
+DAY = alternatives(
+    "mon(?:day)?", "tue(?:s|sday)?", "wed(?:nesday)?", "thu(?:rs|rsday)?", "fri(?:day)?", "sat(?:urday)?", "sun(?:day)?", "weekend", "week end", "month end",
+    "end of (?:the |this |next )?(?:day|week|month|weekend|working week)", "close of business", "cob", "eod", "eow", "eom",
+    "[0-9]{1,2}(?:st|nd|rd|th)(?: of)?(?: [a-z]+)?",
+)  # fmt: skip
+DEADLINE = rf"{AND}{_ARRIVES}(?:(?:by|before|until|till|no later than|not later than|at the latest by|at the latest on)(?: the)?|on|by the|next|this|coming) (?:(?:this|next|coming|following|the) )?{DAY}(?: (?:at the latest|latest|please|morning|evening|noon|night|afternoon))*"
+"""A day of the calendar. Which one it is today is not known here, so it has to be said in days."""
 
 WHAT_IF_LIMITS = tuple(clause for clause in PLAN_LIMITS if clause.argument != "within_days")
 
@@ -116,7 +146,7 @@ _VEHICLES = {
 }
 _NOUN = r"(?:(?P<mode>trucks?|lorry|lorries|vans?|reefers?)|lanes?|routes?|roads?|connections?|links?|way)"
 _CLOSED = (
-    r"(?:out of service|not available|can not be used|not running|out of action|out of order|broken down|closed|closes|close|shut|shuts|down|out"
+    r"(?:out of service|out of use|(?:can |will |does |do )?not (?:run|running|operate|operating|go|going)|suspended|on strike|flooded|snowed in|not available|can not be used|not running|out of action|out of order|broken down|closed|closes|close|shut|shuts|down|out"
     r"|off|blocked|unavailable|broken|breaks down|broke down|breaks|fails|cancelled|canceled|dead)"
 )
 _AVOID = (
@@ -151,7 +181,12 @@ CURRENCIES = (rf"{{number}} (?P<currency>{_ANY_CURRENCY})", rf"(?P<currency>{_AN
 """An amount in a currency, which may not be the network's."""
 
 WORDS = words_of(
-    *(clause.form for clause in PLAN_LIMITS), *LANE_CLOSURES, *BOTH_LANES_CLOSED, *CURRENCIES, "units pieces pcs"
+    *(clause.form for clause in PLAN_LIMITS),
+    DEADLINE,
+    *LANE_CLOSURES,
+    *BOTH_LANES_CLOSED,
+    *CURRENCIES,
+    "units pieces pcs",
 )
 
 

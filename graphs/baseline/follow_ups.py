@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from graphs.baseline.clauses import PLAN_LIMITS, take_closed_lanes, take_limits
+from graphs.baseline import limit_changes
+from graphs.baseline.clauses import DEADLINE, PLAN_LIMITS, take_closed_lanes
 from graphs.baseline.fragments import CUT, OF, ORDINALS, number_in, words_of
 from graphs.baseline.memory import Memory, Unclear, renamed
 from graphs.baseline.names import Cut, cut_names
+from graphs.baseline.plan_requests import hide_kinds, plan_limits
 from graphs.baseline.sentences import ROWS_SAID, listed
 from graphs.baseline.understood import Ask, Call, call, not_understood
 from graphs.baseline.utterance import Utterance
@@ -42,38 +44,15 @@ SAME = (
     r"(?:and |now |then |ok |do |make |give me )*(?:the )?same(?: again| thing| plan| limits?| request| question)?(?: but)?(?= for(?!\S))",
 )
 
-_LIMIT_NAMES = {
-    "lines_max": r"(?:line limit|limit (?:on|of|to|for) (?:the )?(?:number of )?(?:lines|transfers)|lines limit|maximum lines|max lines)",
-    "units_max": r"(?:unit limit|units limit|limit (?:on|of|to|for) (?:the )?(?:number of )?units|max units)",
-    "transport_budget": r"(?:transport |transfer )?(?:budget|cost limit|spending limit)",
-    "within_days": r"(?:deadline|time limit|days limit|limit (?:on|of) days|date limit)",
-}
-DROP = {
-    argument: (
-        (
-            r"(?:(?:and|but|ok|now|please) )*(?:(?:forget|drop|remove|lift|cancel|ignore|skip|scrap)(?: about)?|without|no)"
-            rf" (?:the |any |a |that )?{name}(?: again)?"
-        ),
-    )
-    for argument, name in _LIMIT_NAMES.items()
-}
-"""Takes a limit off again."""
-SCALE = {
-    argument: rf"(?:(?:and|but|ok|now|please) )*(?P<factor>double|halve|triple) (?:the |that )?{name}"
-    for argument, name in _LIMIT_NAMES.items()
-}
-_FACTORS = {"double": (2, 1), "triple": (3, 1), "halve": (1, 2)}
-
 BACK_IN = (
     r"(?:(?:and|but|ok|now|please) )*(?:put|take|bring|add|let|allow) (?P<names>[^|]+?) (?:back in|back|in again|again)",
     r"(?:(?:and|but|ok|now|please) )*(?:include|allow) (?P<names>[^|]+?)(?: (?:again|after all))",
 )
 """Takes an exclusion back."""
 
-SPAN = r"(?:make (?:it|that|this)|try|set (?:it|that) to|change (?:it|that) to)(?: (?:only|just))? {span}(?: (?:max|maximum|at most|tops|instead))*"
-"""Another number of days."""
-_FROM_IT = r" (?:from|out of) (?:it|this|that|(?:the|this) plan)"
+_FROM_IT = r" (?:of|from|out of) (?:it|this|that|(?:the|this) plan)"
 REMOVE = (
+    rf"(?:(?:and|but|ok|now|please) )*leave (?P<what>[^|,]+?) (?:out|alone)(?:{_FROM_IT})?(?= \||$)",
     rf"(?:(?:and|but|ok|now|please) )*(?:drop|remove|exclude|take out|leave out) (?P<what>[^|,]+?)(?:{_FROM_IT})?(?= \||$)",
     rf"(?:(?:and|but|ok|now|please) )*take (?P<what>[^|,]+?){_FROM_IT}(?= \||$)",
 )
@@ -83,12 +62,18 @@ SWAP = (
     r"(?P<role>to|into|from) (?P<new>[^|,]+?) (?:instead of|rather than) (?:(?:to|into|from) )?(?P<old>[^|,]+)",
 )
 """Another origin or destination in place of one that was named."""
+NOT_WIDER = (
+    *REMOVE, *BACK_IN, *SWAP, DEADLINE, *(clause.form for clause in PLAN_LIMITS),
+    *(form for forms in limit_changes.DROP.values() for form in forms), *limit_changes.SCALE.values(),
+)  # fmt: skip
+"""Other changes, which may be added to a request with the same words as a name."""
 PER_CENT = r"(?:(?:and|what about|how about|or|by|with|at|then|now|only) )*{number}(?: {percent})?(?: then| instead)?"
 """Another percentage for the demand of the what-if before."""
-LINES = r"(?:make it|try|use|set it to|keep it at|keep it to|change it to|limit it to|cap it at)(?: (?:only|just))? {number} {lines}(?: (?:max|maximum|at most|at the most|tops|instead))*"
-"""A number of lines, which is the most there may be, as in every request."""
-CHANGING = r"(?:raise|increase|lower|reduce|change|set|cut|up)(?= (?:the |my )?(?:transport )?(?:budget|line limit|unit limit)(?!\S))"
-
+ALSO = (
+    r"(?:^|(?<=[|,] ))(?:(?:and|ok|okay|oh|now|then) )*(?:also|plus|add|additionally|in addition|and also)(?: (?:add|include|do|plan|for|take))*(?= (?!(?:without|except|only|at|to|from|within)(?!\S)))",
+    r"(?:too|as well|in addition|on top)(?: please)?(?= (?:\||,)|$)",
+)
+"""Widens what the request before is about."""
 INSTEAD = (r"(?:instead|rather|this time|after all)",)
 ONLY = r"(?:only|just)(?= (?:to|into|from)(?!\S))"
 ASIDES = POLITE | frozenset(
@@ -154,9 +139,8 @@ _ANSWER_ASIDES = frozenset(
 )
 
 WORDS = words_of(
-    *MORE, *PLAN_IT, *SAME, *(form for forms in DROP.values() for form in forms), *SCALE.values(), *BACK_IN, *INSTEAD, ONLY, LINES, SPAN, *REMOVE, *SWAP, PER_CENT, CHANGING,
-    *BOTH, *ORDINAL, *YES
-) | ASIDES  # fmt: skip
+    *ALSO, *MORE, *PLAN_IT, *SAME, *BACK_IN, *INSTEAD, ONLY, *REMOVE, *SWAP, PER_CENT, *BOTH, *ORDINAL, *YES
+) | limit_changes.WORDS | ASIDES  # fmt: skip
 
 _READS = ("find_imbalances", "coverage", "signal_quality", "kpis")
 _AS_FORECAST = 100
@@ -217,6 +201,8 @@ def follow_up(utterance: Utterance, memory: Memory) -> Call | Ask | None:
     last = memory.request
     if last is None:
         return None
+    if (wider := _also(utterance.again(), last)) is not None:
+        return wider
     if last.tool in _READS:
         return _of_a_question(utterance, last, memory.said)
     if last.tool == "what_if":
@@ -246,6 +232,42 @@ def _of_a_what_if(utterance: Utterance, last: Call) -> Call | None:
     return changed_call if isinstance(changed_call, Call) else None
 
 
+def confirmed(asked: Utterance, memory: Memory) -> Call | Ask | None:
+    """The last request with what was asked about as well, once that was said to be meant so."""
+    return None if memory.request is None else _also(asked, memory.request, is_sure=True)
+
+
+def _also(utterance: Utterance, last: Call, *, is_sure: bool = False) -> Call | Ask | None:
+    """The last request about more: what is named as well, and nothing else about it changes.
+
+    SKUs and categories add up, but a site beside them narrows, and which one a word is nobody here knows. Ids that are
+    written in one form are of one kind; of anything else it is asked first.
+    """
+    if last.tool not in (*_READS, "propose_plan"):
+        return None
+    if utterance.has(*NOT_WIDER) or not utterance.take(*ALSO, leave=OF):
+        return None
+    cut = cut_names(utterance, ASIDES, strict=False)
+    names, before = cut.names[Role.MENTIONS], last.arguments.get("mentions", [])
+    if cut.left or not names or any(cut.names[role] for role in Role if role is not Role.MENTIONS):
+        return None
+    if not before:
+        return Ask(f"{listed(names)} as well as what? Please say the whole request.")
+    if not is_sure and len({_form(name) for name in (*before, *names)}) > 1:
+        together = listed([*before, *names])
+        return Ask(
+            f"{together} together? SKUs and categories add up, and a site narrows them to that site. Say yes, or the whole"
+            " request again."
+        )
+    arguments = {name: value for name, value in last.arguments.items() if name != "offset"}
+    return call(last.tool, arguments | {"mentions": list(dict.fromkeys([*before, *names]))})
+
+
+def _form(name: str) -> str:
+    """The form of an id, its digits alike; a name without digits has none but its own."""
+    return re.sub(r"[0-9]", "0", name.upper())
+
+
 def _of_a_question(utterance: Utterance, last: Call, said: str) -> Call | Ask | None:
     """The last question about something else: what it was about must have been one name, or none.
 
@@ -272,16 +294,23 @@ def _of_a_plan(utterance: Utterance, last: Call, memory: Memory) -> Call | Ask |
     """The last plan request with other limits, exclusions, origins or destinations, or for something else."""
     arguments: dict[str, Any] = dict(last.arguments)
     instead = not utterance.has(*SWAP) and bool(utterance.take(*INSTEAD))
-    for argument, forms in DROP.items():
+    for argument, forms in limit_changes.DROP.items():
         if utterance.take(*forms):
             arguments.pop(argument, None)
-    asked = _scaled(utterance, arguments) or _take_back(utterance, arguments, memory) or _swapped(utterance, arguments)
+    asked = (
+        limit_changes.scaled(utterance, arguments)
+        or _take_back(utterance, arguments, memory)
+        or _swapped(utterance, arguments)
+    )
     if asked is not None:
         return asked
+    if (amount := limit_changes.amount_alone(utterance, memory.currency)) is not None:
+        return amount if isinstance(amount, Ask) else call(last.tool, arguments | amount)
     _reworded(utterance)
+    hide_kinds(utterance)
     same = bool(utterance.take(*SAME))
     closed = take_closed_lanes(utterance)
-    limits = take_limits(utterance, PLAN_LIMITS, memory.currency)
+    limits = plan_limits(utterance, memory.currency)
     if isinstance(limits, Ask):
         return limits
     only = bool(utterance.take(ONLY))
@@ -321,25 +350,13 @@ def _named(cut: Cut, before: dict[str, Any], *, replaces: bool, same: bool) -> d
     return changed
 
 
-def _scaled(utterance: Utterance, arguments: dict[str, Any]) -> Ask | None:
-    """Double or halve limits that are set; a question when one is not, or does not come out whole."""
-    for argument, form in SCALE.items():
-        for match in utterance.take(form):
-            times, over = _FACTORS[match["factor"].lower()]
-            now = arguments.get(argument)
-            if now is None or now * times % over:
-                return Ask(f"What should {argument.replace('_', ' ')} be? Please say the number.")
-            arguments[argument] = now * times // over
-    return None
-
-
 def _reworded(utterance: Utterance) -> None:
     """Say exclusions and limits as a whole request says them."""
     for form in REMOVE:
         utterance.rewrite(form, lambda match: f"without {match['what']}")
-    utterance.rewrite(SPAN, lambda match: f"within {match['span']}")
-    utterance.take(CHANGING, leave="")
-    utterance.rewrite(LINES, lambda match: f"at most {match['number']} lines")
+    utterance.rewrite(limit_changes.SPAN, lambda match: f"within {match['span']}")
+    utterance.take(limit_changes.CHANGING, leave="")
+    utterance.rewrite(limit_changes.LINES, lambda match: f"at most {match['number']} lines")
 
 
 def _swapped(utterance: Utterance, arguments: dict[str, Any]) -> Ask | None:

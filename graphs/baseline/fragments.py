@@ -63,7 +63,7 @@ _FRAGMENTS = {
     "{be}": r"(?:is|are|was|were|be|being|gets?|got|goes|stays?|becomes?|has been|have been|had been)",
     "{money}": f"(?: {MONEY})?",
     "{units}": r"(?:units?|pieces?|pcs)",
-    "{lines}": r"(?:transfer lines?|lines?|transfers)",
+    "{lines}": r"(?:transfer lines?|lines?|transfers|moves|movements)",
     "{site}": r"(?:sites?|stores?|shops?|warehouses?|locations?)",
     "{sku}": r"(?:skus?|products?|items?|articles?)",
     "{of}": OF,

@@ -9,8 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from graphs.baseline import clauses, follow_ups, plan_requests, plan_talk, readings, status, vocabulary, what_ifs
-from graphs.baseline.fragments import words_of
+from graphs.baseline import (
+    asides,
+    clauses,
+    follow_ups,
+    kinds,
+    plan_requests,
+    plan_talk,
+    readings,
+    status,
+    vocabulary,
+    what_ifs,
+)
+from graphs.baseline.fragments import CUT, words_of
 from graphs.baseline.memory import NOTHING, UNDO, Memory
 from graphs.baseline.understood import Ask, Call, help_words, unknown
 from graphs.baseline.utterance import CHARACTERS_MAX, Utterance
@@ -56,6 +67,7 @@ VOCABULARY = (
     | readings.WORDS
     | plan_talk.WORDS
     | follow_ups.WORDS
+    | asides.WORDS
     | words_of(*GREETING, *FAREWELL, *SHOW_PLAN, *SUBMIT, *CONSENT, *BEYOND)
 )
 
@@ -68,7 +80,7 @@ _KINDS: tuple[tuple[Callable[[Utterance], bool], Callable[[Utterance, Memory], C
     (plan_talk.is_kpi_question, lambda utterance, _: plan_talk.kpi_question(utterance)),
     (readings.is_explanation, readings.explanation),
     (readings.is_policy_question, lambda utterance, _: readings.policy_question(utterance)),
-    (lambda utterance: utterance.has(*readings.IMBALANCES), readings.imbalance_question),
+    (lambda utterance: utterance.has(*kinds.IMBALANCES), readings.imbalance_question),
     (plan_requests.is_plan_request, lambda utterance, memory: plan_requests.plan_request(utterance, memory.currency)),
     (status.is_status_question, lambda utterance, _: status.status_question(utterance)),
     (readings.is_imbalance_question, readings.imbalance_question),
@@ -104,7 +116,11 @@ def understand(text: str, memory: Memory = NOTHING) -> Call | Ask:
     """The tool call that an utterance asks for, given what came before it, or what to ask back."""
     if len(text) > CHARACTERS_MAX:
         return Ask(f"That is too long for me. {help_words()}")
-    said = Utterance(text, VOCABULARY)
+    said = _plain(text)
+    if memory.asked and said.is_only(*follow_ups.YES):
+        together = follow_ups.confirmed(_plain(memory.asked), memory)
+        if together is not None:
+            return together
     found = _alone(text, said, memory)
     if found is not None:
         return found
@@ -115,6 +131,13 @@ def understand(text: str, memory: Memory = NOTHING) -> Call | Ask:
         if changed is not None:
             return changed
     return _unknown(said)
+
+
+def _plain(text: str) -> Utterance:
+    """What was said, without what is only said around it."""
+    said = Utterance(text, VOCABULARY)
+    asides.plain(said)
+    return said
 
 
 def _alone(text: str, said: Utterance, memory: Memory) -> Call | Ask | None:
@@ -182,14 +205,36 @@ _LEADING = rf"^(?:(?:{GREETING[0]}|(?:very )?urgent(?:ly)?)(?: [,|])*(?= \S))"
 
 def _with_the_question(text: str, memory: Memory) -> Call | None:
     """What was said before and was asked about, together with what is said now; None when that is no request either."""
-    before = Utterance(memory.asked, VOCABULARY)
+    before = _plain(memory.asked)
     if _short_answer(before) is not None:
         return None
+    if before.has(clauses.DEADLINE):
+        return _within(before, _plain(text), memory)
     asked, alone = memory.asked.rstrip(" .!?"), Memory(currency=memory.currency)
     joined = [f"{asked}. {text}", f"{asked} of {text}"]
-    found = [_alone(each, Utterance(each, VOCABULARY), alone) for each in joined]
+    found = [_alone(each, _plain(each), alone) for each in joined]
     calls = [each for each in found if isinstance(each, Call)]
     return calls[0] if calls and all(each == calls[0] for each in calls) else None
+
+
+def _within(before: Utterance, said: Utterance, memory: Memory) -> Call | None:
+    """A request by a day of the calendar, once it is said in how many days that is; alone it changes the plan before."""
+    days = said.take(r"(?:{span}|(?P<number>[0-9]{1,3}))")
+    left = said.rest.replace(CUT, " ").split()
+    if len(days) != 1 or not {word.lower() for word in left} <= _IN_DAYS_ASIDES:
+        return None
+    span = days[0]["span"] or f"{days[0]['number']} days"
+    before.take(clauses.DEADLINE, leave="")
+    before.rest = f"{before.rest.rstrip(f'{CUT} ,')} within {span}"
+    changes = before.is_only(r"(?:(?:and|but|ok|make|it|please|now) )*within {span}")
+    read = None if changes else _kind(before)
+    found = read(before, memory) if read else follow_ups.follow_up(before, memory) if changes else None
+    return found if isinstance(found, Call) else None
+
+
+_IN_DAYS_ASIDES = frozenset(
+    ["in", "within", "that", "is", "it", "at", "the", "latest", "please", "say", "make", "from", "now", "most"]
+)
 
 
 def _unknown(utterance: Utterance) -> Ask:

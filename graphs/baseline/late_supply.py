@@ -13,7 +13,7 @@ from graphs.baseline.vocabulary import SUPPOSING, Role
 
 SUPPLY = (
     (
-        r"(?:the |our |all |regular |open |of )*(?:supply|supplies|suppliers?|delivery|deliveries|inbound|replenishments?"
+        r"(?:the |our |all |regular |open |of |next |coming |incoming |expected )*(?:supply|supplies|suppliers?|delivery|deliveries|inbound|replenishments?"
         r"|purchase orders?|pos?|arrivals?|shipments?)"
     ),
 )
@@ -23,8 +23,8 @@ ARRIVES_LATE = (
 """Says by itself that supply is late."""
 LATE = (
     *ARRIVES_LATE,
-    r"(?:{be} )?(?:delays?|delayed|postponed|pushed back|held up)(?: back)?(?: by)? {span}",
-    r"(?:{be} )?(?:(?:delivers?|shows up|show up) )?{span} (?:late|later|delayed|behind(?: schedule)?)",
+    r"(?:{be} )?(?:delays?|delayed|postponed|pushed back|pushed out|held up|slip|slips|slipped|slipping|run late|runs late|running late|overdue)(?: back)?(?: by)? {span}",
+    r"(?:{be} )?(?:(?:delivers?|shows up|show up|running|runs?) )?{span} (?:late|later|delayed|behind(?: schedule)?)",
     r"(?:{be} )?late(?: by)? {span}",
     r"(?:(?:has|have|with) )?(?:a )?delay(?: of)? {span}",
     r"(?:an? )?{span} delay",

@@ -10,14 +10,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from graphs.baseline.clauses import AND, PLAN_LIMITS, take_closed_lanes, take_limits
+from graphs.baseline.clauses import AND, DEADLINE, PLAN_LIMITS, take_closed_lanes, take_limits
+from graphs.baseline.emergencies import EMERGENCY, MAKE, NO_EMERGENCY, RESCUE, take_emergency
 from graphs.baseline.fragments import CUT, OF, number_in, words_of
 from graphs.baseline.names import Cut, cut_names
 from graphs.baseline.understood import Ask, Call, call, not_understood
 from graphs.baseline.utterance import Utterance
 from graphs.baseline.vocabulary import MARKERS, POLITE, Role
 
-_MAKE = r"(?:make|propose|create|draft|compute|calculate|suggest|prepare|build|find|work out|draw up|put together|give me|show me|i want|i need|we need|i would like|we would like|i like|we want)"
 _ADJECTIVE = r"(?:new|good|better|cheapest|cheap|best|optimal|economical|lowest cost|most economical|most valuable)"
 _PLAN = rf"(?: me| us)?(?: an?| another| the| some)?(?: {_ADJECTIVE})*(?: transfer)? (?:plans?|transfers?|proposals?)"
 
@@ -29,7 +29,7 @@ _THING = (
 
 HEAD = (
     r"(?<=[|,] )(?:in order )?to(?= (?:fix|solve|resolve|cover|cure|clear|reduce)(?!\S))",
-    rf"{_MAKE}{_PLAN} to(?= (?:rebalance|balance|move|transfer|ship|send|restock|replenish|fix|clear|cover)(?!\S))",
+    rf"{MAKE}{_PLAN} to(?= (?:rebalance|balance|move|transfer|ship|send|restock|replenish|fix|clear|cover)(?!\S))",
     (
         r"(?:(?:i|we) (?:want|need|wish|would like|like)(?: you)? to|help (?:me|us)(?: to)?|try to|let us|let me"
         r"|go ahead and|you should|is it possible to)"
@@ -44,19 +44,30 @@ HEAD = (
 )
 """Beginnings and asides that say nothing: the solver looks for what saves most after cost, and takes it from anywhere."""
 
+SOME = (
+    r"(?:some(?: of)?(?= {name})|(?:some|a bit|a few|a little|a couple|a load|loads|plenty)(?: of)?(?: the| our| my)?(?= (?!(?:stock|inventory|stuff"
+    r"|things?|units?|pieces|items?|skus?|products?|sites?|stores?|shops?|of|from|to|at|in|for|more|with|within)(?!\S))[a-z]))"
+)
+"""A quantity that says nothing: how much is worth moving is for the solver to say."""
+
 REBALANCE = (
-    rf"(?:{_MAKE}|do|run|start|plan)(?: me| us)?(?: an?| the)?(?: {_ADJECTIVE})* (?:rebalancing plan|rebalance|rebalancing)",
+    rf"(?:{MAKE}|do|run|start|plan)(?: me| us)?(?: an?| the)?(?: {_ADJECTIVE})* (?:rebalancing plan|rebalance|rebalancing)",
     r"what (?:should|could|can|do) (?:we|i) (?:move|transfer|ship)(?= (?:\||$)|$)",
     r"(?:replan|plan again)",
+    r"(?<=^)(?:please )?(?:level|even|smooth)(?! (?:out|off|up)(?!\S))(?= (?:the |our |all )?(?!(?:if|with|without|of|for|at|in)(?!\S))[^|,])",
     (
-        r"(?:rebalance|balance|level out|even out|equalise|equalize|redistribute|optimise|optimize|rebalancing|solve(?: it)? for"
-        r"|sort out|smooth out|spread out|swap|exchange)(?: out)?"
+        r"(?:rebalance|balance|level out|level off|level up|even out|even up|equalise|equalize|redistribute|reshuffle|optimise"
+        r"|optimize|rebalancing|solve(?: it)? for|sort out|smooth out|spread out|share out|swap|exchange)(?: out| around)?"
     ),
 )
 """Means the whole network when nothing else is said."""
 
-A_PLAN = (rf"{_MAKE}{_PLAN}", r"(?:do|run) (?:an?|another) (?:transfer )?plan")
-"""A plan of everything, where it says only what stays out of it."""
+A_PLAN = (
+    rf"{MAKE}{_PLAN}",
+    r"(?:do|run) (?:an?|another) (?:transfer )?plan",
+    rf"(?<=^)(?:an? )?(?:{_ADJECTIVE} )*(?:transfer |rebalancing )?(?:plan|proposal)(?: please)?(?= (?:,|\||with|within|under|at most|max|no more|up to|below)(?!\S))",
+)
+"""A plan of everything, where it says only what limits it or stays out of it."""
 MOVE = (
     r"what (?:should|could|can|do) (?:we|i) (?:move|transfer|ship|send)",
     *A_PLAN,
@@ -66,13 +77,14 @@ MOVE = (
         r"(?<=^)(?:(?:please|now|ok|okay|and|then|can you|could you) )*plan(?! (?:is|was|does|did|has|had|will|would|can|to|be"
         r"|status|approved|rejected|submitted|and|or|it|that|this|them|again)(?!\S))(?= [^\W\d])"
     ),
-    r"get(?! (?:me|us|rid|it|them|the|approval|decision|an?)(?!\S))(?= [^|]+ (?:to|into) )",
-    r"(?:pull|draw|take)(?! (?:it|them|that|this|back)(?!\S))(?= [^|]+ (?:out of|from) (?!(?:(?:it|this|that)|(?:the|this) plan)(?!\S)))",
+    r"get(?! (?:me|us|rid|it|them|approval|decision|an?|the (?:approval|decision|plan))(?!\S))(?= [^|]+ (?:to|into|out of|over to) )",
+    r"(?:pull|draw|take|offload|unload)(?! (?:it|them|that|this|back)(?!\S))(?= [^|]+ (?:out of|from) (?!(?:(?:it|this|that)|(?:the|this) plan)(?!\S)))",
     rf"(?<=^)(?:(?:please|now|ok|okay|and|can you|could you) )*(?:fix|sort)(?= {_THING})",
     rf"(?<=[|,] )plan(?= {_THING})",
-    r"(?:distribute|allocate)(?= [^|]+ (?:to|from|across|between) )",
+    r"(?:distribute|allocate|spread)(?= [^|]+ (?:to|from|across|between|among) )",
+    r"(?:deliver|divert|redirect|reroute|redeploy|dispatch|haul|reposition)(?: (?:over|across|back|on))?(?= [^|]+ (?:to|into|from) )",
     r"(?<=^)transfers(?= (?:into|to|from|out of) )",
-    r"(?<!my )(?<!our )(?:move|transfer|ship|shift|relocate|reallocate|send|bring|push)(?! orders?(?!\S))",
+    r"(?<!my )(?<!our )(?:move|transfer|ship|shift|relocate|reallocate|send|bring|push)(?: out(?= ))?(?! orders?(?!\S))",
 )
 """Wants to be told what to move."""
 
@@ -94,34 +106,10 @@ MOVE_UNITS = (
 )
 """A quantity named as if the caller chose it: it is the most, and the solver says how much is worth moving."""
 
-RESTOCK = (r"(?:restock|replenish|refill|top up|fill up|stock up|resupply)",)
+RESTOCK = (r"(?:restock|replenish|refill|top up|fill up|stock up|resupply|boost|backfill)",)
 """Names a destination; after `with` comes what to bring."""
 
 RESTOCK_AT = r"restock (?P<what>[^|]+?) (?:at|in) (?P<where>[^|]+)"
-
-EMERGENCY = (
-    r"(?:, )?(?:(?:because |since |as )?(?:this|it|that) is|as|in|for) an emergency(?: rescue)?",
-    (
-        r"emergency(?= (?:\||,|transfers?|plans?|moves?|proposals?|rebalance|rebalancing|restock|replenish|refill"
-        r"|resupply|rescues?)(?!\S))"
-    ),
-)
-"""Asks for a rescue at the donors' expense; whether there may be one is for the policy to say."""
-
-NO_EMERGENCY = (
-    (
-        r"(?:, )?(?:(?:and|but) )?(?:(?:this|it|that) is )?(?:not|no|without)(?: as)?(?: an?| any)? emergency"
-        r"(?: rescues?| measures?| mode| plans?| transfers?)?"
-    ),
-)
-"""Says that it is none, which is how plans are made anyway."""
-
-RESCUE = (rf"(?:(?:{_MAKE}|plan|start) )?(?:an? |the )?rescues?(?: plans?| transfers?)?",)
-"""Names a destination, as a restock does, and is an emergency by itself."""
-
-RESCUE_FOR_AT = r"restock for (?P<what>[^|]+?) (?:at|in) (?P<where>[^|]+)"
-RESCUE_OF = r"restock (?P<role>of|for|at|in|to)"
-RESCUE_FROM = r"restock(?= {name} (?:from|to)(?!\S)|$)"
 
 COVER_SHORTAGES = (
     (
@@ -130,7 +118,7 @@ COVER_SHORTAGES = (
     ),
 )
 CLEAR_SURPLUS = (
-    r"(?:fix|solve|resolve|clear|reduce|remove|use up)(?: the| all| all the)? (?:surplus|surpluses|excess|overstock)",
+    r"(?:fix|solve|resolve|clear|clear out|reduce|remove|use up|get rid of|offload|run down)(?: the| all| all the)? (?:surplus|surpluses|excess|overstock)",
 )
 """What a site is short of comes to it; what it has too much of leaves it."""
 
@@ -150,6 +138,15 @@ EVERYTHING = (
 )
 """Says that the whole network is meant, as far as nothing else narrows it."""
 
+ALL_OF_A_KIND = {
+    "all stores": r"(?:stores?|shops?|branch|branches|outlets?)",
+    "all warehouses": r"(?:warehouses?|depots?)",
+    "all dcs": r"(?:dcs?|distribution (?:centres?|centers?))",
+}
+"""What the desk takes for every site of a kind."""
+
+IN_DAYS = Ask("I do not know what day it is today. In how many days does it have to be there at the latest?")
+
 NOT_YET = (
     (
         r"(?:, )?(?:(?:and|but) )?(?:do not|without|not|never) (?:submit|submitting)(?: it| that| the plan)?(?: yet)?"
@@ -166,7 +163,7 @@ AND_SUBMIT = (
         r"(?:for approval|to the approvers?|for a decision)"
     ),
 )
-_SHORT_OF = r"(?:is|are|gets?|has|have) (?:short of|short on|out of stock of|out of|running out of|running low on|low on|lacking|too little|not enough|desperate for|in need of|crying out for)"
+_SHORT_OF = r"(?:is|are|gets?|has|have|runs?)(?: (?:nearly|almost|completely|already|totally|now|really|very|clean|all|about to (?:be|run)))* (?:short of|short on|out of stock of|out of|running out of|running low on|low on|lacking|too little|not enough|desperate for|in need of|crying out for)"
 _FIX_IT = (
     r"(?:please )?(?:(?P<verb>sort|fix|solve|help|rescue|resolve|plan|rebalance|balance|save)(?: (?:it|that|this|them|there|out))*"
     r"|(?:pull|get|take|bring|send|move) (?:it|them|some)(?: there| over)? from (?:wherever|anywhere|whoever|whichever site)(?: you can| has it| has some)?)"
@@ -197,6 +194,10 @@ REWORDED: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
         r"what (?:could|can|should|might) (?!we |i |you |they )(?P<who>[^|]+?) (?:give|send|ship|spare|donate|supply)(?: up| away)?",
         lambda match: f"move stock from {match['who']}",
     ),
+    (
+        rf"(?<!\S)(?P<who>[^|,]+?) {_SHORT_OF} (?P<what>[^|,]+?)(?: [|,])+(?: and)? (?:please )?{MAKE} (?:an? |some )?(?:plan|transfers?|proposal)(?= (?:which|that|arriving|within|with|spending|for at most|,|\|)(?!\S)|$)",
+        lambda match: f"restock {match['who']} with {match['what']} ,",
+    ),
     (r"[,|] (?:and )?(?:take|get|bring) (?:them|it|those|this|these|that) from", lambda _: "from"),
     (r"leave (?P<what>[^|,]+?) out(?: of (?:it|this|that|the plan))?", lambda match: f"without {match['what']} |"),
     (r"leave (?P<what>[^|,]+?) alone", lambda match: f"without {match['what']} |"),
@@ -221,6 +222,7 @@ POSITIVE_LANE = r"(?:on |via |over |along )?(?:the )?(?:lane |route )?(?:from )?
 COMMANDS = (*REBALANCE, *MOVE, *RESTOCK, *RESCUE, *COVER_SHORTAGES, *CLEAR_SURPLUS)
 WORDS = words_of(
     *HEAD,
+    SOME,
     *COMMANDS,
     HOW_MANY,
     *MOVE_UNITS,
@@ -251,6 +253,12 @@ def reworded(utterance: Utterance) -> None:
         utterance.rewrite(form, plain)
 
 
+def hide_kinds(utterance: Utterance) -> None:
+    """Make one name of every site of a kind, as the desk knows it."""
+    for name, nouns in ALL_OF_A_KIND.items():
+        utterance.hide(rf"(?:all|every|each)(?: of)?(?: the| our| my)? {nouns}", name)
+
+
 def implied(utterance: Utterance) -> bool:
     """Whether an utterance without a command can only be a plan request: it sets a limit, or says between which sites."""
     limits = utterance.has(*(clause.form for clause in PLAN_LIMITS if clause.argument != "within_days"))
@@ -273,7 +281,8 @@ def plan_request(utterance: Utterance, currency: str = "", *, is_implied: bool =
     """The plan request that an utterance makes, or a question. One that is implied has no command of its own."""
     submits_first = utterance.has(*(f"^(?:{form})" for form in AND_SUBMIT))
     closed = take_closed_lanes(utterance)
-    arguments = take_limits(utterance, PLAN_LIMITS, currency)
+    hide_kinds(utterance)
+    arguments = plan_limits(utterance, currency)
     if isinstance(arguments, Ask):
         return arguments
     if is_implied:
@@ -281,8 +290,8 @@ def plan_request(utterance: Utterance, currency: str = "", *, is_implied: bool =
     stays, submits = utterance.take(*NOT_YET), utterance.take(*AND_SUBMIT)
     if stays and submits:
         return Ask("Do you want the plan to be submitted or not?")
-    utterance.take(*HEAD, r"for (?:me|us)", r"some(?: of)?(?= {name})", leave="")
-    if _take_emergency(utterance):
+    utterance.take(*HEAD, r"for (?:me|us)", SOME, leave="")
+    if take_emergency(utterance):
         arguments["emergency_rescue"] = True
     utterance.rewrite(HOW_MANY, lambda match: f"{match['verb']} {OF} {match['what']}")
     quantities = [number_in(match["number"]) for match in utterance.take(*MOVE_UNITS, leave=f"move {OF}")]
@@ -296,7 +305,7 @@ def plan_request(utterance: Utterance, currency: str = "", *, is_implied: bool =
     cut = cut_names(utterance, POLITE, strict=True)
     if cut.left:
         return not_understood(cut.left)
-    whole |= is_a_plan and bool(cut.names[Role.WITHOUT])
+    whole |= is_a_plan and bool(cut.names[Role.WITHOUT] or arguments.keys() - {"emergency_rescue"})
     if cut.pairs or commands != 1 or len(quantities) > 1 or submits_first:
         return Ask('That is more than one request. Please ask for one plan at a time, and say "submit" after that.')
     if quantities and not (cut.names[Role.MENTIONS] or whole):
@@ -306,18 +315,10 @@ def plan_request(utterance: Utterance, currency: str = "", *, is_implied: bool =
     return _request(cut, arguments | {"closed_lanes": closed}, whole=whole, submits=bool(submits))
 
 
-def _take_emergency(utterance: Utterance) -> bool:
-    """Take out that it is an emergency; a rescue is said as the restock that it is."""
-    utterance.take(*NO_EMERGENCY)
-    said = bool(utterance.take(*EMERGENCY, leave=""))
-    if not utterance.take(*RESCUE, leave="restock"):
-        return said
-    utterance.rewrite(RESCUE_FOR_AT, lambda match: f"move {OF} {match['what']} {CUT} to {match['where']}")
-    # "Rescue of P1 at S2" names the SKU first, "rescue for S2" the site.
-    utterance.rewrite(RESCUE_OF, lambda match: f"move {OF}" if match["role"].lower() == "of" else f"move {OF} {CUT} to")
-    utterance.rewrite(RESCUE_FROM, lambda _: f"move {OF}")
-    utterance.rewrite(r"(?<={of} {name} )(?:at|in|for)", lambda _: "to")
-    return True
+def plan_limits(utterance: Utterance, currency: str) -> dict[str, Any] | Ask:
+    """The limits of a plan; a question where one is a day of the calendar."""
+    limits = take_limits(utterance, PLAN_LIMITS, currency)
+    return IN_DAYS if not isinstance(limits, Ask) and utterance.has(DEADLINE) else limits
 
 
 def _take_command(utterance: Utterance) -> tuple[int, bool]:
@@ -326,6 +327,7 @@ def _take_command(utterance: Utterance) -> tuple[int, bool]:
     Returns how many commands there were, and whether the command alone means the whole network.
     """
     start = f"{CUT} {OF}"
+    utterance.take(r"(?:over|across|back|on)(?= (?:to|into|from)(?!\S))", leave="")
     if found := utterance.take(*COVER_SHORTAGES, leave=start):
         utterance.rewrite(r"(?:at|in)", lambda _: "to")
         return len(found), " all" in found[0][0].lower()
@@ -350,7 +352,8 @@ def _request(cut: Cut, arguments: dict[str, Any], *, whole: bool, submits: bool)
     )
     if origins and destinations and {each.casefold() for each in origins} == {each.casefold() for each in destinations}:
         return Ask("Origin and destination are the same. From where to where?")
-    if between and (len(between) < 2 or origins or destinations):
+    several = len(between) > 1 or ALL_OF_A_KIND.keys() & set(between)
+    if between and (not several or origins or destinations):
         return Ask("Between which sites? Name at least two, and no other origin or destination.")
     if not (mentions or origins or destinations or between or whole):
         return Ask(f"What should the plan be about? {_WHAT}")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from graphs.baseline.fragments import CUT, OF, words_of
+from graphs.baseline.kinds import ROWS
 from graphs.baseline.names import cut_names
-from graphs.baseline.readings import COVERAGE, NOT_ALL_EXCEPT, ROWS, limit_of, named
+from graphs.baseline.readings import COVERAGE, NOT_ALL_EXCEPT, limit_of, named
 from graphs.baseline.understood import PLAN_ID, Ask, Call, call, not_understood
 from graphs.baseline.utterance import Utterance
 from graphs.baseline.vocabulary import CHATTY, Role
@@ -49,7 +50,7 @@ COMPARED = (
     r"(?:the |last |previous |earlier |other |one |old |two |both |current )*(?:one|ones|two|both|before|previous|current)",
 )
 
-_DATA = r"(?:(?:stock |sales |inventory )?(?:data|signals?|feeds?|figures|numbers|readings|counts|records))"
+_DATA = r"(?:(?:stock |sales |inventory )?(?:counts?|stock counts?|data|signals?|feeds?|figures|numbers|readings|counts|records))"
 _DOUBTFUL = r"(?:stale|outdated|doubtful|dodgy|suspicious|suspect|unreliable|incorrect|out of date|too old|held back)"
 QUALITY = (
     r"(?:what (?:is|has)(?: been)? |which (?:stock )?(?:positions|figures) are )?held back(?: (?:because of|due to|for)(?: the| our)? (?:(?:bad|poor|stale|old|doubtful) )?(?:data|signals|figures|quality|counts))?",
@@ -58,6 +59,10 @@ QUALITY = (
     r"(?:(?:how )?(?:good|reliable|fresh|old|stale|clean|accurate|bad|up to date|trustworthy) (?:is|are) )(?:the |our |my )?(?:stock |sales |inventory )?(?:data|signals?|feeds?|figures|numbers|inputs?|readings)",
     r"(?:is|are) (?:the |our |my )?(?:stock |sales |inventory )?(?:data|signals?|feeds?|figures|numbers|readings)(?: from| of| at| in)? (?:good|reliable|fresh|old|stale|clean|accurate|bad|ok|okay|up to date|trustworthy)",
     r"(?:stale|bad|old|outdated|wrong|dirty|unreliable|suspicious|held back|late|poor)(?: stock| sales| inventory)? (?:data|feeds?|signals?|figures|readings|positions|numbers)",
+    rf"(?:how|what) (?:is|are|does|do) (?:the |our |my )?{_DATA}(?: quality)? (?:look|looking|doing|like|look like)",
+    rf"(?:is|are) (?:the |our |my )?{_DATA}(?= (?:from|of|at|in|for) [^|]+ (?:ok|okay|good|right|reliable|fresh|clean|up to date|fine)(?: |$))",
+    rf"(?:can|may|should|do|could) (?:i|we|you) (?:trust|rely on|believe|count on|depend on) (?:the |our |these |those |this )?{_DATA}",
+    rf"how (?:good|reliable|fresh|old|stale|clean|accurate|bad|up to date|trustworthy) (?:is|are) (?:the |our |my )?{_DATA}",
     rf"(?:which |any |are (?:the |our |my )?|is (?:the |our |my )?)?{_DATA}(?: (?:is|are))? {_DOUBTFUL}",
     rf"{_DOUBTFUL} {_DATA}",
     r"(?:can|may|should|do) (?:i|we|you) (?:trust|rely on|believe) (?:the |our |these |those |this )?(?:stock |sales |inventory )?(?:data|signals?|feeds?|figures|numbers|readings)",
@@ -71,7 +76,7 @@ KPIS = (
     r"(?:value in excess|excess value|(?:service|stock|overall) performance|performance figures)(?: of)?",
     r"(?:how much )?(?:money|capital|cash|value)(?: (?:is|do we have|have we got|we have))? tied up in(?: (?:excess|surplus|overstock|too much))?(?: stock| inventory)?",
 )
-_KPI_ASIDES = CHATTY | frozenset(["our", "overall", "performing", "general", "latest"])
+_KPI_ASIDES = CHATTY | frozenset(["our", "overall", "performing", "general", "latest", "ok", "okay", "good", "fine"])
 
 WORDS = words_of(*ABOUT_THE_PLAN, *NEGOTIATED, *COMPARE, CHANGED, *COMPARED, *QUALITY, *KPIS, "compare", "trust")
 

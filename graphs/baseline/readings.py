@@ -6,8 +6,19 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from graphs.baseline.clauses import own_money
-from graphs.baseline.fragments import CUT, MONEY, OF, ORDINALS, days_in, number_in, words_of
+from graphs.baseline.clauses import DAY, own_money
+from graphs.baseline.fragments import CUT, OF, ORDINALS, days_in, number_in, words_of
+from graphs.baseline.kinds import (
+    COVER_MOST,
+    IMBALANCE_KINDS,
+    IMBALANCES,
+    MONEY_MIN,
+    NAME_FIRST,
+    RANKS,
+    ROWS,
+    SHOWN_ONLY,
+    SOON,
+)
 from graphs.baseline.memory import NOTHING, Memory
 from graphs.baseline.names import Cut, cut_names
 from graphs.baseline.understood import PLAN_ID, Ask, Call, call, not_understood
@@ -22,7 +33,8 @@ WITHOUT_LINE = (
 )
 """Asks what a line is good for by asking what would be without it."""
 EXPLAIN = (
-    r"why",
+    r"(?:why|how come|why on earth)",
+    r"for what reason",
     r"(?:explain|justify)",
     r"(?:what (?:is|was) )?the reasons?(?: for| of| behind)?",
     *WITHOUT_LINE,
@@ -55,6 +67,8 @@ NOT_SERVED_ROUND = (
     rf"{_CAN} (?:(?:not|no) (?P<what>[^|{{of}}]+?)|(?P<who>[^|{{of}} ]+) not) (?:be )?(?:have|{_SERVED}){_SOME}"
 )
 """The same round a name: "does not S1 get"."""
+SUBJECT_FIRST = r"^(?P<what>(?!(?:is|are|does|do|did|can|could|will|would|am|has|have|not)(?!\S))[^|{of}]+?) (?P<verb>is|are|has|have|gets?|runs?)(?: (?:still|so|always|again|constantly|forever|always))+"
+"""What asks why without turning the sentence round: "how come S1 is still short"."""
 UNITS_WANTED = (
     r"{number} (?:{units}(?: of)?|of)",
     r"(?<= have ){number}(?= [^|{of}])",
@@ -70,79 +84,6 @@ BLOCKED = (
 """Asks what stands in the way, with other words than why."""
 DAYS_WANTED = r"(?:within|in) {span}"
 
-IMBALANCE_KINDS = {
-    "shortage": (
-        (
-            r"(?:(?:run |runs |running )?out of stock|stock outs?|stockouts?|sold out|running low|run low|runs low|running out|running short|run short|too few"
-            r"|runs short|too little|not enough|about to run out)(?: stock)?(?: of| on)?"
-        ),
-        r"(?:short of|short on|short|shortages?|shortfalls?|gaps?|understocked|under stocked|understock|lacking|lacks?|missing)",
-        r"needs? (?:more |new )?(?:stock|inventory|goods|replenishment|replenishing|restocking)(?: of)?",
-        r"(?<=what )runs out",
-    ),
-    "surplus": (
-        (
-            r"(?:surplus|surpluses|excess|excesses|overstock|overstocks|overstocked|over stocked|over stock|too much"
-            r"|too many|over|superfluous)(?: stock| inventory| units)?"
-        ),
-    ),
-    "expiring": (
-        r"(?:about|close|near|going) to (?:expire|expiry|spoil)",
-        r"(?:expire|expires|expiring|expiry|expiries|spoil|spoils|spoiling|perish|perishing|go off|goes off|going off)",
-        r"(?:out of date|best before|shelf life)",
-        r"(?:about to |going to )?(?:go|goes|going|be|is) (?:past|beyond|over) (?:(?:its|their|the) )?(?:(?:sell by|use by|best before|expiry) )?dates?",
-        r"(?:(?:we |i )?(?:will|would|going to|have to|has to|need to|to)(?: have to)?) (?:bin|throw away|throw out|write off|scrap|waste|go to waste)(?= (?:\||$)|$| soon| next| at| in)",
-    ),
-    "stranded": (
-        r"(?:slow movers?|slow moving|non movers?|obsolete)(?: stock| inventory)?",
-        r"(?:stranded|dead|stuck|unsellable|without demand|nobody asks for)(?: stock| inventory)?",
-    ),
-}
-NAME_FIRST = r"^(?:{of} )?(?:when |where |why )?(?:is|are|does|do|will|any) (?P<what>[^|{of}]+?) {of}"
-"""A question such as "is oat drink short": the name stands before the kind."""
-
-IMBALANCES = (
-    r"(?:out of (?:balance|whack|kilter|line)|off balance|in balance|imbalances?|imbalanced|unbalanced|balanced|problems?|trouble|wrong)",
-    r"(?:needs? )?(?:my |our )?(?:attention|action)",
-)
-RANKS = {
-    "units": (
-        r"(?:in|by|most|with most)(?: the)?(?: most)? (?:units|quantity|pieces)(?: first)?",
-        r"most units(?: first)?",
-    ),
-    "days_of_cover": (
-        (
-            r"(?:by (?:the )?(?:shortest |lowest |least )?(?:days? of )?(?:cover|coverage)|(?:the )?(?:shortest|lowest|least)"
-            r" (?:days? of )?(?:cover|coverage))(?: first)?"
-        ),
-    ),
-    "at_stake": (
-        r"(?:in|by) (?:money|value|cost)(?: at stake)?(?: first)?",
-        r"(?:most )?(?:costly|costliest|expensive) first",
-    ),
-}
-"""What comes first in the answer."""
-COVER_MOST = (
-    r"(?:at most|no more than|not more than|up to|max) {span}(?: of (?:cover|coverage|stock|supply))?",
-    r"(?P<less>(?:less|fewer) than|under|below) {span}(?: of (?:cover|coverage|stock|supply))?",
-)
-"""Only what lasts so long."""
-MONEY_MIN = (
-    (
-        r"(?:that (?:is|are) |which (?:is|are) )?(?:worth |with )?(?:(?P<more>more than|over|above|>)|at least|from) {number} "
-        rf"{MONEY}(?: at stake| and more)?"
-    ),
-    r"(?:worth|with) (?:(?P<more>more than|over|above|>)|at least) {number}(?: at stake)?",
-)
-"""Only what costs so much."""
-ROWS = (
-    r"(?:the )?(?:top|first|worst|biggest|largest|costliest) {number}",
-    r"(?:the )?{number} (?:worst|biggest|largest|costliest|most expensive)",
-    r"(?:at most|max|up to|only|limit) {number}(?: rows?| results?)?",
-    r"{number}(?: {of}| rows| results)",
-)
-"""How many rows a question asks for; the last form stands before a word that was already understood."""
-
 RUNS_OUT = r"(?:run|runs|running) out(?: of)?(?: stock)?"
 COVERAGE = (
     r"(?:days?|weeks?) of (?:cover|coverage|stock|supply)",
@@ -153,8 +94,12 @@ COVERAGE = (
     r"(?:levels?|targets?|safety stock|demand|order up to level|forecast)",
     r"how (?:much|many|long)(?: {units} of| {units}| days)?",
     r"(?:last|lasts|doing|enough|looking)",
+    r"(?:are|is) (?:we|it|there|they)(?: all)? (?:ok|okay|good|fine|covered|all right|safe|set|well stocked) (?:for|on|with)",
     r"(?:do|did) (?:we|i|you) (?:still )?have(?: any| some)?",
 )
+LASTS = r"(?:last|lasts|enough|do|hold out|see us|make it|get us)"
+UNTIL = rf"(?:for|until|till|through|to|up to|into|over)(?: (?:the|this|next|coming))* {DAY}"
+"""How long stock is hoped to last; the answer says how long it does."""
 
 POLICY = (
     r"(?:polic(?:y|ies)|governance)",
@@ -164,6 +109,9 @@ POLICY = (
     r"(?:the |our |what )?(?:rules?|limits)",
     r"(?:allowed|permitted|forbidden)",
     r"(?:approval )?tiers?",
+    r"(?:approval (?:matrix|process|chain|flow)|four eyes|4 eyes|sign off (?:rules?|limits?|levels?|process))",
+    r"(?:does|do|did) (?:this|that|it|the plan|my plan|i|we) (?:really )?need(?: an?| any| to get| somebody to| someone to)? (?:approval|sign off|signature|approve)[^|]*",
+    r"how (?:many|much) (?:approvers|approvals|signatures|can (?:i|we) (?:approve|spend|move) (?:myself|ourselves|on my own|without)[^|]*)[^|]*",
     r"kill switch",
 )
 QUESTION = r"^(?:and |so )?(?:what|which|show|tell|remind|is|are|am|does|do|how|where|who|explain|give|the|our|can|may|please)(?!\S)"
@@ -181,7 +129,7 @@ NOT_ALL_EXCEPT = Ask("I can look at SKUs, sites and categories that you name, bu
 _KIND_FORMS = [form for forms in IMBALANCE_KINDS.values() for form in forms]
 WORDS = words_of(
     *EXPLAIN, *LINE, *THE_PLAN, *(form for forms in RANKS.values() for form in forms), *COVER_MOST, *MONEY_MIN, *NOT_SERVED, NOT_SERVED_ROUND, *UNITS_WANTED, DAYS_WANTED, *BLOCKED, *_KIND_FORMS, *IMBALANCES,
-    *ROWS, *COVERAGE, *POLICY, *POLICY_ASIDES
+    *ROWS, SHOWN_ONLY, SOON, SUBJECT_FIRST, UNTIL, *COVERAGE, *POLICY, *POLICY_ASIDES
 )  # fmt: skip
 
 
@@ -213,7 +161,8 @@ def _line(utterance: Utterance, lines: list[re.Match[str]], plan: dict[str, str]
     utterance.take(*EXPLAIN)
     utterance.take(*THE_PLAN)
     utterance.take(
-        r"(?:suggest|propose|recommend|choose|choos|mov|send|do)(?:ing|ed|s|e)?", r"(?:chosen|sent|moved|done)"
+        r"(?:suggest|propose|recommend|choose|choos|pick|prefer|select|mov|send|do)(?:ing|ed|s|e)?",
+        r"(?:chosen|sent|moved|done)",
     )
     left = _left(utterance)
     if len(lines) > 1 or not (lines or is_optional):
@@ -238,6 +187,7 @@ def _not_served(utterance: Utterance, memory: Memory) -> Call | Ask:
     utterance.take(*BLOCKED, leave=OF)
     units = utterance.take(*UNITS_WANTED, leave=OF)
     spans = utterance.take(DAYS_WANTED)
+    utterance.rewrite(SUBJECT_FIRST, lambda match: f"{OF} {match['what']} {match['verb']}")
     utterance.rewrite(NOT_SERVED_ROUND, lambda match: f"{OF} {match['what'] or match['who']} {OF}")
     utterance.take(*NOT_SERVED, *IMBALANCE_KINDS["shortage"], RUNS_OUT, leave=OF)
     utterance.rewrite(NAME_FIRST, lambda match: f"{OF} {match['what']} {OF}")
@@ -283,6 +233,7 @@ def imbalance_question(utterance: Utterance, memory: Memory = NOTHING) -> Call |
     "And surpluses?" after a question about something is about that too.
     """
     goes_on = utterance.has(r"^(?:and|also|what about|how about|and what about)")
+    utterance.rewrite(SHOWN_ONLY, lambda _: "show")
     at_stake = _money_min(utterance, memory.currency)
     if isinstance(at_stake, Ask):
         return at_stake
@@ -290,7 +241,7 @@ def imbalance_question(utterance: Utterance, memory: Memory = NOTHING) -> Call |
     if len(ranks) > 1:
         return Ask("Which first: the most money, the most units, or the shortest cover?")
     kinds = [kind for kind, forms in IMBALANCE_KINDS.items() if utterance.take(*forms, leave=OF)]
-    utterance.take(*IMBALANCES, leave=OF)
+    utterance.take(*IMBALANCES, SOON, leave=OF)
     utterance.take(*COVERAGE[3:4], leave=OF)
     rows = utterance.take(*ROWS, leave=OF)
     utterance.rewrite(NAME_FIRST, lambda match: f"{OF} {match['what']} {OF}")
@@ -332,6 +283,8 @@ def coverage_question(utterance: Utterance) -> Call | Ask:
     most = [days_in(match["span"]) - ("less" in match.groupdict()) for match in utterance.take(*COVER_MOST)]
     if len(set(most)) > 1:
         return Ask("Cover of at most how many days? One number, please.")
+    if utterance.has(LASTS):
+        utterance.take(UNTIL)
     utterance.take(*COVERAGE, leave=OF)
     limit: dict[str, int] = {"days_of_cover_max": most[0]} if most else {}
     limit |= limit_of(utterance.take(*ROWS, leave=OF))

@@ -259,6 +259,7 @@ class PolicyFound(Result):
     policy: str
     rules: dict[str, str]
     kill_switch_engaged: bool
+    stopped: tuple[str, ...] = ()
 
 
 class Submitted(Result):

@@ -40,6 +40,24 @@ _SPELLINGS = (
     (r"\bleft out\b", "leave out"),
     (r"\bleaves out\b", "leave out"),
     (r"\brebal\b", "rebalance"),
+    (r"\bwhatif\b", "what if"),
+    (r"\b(?:svc|serv)\.? (?=l)", "service "),
+    (r"\blvl(s?)\b", r"level\1"),
+    (r"\bgimm?e\b", "give me"),
+    (r"\blemme\b", "let me"),
+    (r"\bwanna\b", "want to"),
+    (r"\b(?:thx|tks|thnx)\b", "thanks"),
+    (r"\b(?:tmrw|tmr|tomorow|tommorow|tommorrow)\b", "tomorrow"),
+    (r"(?<!\S)w/(?= ?\S)", "with "),
+    (r"\bqty\b", "quantity"),
+    (r"\bacross the board\b", "everywhere"),
+    (r"\b(?:network|company|chain|estate|group|store|business)[ -]wide\b", "everywhere"),
+    (r"\b(?:all over|across|throughout|in|over) the (?:estate|business|group|country|board|place)\b", "everywhere"),
+    (r"\b(sign|signed|signs|signing)-off\b", r"\1 off"),
+    (r"\bsignoff\b", "sign off"),
+    (r"\bout of stocks?\b", "out of stock"),
+    (r"(?<![\w.,-])(\d+(?:\.\d+)?) k\b", r"\1k"),
+    (r"(?<![\w.,-])(\d+) ?(?:days?|d) (?:from now|time)\b", r"\1 days"),
     (r"(?<!\S)b/w(?!\S)", "between"),
     (r"(?<!\S)(\d{1,3})d(?= (?:max|maximum|tops|at most|late|delay)\b)", r"\1 days"),
     (r"\b24 ?(?:hours|hrs|h)\b", "1 day"),
@@ -136,6 +154,12 @@ class Utterance:
         before = self.rest
         self.rest = " ".join(_compiled(form).sub(to, before).split())
         return self.rest != before
+
+    def hide(self, form: str, name: str) -> None:
+        """Say a part by a name: it is one from here on."""
+        if self.has(form):
+            token = self._hide(name)
+            self.rewrite(form, lambda _: token)
 
     def has(self, *forms: str) -> bool:
         """Whether some part matches one of the forms."""

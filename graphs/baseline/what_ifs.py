@@ -30,6 +30,10 @@ WHAT_IF = (
 
 OF_THE_PLAN = r"(?:how|what) would (?:it|things|the plan|this) (?:look|be|change)"
 """Asks about the plan before."""
+SELLS = r"(?:sells?|sold|selling) (?P<share>{number} {percent}) (?P<how>more|less)(?= (?:\||,|in|at|there)|$)"
+SOLD = r"(?:we |they |i )?(?:sell|sold|shift|needs?|needed|wants?) (?P<share>{number} {percent}|an? (?:half|quarter|fifth|tenth)) (?P<how>more|less|fewer)(?: of)?"
+"""Sales say what demand does."""
+ALLOWED = r"(?:{be} )?(?:allowed|permitted|possible)(?= (?:\||,|for|in|at)|$)"
 DEMAND = (r"(?:the |our |all )?(?:demand|sales|forecast|forecasts)",)
 UP = (
     (
@@ -45,7 +49,7 @@ DOWN = (
 )
 CHANGE = (
     r"(?:{be} )?(?:by )?(?P<sign>[+-])?{number} {percent}",
-    r"(?:{be} )?by (?P<share>a (?:half|quarter|fifth|tenth))",
+    r"(?:{be} )?by (?P<share>half|a (?:half|quarter|fifth|tenth))",
 )
 SHARES = {"half": 50, "quarter": 25, "fifth": 20, "tenth": 10}
 OF_FORECAST = (r"(?:{be} )?(?:at |to |only )?{number} {percent} of (?:the )?(?:forecast|plan|normal|usual)",)
@@ -87,7 +91,7 @@ CLOSED_NAMES = (
 
 WORDS = words_of(
     *WHAT_IF, *DEMAND, *UP, *DOWN, *CHANGE, *OF_FORECAST, HALF_OF, *GONE, *FACTORS, *SERVICE_LEVEL, *CLOSED_NAMES,
-    HANDS_OFF, *ASIDES, MAY_MOVE
+    HANDS_OFF, *ASIDES, MAY_MOVE, SOLD, SELLS, ALLOWED
 ) | late_supply.WORDS  # fmt: skip
 
 CHANGES = (
@@ -124,6 +128,12 @@ def what_if(utterance: Utterance, memory: Memory = NOTHING) -> Call | Ask:
     closed = take_closed_lanes(utterance)
     utterance.take(*ASIDES)
     utterance.take(MAY_MOVE, leave="")
+    utterance.take(ALLOWED, leave="")
+    utterance.rewrite(SELLS, lambda match: f"demand {match['how']} by {match['share']} {CUT}")
+    utterance.rewrite(
+        SOLD,
+        lambda match: f"demand {'more' if match['how'].lower() == 'more' else 'less'} by {match['share']} {CUT} for",
+    )
     utterance.rewrite(HANDS_OFF, _without)
     arguments = _changes_of(utterance, memory.currency)
     if isinstance(arguments, Ask):

@@ -9,6 +9,7 @@ from graphs.desk.seen import Seen
 from graphs.world import Wanted
 from policies.brief import brief, rule_sentences
 from policies.limits import view_of
+from policies.stops import Stop
 from tools.catalog import Kpis, PolicyInWords, Status
 from tools.kpis import figures_of_stock, figures_of_work, stock_figures
 
@@ -72,5 +73,10 @@ class ServiceAnswers:
                 "policy": self._seen.words(brief(facts.policy, facts.snapshot.currency)),
                 "rules": rule_sentences(),
                 "kill_switch_engaged": facts.kill_switch,
+                "stopped": [self._seen.words(stop.words) for stop in facts.stops if self._is_known(stop)],
             }
         )
+
+    def _is_known(self, stop: Stop) -> bool:
+        """Whether the caller may know of a stop: it names a site of theirs, or none."""
+        return not stop.sites or any(self._seen.sees(site_id) for site_id in stop.sites)

@@ -43,7 +43,8 @@ from tests.installation import (
     submitted,
     waiting,
 )
-from tools.transfers import PlanRequest, Rejection, RejectionCode, Scope, Verdict
+from tools.rejections import Rejection, RejectionCode
+from tools.transfers import PlanRequest, Scope, Verdict
 
 Attack = Callable[[Attacker], object]
 ATTACKS: dict[str, Attack] = {

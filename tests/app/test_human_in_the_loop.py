@@ -19,6 +19,7 @@ from app.approvals.freshness import facts_now
 from app.approvals.human_in_the_loop import ACTION, Answered, answer, question_of, take_back
 from app.approvals.requests import get_request, request_approval, withdraw
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
+from app.approvals.views import approval_view
 from app.auth.people import SYSTEM, add_person
 from app.auth.roles import Principal, Role
 from app.errors import ConflictError, EvenkeelError, ForbiddenError, NotFoundError
@@ -28,7 +29,6 @@ from app.ledger.tables import LedgerEvent
 from app.ledger.verify import verify
 from app.plans.store import read_plan
 from app.service import Service, open_service
-from app.views import approval_view
 from evals.databases import Servers
 from graphs.names import ELSEWHERE
 from tests.app.web.conftest import settings_on
@@ -411,7 +411,7 @@ def test_a_question_back_is_kept_shown_to_the_planner_and_decides_nothing(servic
         done = say(service, ADA, request, {"decisions": [{"type": "respond", "message": "why so many of P1?"}]})
     assert (done.kind, done.status) == ("respond", ApprovalStatus.PENDING)
     (record,) = events(service, EventType.APPROVAL_COMMENTED)
-    assert (record["actor"], record["facts"]["words"]) == ("ada", "why so many of P1?")
+    assert (record["actor"], record["sealed"]["subject"], "words" in record["facts"]) == ("ada", "person/ada", False)
     with service.database.transaction() as session:
         shown = approval_view(session, PAULA, again(service, request.approval_id)).comments
     assert [(each.by, each.words) for each in shown] == [("ada", "why so many of P1?")]

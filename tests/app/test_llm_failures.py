@@ -139,7 +139,10 @@ def test_a_refusal_of_the_vendors_is_not_tried_again_and_its_own_words_are_not_r
         ([says(), whole("")], "gave an empty answer"),
         ([says(" "), whole(None)], "gave an empty answer"),
         ([says("x" * 60_000)], "sent more than 50,000 characters in one answer"),
-        ([calls(("propose_plan", {"mentions": ["x" * 60_000]}))], "sent more than 50,000 characters in one answer"),
+        (
+            [calls(("propose_plan", {"mentions": ["x" * 60_000]}), piece=999)],
+            "sent more than 50,000 characters in one answer",
+        ),
         ([calls(*[("status", {})] * 101)], "made more than 100 tool calls in one answer"),
     ],
 )

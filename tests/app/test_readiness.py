@@ -13,7 +13,10 @@ from sqlmodel import select
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
 from app.erp.simulated import Faults, SimulatedErp
 from app.errors import ConflictError, ForbiddenError, InvalidError
+from app.governance.state import activate_policy
 from app.governance.switch import engage
+from app.ledger.append import EventType
+from app.ledger.tables import LedgerEvent
 from app.ledger.verify import verify
 from app.orders.attention import act
 from app.orders.release import take_up_idle
@@ -122,6 +125,35 @@ def test_units_that_a_count_does_not_find_are_not_shipped_and_the_ledger_follows
     with service.database.transaction() as session:
         assert balances(session)[available("S1"), "P1"] == promised - 5
         assert session.get_one(StockCountRow, ("S1", "P1")).short_units == 0
+    assert verify(service.database).verified
+
+
+@pytest.mark.parametrize(("short", "carries"), [(2, True), (60, False)])
+def test_an_order_that_lacks_a_few_units_carries_fewer_where_policy_admits_it(
+    open_with: Callable[..., Service], tmp_path: Path, short: int, carries: bool
+) -> None:
+    erp = SimulatedErp(tmp_path / "erp")
+    service = open_with(erp=erp)
+    with service.database.transaction() as session:
+        activate_policy(session, "2027-01", "otto", "a little drift")
+    request = approved(service)
+    decided = of_sku(service, "P1").units
+    with service.database.transaction() as session:
+        send(session, a_signal(counts(a_reading(decided - short)), "count"), jump_units_min=10**6)
+    carry_out(service, request)
+    order = of_sku(service, "P1")
+    with service.database.transaction() as session:
+        stock = balances(session)
+        assert session.get_one(StockCountRow, ("S1", "P1")).short_units == 0
+        told = session.exec(select(LedgerEvent).where(LedgerEvent.type == EventType.TRANSFER_SHRUNK)).all()
+    if carries:
+        assert (order.state, order.units, order.decided_units) == (OrderState.SHIPPED, decided - short, decided)
+        assert erp.applied()[str(order.transfer_id)] == 1
+        assert (available("S1"), "P1") not in stock, "all that was found has left"
+    else:
+        assert (order.state, order.units, order.decided_units) == (OrderState.CANCELLED, decided, None)
+        assert stock[available("S1"), "P1"] == decided - short
+    assert (len(told) == 1) is carries
     assert verify(service.database).verified
 
 

@@ -30,6 +30,7 @@ from app.durable.runner import (
 from app.erp.simulated import Faults, SimulatedErp
 from app.governance.switch import engage, release
 from app.ledger.verify import verify
+from app.orders.validating import validate
 from app.service import Service, running
 from app.web.main import create_app
 from tests.builders import a_sku
@@ -273,7 +274,7 @@ def test_every_answer_of_the_erp_leads_to_an_end_and_only_doubt_keeps_units_rese
     assert verify(service.database).verified
 
 
-def test_after_the_kill_switch_no_post_starts_until_its_release(
+def test_after_the_kill_switch_no_post_starts_until_its_release_and_a_validation(
     open_with: Callable[..., Service], tmp_path: Path
 ) -> None:
     erp = SimulatedErp(tmp_path / "erp")
@@ -289,6 +290,7 @@ def test_after_the_kill_switch_no_post_starts_until_its_release(
         assert all(order.reserved for order in orders(service))
         with service.database.transaction() as session:
             release(session, OTTO, "it is done")
+        validate(service.database, OTTO, None, "nothing has changed")
         until("the orders", lambda: states(service) == {OrderState.SHIPPED})
     assert erp.calls("create") == request.lines
 

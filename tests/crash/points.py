@@ -1,12 +1,14 @@
-"""Points at which a process can die: every write, every commit of a write, every checkpoint, every word with the ERP.
+"""Points at which a process can die: every commit, every checkpoint, every word with the ERP; and every single write.
 
 The product knows nothing of this. The points are found by watching the database
-driver, LangGraph's saver and the ERP from outside, so new code is covered by itself.
+driver, LangGraph's saver, the ERP and what goes out from outside, so new code is
+covered by itself. A commit is named by what it makes durable.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable
@@ -15,18 +17,31 @@ from typing import Any
 from langgraph.checkpoint.postgres import PostgresSaver
 from sqlalchemy import Connection, Engine, event
 
-from app.erp.simulated import SimulatedErp
+from app.erp.built_in import BuiltInErp
+from app.erp.rest import RestErp
+from app.outbound import Outbound
 
 _WRITES = ("insert", "update", "delete", "select outcome, event_seq", "select dbos.enqueue_workflow")
+_WATCHED = (
+    (PostgresSaver, "put"), (PostgresSaver, "put_writes"), (BuiltInErp, "find"), (BuiltInErp, "create"),
+    (RestErp, "find"), (RestErp, "create"), (Outbound, "send"),
+)  # fmt: skip
+_NAME_CHARACTERS = 60
+_OF_THE_ENGINE = re.compile(r"(?i)^(insert into|update|delete from) dbos\.")
+"""What is durable after such a commit is what is durable before the next one; it is a point only among single writes."""
 
 
 class Points:
-    """Counts points once armed, and kills the process at the one that was chosen (0: at none)."""
+    """Counts points once armed, and kills the process at the one that was chosen (0: at none).
 
-    def __init__(self, kill_at: int) -> None:
+    `writes`: single statements are points too, and not only what makes them durable.
+    """
+
+    def __init__(self, kill_at: int, *, writes: bool) -> None:
         self.names: list[str] = []
         self.armed = False
         self._kill_at = kill_at
+        self._writes = writes
         self._lock = threading.Lock()
 
     def pass_by(self, name: str) -> None:
@@ -41,25 +56,29 @@ class Points:
     def watch(self) -> None:
         """Watch this process from now on."""
         event.listen(Engine, "before_cursor_execute", self._before_execute)
-        event.listen(Engine, "commit", self._before_commit)
-        for owner, method in (
-            (PostgresSaver, "put"),
-            (PostgresSaver, "put_writes"),
-            (SimulatedErp, "find"),
-            (SimulatedErp, "create"),
-            (SimulatedErp, "_apply"),
-        ):
+        Connection._commit_impl = self._around_commit(Connection._commit_impl)  # type: ignore[method-assign]
+        for owner, method in _WATCHED:
             setattr(owner, method, self._around(f"{owner.__name__}.{method}", getattr(owner, method)))
 
     def _before_execute(self, connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
         words = " ".join(statement.split())
         if words.lower().startswith(_WRITES):
-            connection.info["wrote"] = True
-            self.pass_by(words[:60])
+            connection.info.setdefault("wrote", words[:_NAME_CHARACTERS])
+            if self._writes:
+                self.pass_by(words[:_NAME_CHARACTERS])
 
-    def _before_commit(self, connection: Connection) -> None:
-        if connection.info.pop("wrote", False):
-            self.pass_by("commit")
+    def _around_commit(self, commit: Callable[[Connection], None]) -> Callable[[Connection], None]:
+        def watched(connection: Connection) -> None:
+            wrote = connection.info.pop("wrote", None)
+            if wrote is None:
+                return commit(connection)
+            self.pass_by(f"commit of {wrote}")
+            commit(connection)
+            if self._writes or not _OF_THE_ENGINE.search(wrote):
+                self.pass_by(f"committed {wrote}")
+            return None
+
+        return watched
 
     def _around(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         def watched(*args: Any, **kwargs: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from app.approvals import decisions
 from app.auth.roles import Principal
-from app.errors import ConflictError, EvenkeelError, ForbiddenError
+from app.errors import ConflictError, EvenkeelError
 from app.orders.carrying import Carrier, _outcome_of_look, _outcome_of_post
 from evals.simulation.world import MemoryBooks
 from policies import signatures
@@ -206,9 +207,7 @@ def _differences_without(kind: reconcile.DifferenceKind) -> Patch:
 
 
 def _no_lock(patch: pytest.MonkeyPatch) -> None:
-    from contextlib import nullcontext
-
-    patch.setattr(MemoryBooks, "alone", lambda self, transfer_id: nullcontext())
+    patch.setattr(MemoryBooks, "alone", lambda self, transfer_id, to_post=False: nullcontext())
 
 
 MUTANTS = (
@@ -230,10 +229,12 @@ MUTANTS = (
     Mutant("that the ERP has none counts at once", lambda patch: patch.setattr(Carrier, "_is_settled", lambda *_: True)),
     Mutant("the reservation goes before the ERP has cancelled",
            lambda patch: patch.setattr(Carrier, "look", _look_without_cancelling)),
-    Mutant("the kill switch is not asked before a post", _step("may_be_asked_for", lambda order, *, stopped: not stopped or
-                                                               order.state is OrderState.REQUESTED)),
-    Mutant("the world is not asked before a post", _step("begun", lambda order, _reasons, _missing=0, *, stopped=False:
-                                                         None if stopped else saga.requested(order))),
+    Mutant("the kill switch is not asked before a post",
+           _step("may_be_asked_for", lambda order: order.state is OrderState.REQUESTED)),
+    Mutant("what a stop held goes on by itself at its release", _step("held", lambda _order, _stop: None)),
+    Mutant("the world is not asked before a post", _step("begun", lambda order, _reasons, _missing=0, *, stop=None:
+                                                         saga.held(order, stop) if stop or order.held_by else
+                                                         saga.requested(order))),
     Mutant("an order may be taken back after it was asked for", _step("withdrawn", _withdrawn_too_late)),
     Mutant("a refusal keeps the reservation", _without_moves("refused")),
     Mutant("a cancellation keeps the reservation", _without_moves("cancelled")),

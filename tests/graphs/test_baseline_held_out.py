@@ -13,7 +13,8 @@ from tests.planner_talk import Outcome, network, verdict_of
 
 TABLE = tomllib.loads((Path(__file__).parent / "held_out_utterances.toml").read_text(encoding="utf-8"))
 NETWORK = network(**TABLE["network"])
-SHARES_MIN = {"held_out_a": 0.95, "held_out_b": 0.65}
+SHARES_MIN = {"held_out_a": 0.95, "held_out_b": 0.95, "held_out_c": 0.45}
+"""The last set was only measured: its share is what the first measurement gave, and keeps that from getting worse."""
 
 
 @cache
@@ -23,12 +24,9 @@ def verdicts(name: str) -> dict[str, tuple[str, Outcome]]:
 
 
 def test_the_sets_are_long_and_apart() -> None:
-    first, second = (
-        {(*each.get("before", ()), each["text"]) for each in TABLE[name]} for name in ("held_out_a", "held_out_b")
-    )
-    assert len(first) >= 110
-    assert len(second) >= 60
-    assert not first & second
+    sets = [{(*each.get("before", ()), each["text"]) for each in TABLE[name]} for name in SHARES_MIN]
+    assert [len(each) for each in sets] == [142, 60, 60]
+    assert len(set().union(*sets)) == sum(len(each) for each in sets)
 
 
 @pytest.mark.parametrize(("name", "share_min"), SHARES_MIN.items())

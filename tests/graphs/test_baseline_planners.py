@@ -104,11 +104,6 @@ def test_what_was_submitted_is_not_undone() -> None:
     assert "I cannot take it back" in outcome.words
 
 
-def test_a_limit_that_answers_a_question_does_not_change_the_plan_before_that_question() -> None:
-    before = ["rebalance coffee", "rebalance drinks by Friday"]
-    assert led_to({"before": before, "text": "within 3 days"}).calls == ()
-
-
 def test_an_answer_completes_what_was_asked_about() -> None:
     assert led_to({"before": ["what if demand increases"], "text": "by 20%"}).calls == (
         ("what_if", {"demand_percent": 120}),

@@ -66,7 +66,7 @@ def a_network(field: str, text: str) -> Snapshot:
 
 def planned(snapshot: Snapshot) -> tuple[dict[str, Any], Any]:
     """The plan without the digest of its snapshot, which holds the text, and the imbalances."""
-    facts = Facts(snapshot=snapshot, policy=released("2026-11"), now=NOW, kill_switch=False)
+    facts = Facts(snapshot=snapshot, policy=released("2026-11"), now=NOW)
     plan = draft(facts, PlanRequest()).plan
     assert plan is not None
     assert plan.lines

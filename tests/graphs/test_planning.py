@@ -25,7 +25,7 @@ def fast(snapshot, limits, request):
 
 
 def facts_of(snapshot):
-    return Facts(snapshot=snapshot, policy=released("2026-11"), now=NOW, kill_switch=False)
+    return Facts(snapshot=snapshot, policy=released("2026-11"), now=NOW)
 
 
 def a_network(*, storage_litres=None, sets=()):

@@ -8,6 +8,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.auth.authorise import released_rules
 from app.durable.runner import pending_of_other_versions, runner_alive
 from app.web.dependencies import InService
 
@@ -29,7 +30,7 @@ def healthz() -> dict[str, str]:
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
 def readyz(service: InService, response: Response) -> Readiness:
-    """Each part and its state. Only a missing database makes the service unready; the rest degrades it."""
+    """Each part and its state. Without a database or rules of authorisation the service is unready; the rest degrades it."""
     parts: dict[str, str] = {}
     try:
         with service.database.engine.connect() as connection:
@@ -46,7 +47,8 @@ def readyz(service: InService, response: Response) -> Readiness:
     except RedisError:
         parts["redis"] = "does not answer; runs cannot be watched, everything else works"
     parts["llm"] = service.llm.name
-    ready = parts["database"] == "ok"
+    parts["authorisation"] = "ok" if not released_rules().fault else "its rules have a fault; everything is denied"
+    ready = parts["database"] == parts["authorisation"] == "ok"
     if not ready:
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     return Readiness(ready=ready, parts=parts)

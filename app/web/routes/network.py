@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -13,26 +13,24 @@ from starlette.datastructures import UploadFile
 
 from app.approvals.freshness import facts_now
 from app.auth.roles import Act
-from app.errors import ConflictError, ForbiddenError, InvalidError
-from app.governance.state import active_policy
+from app.errors import InvalidError
 from app.plans.store import snapshot_now
 from app.service import Service
 from app.stock.folder import read_upload
 from app.stock.importing import ImportRefusedError, import_network
-from app.stock.ingest import ingest
-from app.stock.installation import installation, planning_now
-from app.stock.naming import sites_named
+from app.stock.ingest import Ingested
+from app.stock.installation import installation
+from app.stock.receiving import receive_signals
 from app.stock.tables import SignalRow
 from app.views import ImbalanceView, imbalance_views
 from app.web.dependencies import Caller, InService, InSession, get_principal
+from app.web.idempotency import OnceRoute
 from graphs.planning import imbalances_of
-from policies.limits import quality_rules
-from tools.findings import QualityContext
+from tools.canonical import digest
 from tools.network_folder import ImportFaults
 from tools.signals import Envelope
 
-router = APIRouter(tags=["network"])
-SIGNALS_MAX = 1_000
+router = APIRouter(tags=["network"], route_class=OnceRoute)
 UPLOADS_MAX = 20
 
 
@@ -144,6 +142,7 @@ async def _uploaded(request: Request, service: InService) -> dict[str, bytes]:
         raise InvalidError("files", "no file was sent", "send each CSV file of the network as `files`", field="files")
     if len(named) != len(files):
         raise InvalidError("files", "two files have the same name", "send every file once", field="files")
+    request.state.body_digest = digest({name: sha256(content).hexdigest() for name, content in named.items()})
     return named
 
 
@@ -152,7 +151,9 @@ _FORM = {"type": "object", "required": ["files"], "properties": {"files": _FILES
 
 
 @router.post(
-    "/imports", openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}}
+    "/imports",
+    dependencies=[Depends(_uploaded, scope="function")],
+    openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}},
 )
 def import_folder(
     service: InService,
@@ -176,24 +177,11 @@ def import_folder(
 def send_signals(session: InSession, caller: Caller, signals: list[Envelope]) -> list[SignalAnswer]:
     """Take in signals as CloudEvents 1.0 envelopes, all of them or, where one does not fit its schema, none."""
     caller.require(Act.SEND_SIGNALS)
-    if not 1 <= len(signals) <= SIGNALS_MAX:
-        raise InvalidError(
-            "signals", f"{len(signals)} signals at once; 1 to {SIGNALS_MAX:,} are admitted", "split them"
-        )
-    if installation(session).currency is None:
-        raise ConflictError("no_network", "there is no network yet", "import one first")
-    installation(session, lock=True)
-    rules, now = quality_rules(active_policy(session)), planning_now(session)
+    return answers(receive_signals(session, caller, signals))
 
-    @cache
-    def context() -> QualityContext:
-        """What was known before these signals: frozen once, however many there are."""
-        return QualityContext(known=snapshot_now(session), now=now, rules=rules)
 
-    done = [ingest(session, signal, context, caller.user_id) for signal in signals]
-    for signal in signals if caller.sites is not None else ():
-        if not caller.covers(sites_named(session, signal.facts())):
-            raise ForbiddenError("scope", f"signal {signal.id} is about sites outside yours", "send what you know of")
+def answers(done: list[Ingested]) -> list[SignalAnswer]:
+    """What became of signals, as their sender is told."""
     return [
         SignalAnswer(
             source=each.source, id=each.signal_id, verdict=each.verdict, new=each.new,

@@ -18,11 +18,12 @@ from app.orders.tables import ErpDifference
 from app.views import OrderView, order_view, order_views
 from app.web.bodies import Reason
 from app.web.dependencies import Caller, InService, InSession
+from app.web.idempotency import OnceRoute
 from tools.execution import OrderState
 from tools.inventory import UNITS_MAX
 from tools.saga import Action
 
-router = APIRouter(tags=["orders"])
+router = APIRouter(tags=["orders"], route_class=OnceRoute)
 Units = Annotated[int, Field(ge=0, le=UNITS_MAX, strict=True)]
 
 

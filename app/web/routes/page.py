@@ -13,15 +13,18 @@ from sqlmodel import col, select
 from app.approvals.freshness import facts_now
 from app.approvals.requests import queue
 from app.approvals.tables import ApprovalStatus
+from app.approvals.views import approval_view
+from app.auth.browsers import end_session, form_token
 from app.auth.people import sign_in
 from app.auth.roles import Act, Principal
 from app.errors import NotSignedInError
-from app.governance.state import active_policy, governance
+from app.governance.state import active_policy
+from app.governance.views import stop_views
 from app.ledger.tables import LedgerEvent
 from app.orders.queries import orders_in_scope
 from app.stock.installation import installation
-from app.views import approval_view, event_view, imbalance_views, order_views
-from app.web.dependencies import COOKIE, InSession
+from app.views import event_view, imbalance_views, order_views
+from app.web.dependencies import COOKIE, SESSION_COOKIE, InSession, forget, get_principal, require_own_page
 from graphs.planning import imbalances_of
 from tools.money import money_text
 
@@ -35,11 +38,19 @@ ROWS_SHOWN = 25
 def page(request: Request, session: InSession) -> Response:
     """Everything on one page, or the sign-in."""
     try:
-        caller = sign_in(session, request.cookies.get(COOKIE, ""))
+        caller = get_principal(request, session)
     except NotSignedInError:
-        return _templates.TemplateResponse(request, "sign_in.html", {"wrong": False})
+        return sign_in_page(request)
     caller.require(Act.READ)
-    return _templates.TemplateResponse(request, "page.html", _content(session, caller))
+    cookie = request.cookies.get(SESSION_COOKIE, "")
+    content = _content(session, caller) | {"form_token": form_token(cookie) if cookie else ""}
+    return _templates.TemplateResponse(request, "page.html", content)
+
+
+def sign_in_page(request: Request, wrong: str = "") -> Response:
+    """The ways to sign in, and what was wrong with the last try."""
+    content = {"wrong": wrong, "directory": request.app.state.login is not None}
+    return _templates.TemplateResponse(request, "sign_in.html", content, status_code=401 if wrong else 200)
 
 
 @router.post("/sign-in")
@@ -48,7 +59,7 @@ def enter(request: Request, session: InSession, token: Annotated[str, Form(max_l
     try:
         sign_in(session, token.strip())
     except NotSignedInError:
-        return _templates.TemplateResponse(request, "sign_in.html", {"wrong": True}, status_code=401)
+        return sign_in_page(request, "This token is not valid (any more).")
     answer = RedirectResponse("/", 303)
     secure = request.url.scheme == "https"
     answer.set_cookie(COOKIE, token.strip(), max_age=8 * 3600, httponly=True, samesite="strict", secure=secure)
@@ -56,9 +67,16 @@ def enter(request: Request, session: InSession, token: Annotated[str, Form(max_l
 
 
 @router.post("/sign-out")
-def leave() -> Response:
-    """Forget the token."""
+def leave(
+    request: Request, session: InSession, token: Annotated[str, Form(alias="form_token", max_length=200)] = ""
+) -> Response:
+    """Forget the token, and end the browser's session. A page of somebody else can do neither."""
     answer = RedirectResponse("/", 303)
+    cookie = request.cookies.get(SESSION_COOKIE)
+    if cookie:
+        require_own_page(request, cookie, token)
+        end_session(session, cookie)
+        forget(answer, SESSION_COOKIE)
     answer.delete_cookie(COOKIE)
     return answer
 
@@ -87,5 +105,6 @@ def _content(session: InSession, caller: Principal) -> dict[str, Any]:
         "orders": order_views(session, caller, orders_in_scope(session, caller, limit=ROWS_SHOWN)),
         "events": events,
         "policy": active_policy(session).label,
-        "kill_switch": governance(session).kill_switch,
+        "kill_switch": facts.kill_switch,
+        "stops": stop_views(session, caller),
     }

@@ -99,3 +99,25 @@ def test_a_status_that_there_is_none_of_is_refused_with_those_there_are(shared_o
     refused = shared_office("queue", "--status", "done", "--json")
     assert (refused.status, refused.document["error"]) == (1, "status")
     assert "pending, approved, rejected" in refused.document["remedy"]
+
+
+def test_a_request_is_claimed_handed_on_and_given_back_and_the_queue_says_what_is_missing(office: Office) -> None:
+    assert "standard: one more signature." in office("queue", by="ada").out
+    assert office("claim", office.request, "--json", by="ada").document["claimed_by"] == "ada"
+    assert office("claim", office.request, "--to", "bob", by="ada").out.startswith("bob has request")
+    assert office("unclaim", office.request, "--json", by="ada").document["error"] == "not_claimed"
+    assert office("unclaim", office.request, by="bob").out == f"Request {office.request} is free.\n"
+
+
+def test_some_lines_of_a_plan_are_approved_and_the_others_are_dropped(office: Office) -> None:
+    said = office("decide", office.request, "approve", "--line", "2", "--json", by="ada")
+    assert (said.status, said.document["status"]) == (0, "approved")
+    assert said.document["plan_digest"] != office.plan
+    assert said.document["orders"] == {"shipped": 1}
+
+
+def test_lending_is_for_policies_that_know_it_and_for_approvers(office: Office) -> None:
+    terms = ("--starts", "2020-01-01", "--ends", "2020-01-02", "--reason", "holiday", "--to", "bob", "--json")
+    assert office("delegate", *terms, by="ada").document["error"] == "no_delegations"
+    assert office("delegate", *terms, by="paula").document["error"] == "role"
+    assert office("delegations", by="ada").out == "Nothing is lent.\n"

@@ -11,9 +11,10 @@ from tests.installation import orders
 def test_policies_are_listed_with_the_one_in_force(shared_office: Office) -> None:
     rows = shared_office("policy", "list", "--json").document
     in_force = [(row["release"], row["in_force"]) for row in rows]
-    assert in_force == [("2026-01", True), ("2026-04", False), ("2026-11", False), ("2026-12", False)]
+    names = ["2026-01", "2026-04", "2026-11", "2026-12", "2027-01", "2027-02"]
+    assert in_force == [(name, name == "2026-01") for name in names]
     said = shared_office("policy", "list").out.splitlines()
-    assert [line.split()[0] for line in said] == ["release", "2026-01", "2026-04", "2026-11", "2026-12"]
+    assert [line.split()[0] for line in said] == ["release", *names]
 
 
 def test_a_policy_is_shown_in_words(shared_office: Office) -> None:
@@ -65,6 +66,38 @@ def test_while_the_kill_switch_is_engaged_nothing_is_approved(office: Office) ->
     released = office("kill-switch", "release", "--reason", "repaired")
     assert released.out == "The kill switch is released.\n"
     assert office("decide", office.request, "approve", "--json", by="ada").document["orders"] == {"shipped": 2}
+
+
+def test_a_part_is_stopped_shown_released_and_what_waited_validated(office: Office) -> None:
+    stop = office("stop", "--lane", "S1>S2/van", "--reason", "a bridge is closed", "--json").document
+    assert stop["words"] == "everything from S1 to S2 by van"
+    assert stop["stop_id"] in office("stops").out
+    refused = office("decide", office.request, "approve", "--json", by="ada")
+    assert (refused.status, refused.document["error"]) == (1, "kill_switch")
+    assert "No order waits" in office("held").out
+    assert office("go-on", stop["stop_id"], "--reason", "open again").out.startswith("Released: everything from S1 to S2")
+    assert office("stops").out == "Nothing is stopped.\n"
+    assert office("validate", "--reason", "nothing waits", "--json").document == {"going": [], "outrun": [], "stopped": []}
+    assert office("decide", office.request, "approve", "--json", by="ada").document["orders"] == {"shipped": 2}
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "by", "code"),
+    [
+        ("stop", ("--lane", "S1", "--reason", "x"), "otto", "lane"),
+        ("stop", ("--site", "S1", "--lane", "S1>S2", "--reason", "x"), "otto", "stop"),
+        ("stop", ("--site", "S9", "--reason", "x"), "otto", "unknown_site"),
+        ("stop", ("--site", "S1", "--reason", "x"), "paula", "role"),
+        ("go-on", ("00000000-0000-0000-0000-000000000001", "--reason", "x"), "otto", "unknown_stop"),
+        ("held", (), "ada", "role"),
+        ("validate", ("--reason", "x"), "ada", "role"),
+    ],
+)
+def test_a_stop_of_a_part_that_cannot_be_is_refused(
+    shared_office: Office, command: str, arguments: tuple[str, ...], by: str, code: str
+) -> None:
+    refused = shared_office(command, *arguments, "--json", by=by)
+    assert (refused.status, refused.document["error"]) == (1, code)
 
 
 @pytest.mark.parametrize(

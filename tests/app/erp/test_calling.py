@@ -41,7 +41,6 @@ def test_an_answer_is_unpacked_where_that_was_asked_for_and_never_beyond_the_lim
 
 
 def test_where_nothing_can_have_been_sent_that_is_said() -> None:
-) -> None:
     for caller in (
         Caller(Outbound(), "https://127.0.0.1:1"),
         Caller(Outbound(private_hosts=["127.0.0.1"]), "http://127.0.0.1:1"),

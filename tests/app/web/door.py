@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx2
 import uvicorn
@@ -43,6 +43,8 @@ class Door:
         """One request in somebody's name; nobody's without a name."""
         self.client.cookies.clear()
         headers = {"Authorization": f"Bearer {self.tokens[by]}"} if by else {}
+        if method not in ("GET", "HEAD", "OPTIONS"):
+            headers["Idempotency-Key"] = uuid4().hex  # every request of its own; a test that repeats one names its key
         return self.client.request(method, path, headers=headers | request.pop("headers", {}), **request)
 
     def get(self, path: str, by: str | None = None, **request: Any) -> httpx2.Response:
@@ -204,11 +206,28 @@ ROUTES = (
     ),
     Route("GET", "/v1/ledger/verification", "operator admin"),
     Route("GET", "/v1/ledger/events", "operator admin"),
+    Route("GET", "/v1/ledger/checkpoint", "operator admin"),
+    Route("GET", "/v1/ledger/positions/{position}/proof", "operator admin"),
+    Route("GET", "/v1/ledger/growth/{position}/proof", "operator admin"),
+    Route("GET", "/v1/lineage/{transfer_id}", EVERYBODY),
+    Route("GET", "/v1/events", "operator admin"),
+    Route("GET", "/v1/subscriptions", "operator admin"),
+    Route("POST", "/v1/subscriptions", "operator admin", {"name": "hook", "url": "https://hooks.example/evenkeel"}),
+    Route("POST", "/v1/subscriptions/{subscription_id}/acts", "operator admin", {"act": "pause"}),
+    Route("GET", "/v1/subscriptions/{subscription_id}/dead-letters", "operator admin"),
+    Route("GET", "/v1/schemas", EVERYBODY),
+    Route("GET", "/v1/schemas/{name}", EVERYBODY),
+    Route("GET", "/v1/asyncapi.json", EVERYBODY),
     Route("GET", "/v1/policies", EVERYBODY),
     Route("POST", "/v1/policies/activations", "operator admin", {"policy": "2026-01", "reason": "as it was"}),
     Route("GET", "/v1/governance", EVERYBODY),
     Route("GET", "/v1/llm-usage", "operator admin"),
     Route("POST", "/v1/kill-switch", "approver operator admin", {"engaged": True, "reason": "a recall"}),
+    Route("GET", "/v1/stops", EVERYBODY),
+    Route("POST", "/v1/stops", "approver operator admin", {"site_id": "S1", "reason": "a leak"}),
+    Route("POST", "/v1/stops/{stop_id}/release", "operator admin", {"reason": "it is dry again"}),
+    Route("GET", "/v1/validations", "operator admin"),
+    Route("POST", "/v1/validations", "operator admin", {"reason": "nothing has changed"}),
 )
 _SAID = {"assistant_id": "rebalance", "input": {"messages": [{"role": "user", "content": "status"}]}}
 _RUN = "/threads/{thread_id}/runs/{run_id}"

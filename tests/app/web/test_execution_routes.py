@@ -173,7 +173,9 @@ def test_events_that_there_are_none_of_are_refused(house: Door, query: str) -> N
 def test_policies_are_told_in_words_and_one_is_in_force(house: Door) -> None:
     policies = house.get("/v1/policies", "vera").json()
     in_force = {policy["release"]: policy["in_force"] for policy in policies}
-    assert in_force == {"2026-01": True, "2026-04": False, "2026-11": False, "2026-12": False}
+    assert in_force == {
+        release: release == "2026-01" for release in ("2026-01", "2026-04", "2026-11", "2026-12", "2027-01", "2027-02")
+    }
     assert all("Approval tier" in policy["words"] and len(policy["digest"]) == 64 for policy in policies)
 
 
@@ -226,12 +228,59 @@ def test_an_approver_stops_and_does_not_let_go_on(door: Door) -> None:
     assert not door.post("/v1/kill-switch", "otto", go_on).json()["kill_switch"]
 
 
-def test_orders_that_the_kill_switch_held_are_set_going_by_its_release(door: Door) -> None:
+def test_orders_that_the_kill_switch_held_are_set_going_by_their_validation(door: Door) -> None:
     request = door.pending
     assert door.decide(request, "ada").status_code == 200
     door.post("/v1/kill-switch", "otto", {"engaged": True, "reason": "a recall"})
     assert {order.state for order in carry_out(door.service, request)} == {"released"}
     before = written(door.service)["dbos.workflow_status"]
     door.post("/v1/kill-switch", "otto", {"engaged": False, "reason": "false alarm"})
+    assert written(door.service)["dbos.workflow_status"] == before
+    held = door.get("/v1/validations", "otto").json()
+    assert [(row["stopped"], row["changes"]) for row in held] == [(None, [])] * request.lines
+    done = door.post("/v1/validations", "otto", {"reason": "nothing has changed"}).json()
+    assert len(done["going"]) == request.lines
     assert written(door.service)["dbos.workflow_status"] == before + request.lines
     assert {order.state for order in carry_out(door.service, request)} == {"shipped"}
+
+
+def test_a_part_is_stopped_and_let_go_on_over_http_and_the_queue_says_so(door: Door) -> None:
+    request = door.pending
+    stop = door.post("/v1/stops", "ada", {"site_id": "S1", "reason": "a leak"}).json()
+    assert (stop["words"], stop["engaged_by"], stop["waiting"]) == ("everything from or to S1", "ada", 0)
+    assert [row["stop_id"] for row in door.get("/v1/stops", "vera").json()] == [stop["stop_id"]]
+    assert not door.get("/v1/governance", "vera").json()["kill_switch"]
+    assert door.get(f"/v1/approvals/{request.approval_id}", "ada").json()["stopped"] == stop["words"]
+    problem_of(door.decide(request, "ada"), 409, "kill_switch")
+    page = door.get("/", "vera").text
+    assert "everything from or to S1 is stopped" in page
+    path = f"/v1/stops/{stop['stop_id']}/release"
+    problem_of(door.post(path, "ada", {"reason": "dry"}), 403, "role")
+    assert door.post(path, "otto", {"reason": "dry"}).json()["released_by"] == "otto"
+    problem_of(door.post(path, "otto", {"reason": "dry"}), 409, "already_released")
+    assert door.get("/v1/stops", "vera").json() == []
+    assert len(door.get("/v1/stops", "vera", params={"released": True}).json()) == 1
+    assert door.decide(request, "ada").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "code"),
+    [
+        ("stops", {"site_id": "S1"}, 422, "invalid_request"),
+        ("stops", {"origin": "S1", "reason": "x"}, 422, "invalid_request"),
+        ("stops", {"sku_class": "A", "reason": "x"}, 422, "invalid_request"),
+        ("stops", {"site_id": "NOWHERE", "reason": "x"}, 404, "unknown_site"),
+        ("stops", {"sku_class": "category/none", "reason": "x"}, 422, "sku_class"),
+        ("stops/00000000-0000-0000-0000-000000000001/release", {"reason": "x"}, 404, "unknown_stop"),
+        ("validations", {"orders": ["00000000-0000-0000-0000-000000000001"], "reason": "x"}, 404, "unknown_order"),
+        ("validations", {"orders": [], "reason": "x"}, 422, "invalid_request"),
+        ("validations", {"reason": " "}, 422, "reason_missing"),
+    ],
+    ids=str,
+)
+def test_a_stop_or_validation_that_does_not_fit_is_refused(
+    house: Door, path: str, body: dict[str, object], status: int, code: str
+) -> None:
+    before = written(house.service)
+    problem_of(house.post(f"/v1/{path}", "otto", body), status, code)
+    assert written(house.service) == before

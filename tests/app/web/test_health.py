@@ -26,7 +26,14 @@ def test_each_part_says_how_it_is(door: Door) -> None:
     assert answer.status_code == 200
     assert answer.json() == {
         "ready": True,
-        "parts": {"database": "ok", "runner": "ok", "other_versions": "ok", "redis": "ok", "llm": "baseline"},
+        "parts": {
+            "database": "ok",
+            "authorisation": "ok",
+            "runner": "ok",
+            "other_versions": "ok",
+            "redis": "ok",
+            "llm": "baseline",
+        },
     }
 
 

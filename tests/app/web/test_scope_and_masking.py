@@ -25,7 +25,7 @@ from tests.app.web.door import ROUTES, Door, door_to, problem_of, tokens_of
 from tests.builders import a_site, a_sku, a_snapshot
 from tests.installation import ADA, OTTO, PAULA, a_network, approve, import_into, orders, person, reject, settle_in
 from tools.network_folder import NetworkFolder
-from tools.transfers import Rejection, RejectionCode
+from tools.rejections import Rejection, RejectionCode
 
 SECRET_SKU, SECRET_NAME = "VX-77", "Midnight Elixir"
 FAR_SITE, FAR_NAME = "FAR-9", "Distant Harbour"
@@ -102,8 +102,7 @@ def scene(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         approve(service, moved)
         service.resume_thread(moved.approval_id)
         for order in orders(service, moved):
-            service.post(order.transfer_id)
-            service.carrier.note_doubt(order.transfer_id, TELLING)
+            service.note_doubt(order.transfer_id, TELLING)
         scanned(door, "paula")
         answers["status"] = door.converse("status", "pat")["words"]
         answers |= {guess: door.converse(guess, "pia")["words"] for guess in GUESSES}
@@ -131,6 +130,8 @@ def everything_shown_to(scene: Scene, by: str) -> dict[str, str]:
     ids: dict[str, list[str]] = {
         "digest": scene.plans, "approval_id": [str(each) for each in scene.approvals], "run_id": runs,
         "thread_id": [thread["thread_id"] for thread in door.get("/v1/threads", by).json()],
+        "transfer_id": [str(order.transfer_id) for order in orders(door.service)], "position": ["0", "1"],
+        "subscription_id": [str(uuid4())], "name": ["ledger-event.v1"],
     }  # fmt: skip
     paths = ["/healthz", "/readyz", "/v1/openapi.json"]
     for route in ROUTES:

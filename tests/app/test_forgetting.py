@@ -1,0 +1,200 @@
+"""What people said is sealed in the ledger; once a person is forgotten, nothing of it is left and the ledger still fits."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlmodel import Session, select
+
+from app.approvals.comments import comment, comments_on
+from app.approvals.tables import ApprovalRequest, Decision
+from app.auth.people import issue_token, principal_of, sign_in
+from app.auth.roles import Principal
+from app.auth.tables import Person
+from app.db.database import Database
+from app.errors import ForbiddenError, NotFoundError, NotSignedInError, SetUpError
+from app.forgetting import forget
+from app.ledger.append import EventType, KeyTakenError, append
+from app.ledger.checkpoints import make_checkpoint, read_checkpoints
+from app.ledger.export import export_ledger
+from app.ledger.notes import Signer
+from app.ledger.sealing import (
+    FORGOTTEN,
+    MASTER_KEY,
+    ForgottenError,
+    Sealed,
+    destroy_key,
+    open_secret,
+    person,
+    seal_secret,
+    unsealed,
+)
+from app.ledger.tables import LedgerEvent
+from app.ledger.verify import verify
+from app.service import Service
+from app.views import event_view
+from evals.databases import Servers
+from tests.installation import ADA, PAULA, reject, submitted
+from tests.installation import person as somebody
+from tests.signals import a_database
+from tools.rejections import Rejection, RejectionCode
+
+CANARY = "Quizzical Zephyr"
+SIGNER = Signer(bytes(32))
+ADAM = somebody("adam", "admin")
+
+
+@pytest.fixture
+def ledger(servers: Servers) -> Iterator[Database]:
+    with a_database(servers) as opened:
+        opened.session_info[MASTER_KEY] = lambda: bytes(32)
+        yield opened
+
+
+def say(session: Session, words: str, key: str = "said/1", by: str = "ada") -> bool:
+    sealed = Sealed(person(by), {"words": words})
+    return append(
+        session,
+        stream="test",
+        key=key,
+        event_type=EventType.APPROVAL_COMMENTED,
+        actor=by,
+        facts={"n": 1},
+        sealed=sealed,
+    ).new
+
+
+def facts_said(session: Session) -> list[dict[str, object]]:
+    events = session.exec(select(LedgerEvent).order_by("seq")).all()
+    return [unsealed(session, event_view(event).body) for event in events]
+
+
+def test_words_are_sealed_and_read_again(ledger: Database) -> None:
+    with ledger.transaction() as session:
+        assert say(session, CANARY) is True
+        assert say(session, CANARY) is False
+        assert say(session, CANARY, "said/2") is True
+        assert facts_said(session) == [{"n": 1, "words": CANARY}] * 2
+        stored = [event.body for event in session.exec(select(LedgerEvent)).all()]
+    assert not any(CANARY.encode() in body for body in stored)
+    first, second = (body.split(b'"words":"')[1].split(b'"')[0] for body in stored)
+    assert first != second
+    with pytest.raises(KeyTakenError), ledger.transaction() as session:
+        say(session, "something else")
+
+
+def test_a_destroyed_key_takes_the_words_with_it_and_leaves_the_chain(ledger: Database, tmp_path: Path) -> None:
+    with ledger.transaction() as session:
+        say(session, CANARY)
+        say(session, "mine", "said/2", by="bob")
+    made = make_checkpoint(ledger, SIGNER, tmp_path / "checkpoints")
+    with ledger.transaction() as session:
+        assert [destroy_key(session, person("ada")) for _ in range(2)] == [True, False]
+    with ledger.transaction() as session:
+        assert [facts["words"] for facts in facts_said(session)] == [FORGOTTEN, "mine"]
+        assert destroy_key(session, person("never heard of")) is False
+        for gone in ("ada", "never heard of"):
+            with pytest.raises(ForgottenError):
+                say(session, "again", f"again/{gone}", by=gone)
+    assert made is not None
+    assert verify(ledger, read_checkpoints(tmp_path / "checkpoints", SIGNER.verifier)).problems == ()
+
+
+def test_under_another_master_key_nothing_is_read(ledger: Database) -> None:
+    with ledger.transaction() as session:
+        say(session, CANARY)
+        kept = seal_secret(session, "here", "a secret")
+        assert open_secret(session, "here", kept) == "a secret"
+        with pytest.raises(SetUpError, match="another master key"):
+            open_secret(session, "elsewhere", kept)
+    ledger.session_info[MASTER_KEY] = lambda: bytes([1]) * 32
+    with ledger.transaction() as session, pytest.raises(SetUpError, match="EVENKEEL_MASTER_KEY"):
+        facts_said(session)
+    del ledger.session_info[MASTER_KEY]
+    with ledger.transaction() as session, pytest.raises(SetUpError, match="without a master key"):
+        say(session, "x", "said/3", by="cleo")
+
+
+@pytest.fixture
+def talked(service: Service) -> ApprovalRequest:
+    """A request that Ada has remarked on and rejected, both in telling words, after giving her whole name."""
+    request = submitted(service)
+    with service.database.transaction() as session:
+        named = session.get_one(Person, "ada")
+        named.name = CANARY
+        session.add(named)
+        comment(session, ADA, request.approval_id, f"{CANARY} asks why")
+    reject(service, request, Rejection(code=RejectionCode.OTHER, words=f"{CANARY} says no", sites=("S2",)))
+    service.resume_thread(request.approval_id)
+    return request
+
+
+def test_after_a_person_was_forgotten_nothing_they_said_is_left_anywhere(
+    service: Service, talked: ApprovalRequest, tmp_path: Path
+) -> None:
+    path = tmp_path / "checkpoints"
+    make_checkpoint(service.database, SIGNER, path)
+    with service.database.transaction() as session:
+        token = issue_token(session, "ada", 1)
+        assert [each.words for each in comments_on(session, talked)] == [f"{CANARY} asks why"]
+    assert CANARY in dump(service)
+    for who, refusal, whom in ((PAULA, ForbiddenError, "ada"), (ADAM, NotFoundError, "nobody")):
+        with service.database.transaction() as session, pytest.raises(refusal):
+            forget(session, who, whom)
+    assert forget_ada(service, ADAM) is True
+    assert forget_ada(service, ADAM) is False
+    left = dump(service)
+    for thread in [line for line in left.splitlines() if CANARY in line]:
+        raise AssertionError(thread[:300])
+    with service.database.transaction() as session:
+        (said,) = comments_on(session, talked)
+        decision = session.get_one(Decision, talked.approval_id)
+        assert (said.words, said.by) == (FORGOTTEN, "ada")
+        assert decision.rejection is not None
+        assert (decision.rejection["words"], decision.rejection["sites"], decision.decided_by) == (
+            FORGOTTEN,
+            ["S2"],
+            "ada",
+        )
+        assert principal_of(session, "ada") is None
+        with pytest.raises(NotSignedInError):
+            sign_in(session, token)
+        out = io.StringIO()
+        export_ledger(session, SIGNER.verifier, out)
+    assert CANARY not in out.getvalue()
+    assert verify(service.database, read_checkpoints(path, SIGNER.verifier)).problems == ()
+
+
+def forget_ada(service: Service, by: Principal) -> bool:
+    with service.database.transaction() as session:
+        done = forget(session, by, "ada")
+    for thread_id in done.threads:
+        service.driver.forget(thread_id)
+    return done.new
+
+
+def dump(service: Service) -> str:
+    """Everything that the database holds, as text."""
+    with service.database.engine.connect() as connection:
+        tables = connection.execute(
+            text("select quote_ident(table_schema) || '.' || quote_ident(table_name) from information_schema.tables"
+                 " where table_schema in ('public', 'dbos') and table_type = 'BASE TABLE'")
+        ).scalars().all()  # fmt: skip
+        rows = [
+            str(row) for table in tables for row in connection.execute(text(f"select t::text from {table} t")).scalars()
+        ]
+    readable = []
+    for row in rows:
+        readable.append(row)
+        readable += [bytes.fromhex(part).decode(errors="replace") for part in _hex(row)]
+    return "\n".join(readable)
+
+
+def _hex(row: str) -> list[str]:
+    """The bytes among the columns of a row as PostgreSQL writes them."""
+    parts = row.replace('"', "").replace("\\\\", "\\").split("\\x")[1:]
+    return [even[: len(even) // 2 * 2] for part in parts if (even := part.split(",")[0].split(")")[0])]
