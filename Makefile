@@ -7,7 +7,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check --quiet
 INSTALL_LOCKED := $(PIP) install --no-deps --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test coverage check format bench evals thorough crash crash-all erp lock clean
+.PHONY: help demo serve test coverage check format bench evals thorough crash crash-all erp simulate lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,9 @@ crash: $(VENV)/installed-dev ## kill the service at every single point between d
 
 crash-all: $(VENV)/installed-dev ## pairs of kills, 2,500 of them; goes on where it was stopped (hours)
 	$(RUN) -W ignore -m tests.crash.pairs --pairs 2500 --seed 0 --lanes 2
+
+simulate: $(VENV)/installed-dev ## 200,000 seeds of the simulated world of execution (an hour)
+	$(RUN) -W ignore -m evals.simulation --seeds 200000
 
 lock: ## resolve the pinned requirements again (needs uv)
 	uv lock --quiet --upgrade

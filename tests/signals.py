@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from sqlmodel import Session, select
 
+from app.approvals.tables import ApprovalRequest, ApprovalStatus, Decision
 from app.auth.people import SYSTEM
 from app.db.database import Database, database_now
 from app.governance.state import active_policy
@@ -20,6 +21,7 @@ from app.ledger.append import EventType, append, stock_stream
 from app.ledger.tables import LedgerEvent
 from app.orders.steps import take
 from app.orders.tables import TransferOrder
+from app.plans.tables import PlanRow, SnapshotRow
 from app.stock.facts import freeze
 from app.stock.importing import Imported, import_network
 from app.stock.ingest import Ingested, ingest
@@ -53,6 +55,7 @@ from tools.signals import (
     SupplierReliabilityData,
     envelope,
 )
+from tools.transfers import Verdict
 
 ERP = "erp"
 
@@ -167,9 +170,34 @@ def an_order(session: Session, units: int = 6, state: OrderState = OrderState.RE
         moves=[reserve(order.sku_id, LaneKey(order.origin, order.destination, order.mode), units)],
     )
     session.add(order)
-    session.flush()
+    _decide_on(session, order)
     bring_to(session, order.transfer_id, state)
     return order
+
+
+def _decide_on(session: Session, order: TransferOrder) -> None:
+    """The approval that the order rests on: the database lets none be requested without."""
+    now, digest = order.state_at, order.plan_digest
+    if session.get(PlanRow, digest) is None:
+        session.add(SnapshotRow(digest=digest, as_of=now, frozen_at=now, body=b""))
+        session.flush()
+        session.add(PlanRow(digest=digest, snapshot_digest=digest, policy_digest=digest, planned_at=now, body=b""))
+        session.flush()
+    session.add(
+        ApprovalRequest(
+            approval_id=order.approval_id, plan_digest=digest, attempt=0, tier="standard",
+            status=ApprovalStatus.APPROVED, requested_by="paula", authors=["paula"],
+            sites=[order.origin, order.destination], requested_at=now, expires_at=now, closed_at=now, lines=1,
+            units=order.units, goods_value_minor=1, saving_minor=1, currency="USD",
+        )
+    )  # fmt: skip
+    session.flush()
+    session.add(
+        Decision(
+            approval_id=order.approval_id, verdict=Verdict.APPROVE, decided_by="ada", decided_at=now, seen_digest=digest
+        )
+    )
+    session.flush()
 
 
 def bring_to(session: Session, transfer_id: UUID, state: OrderState) -> None:

@@ -10,6 +10,7 @@ from sqlmodel import Session
 from app.approvals.authority import signatures_now
 from app.approvals.needs import needed_of
 from app.approvals.requests import get_request
+from app.plans.store import DamagedError
 from policies.signatures import missing
 
 
@@ -19,7 +20,11 @@ def reasons_not_to_rely_on(session: Session, approval_id: UUID) -> Iterator[str]
     What a released policy decided has no signatures; whether policy admits it is asked elsewhere.
     """
     request = get_request(session, approval_id)
-    signed = signatures_now(session, request)
+    try:
+        signed = signatures_now(session, request)
+    except DamagedError as damaged:
+        yield f"The plan that was approved has been tampered with: {damaged}."
+        return
     left = [counts for _, counts in signed if counts is not None]
     if signed and missing(needed_of(request), left):
         for row, counts in signed:

@@ -5,22 +5,27 @@ What lies outside a caller's sites is left out and counted, and words of others 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from app.approvals.authority import may_sign, signatures_now
 from app.approvals.claims import claimed_by
 from app.approvals.comments import Comment, comments_on
 from app.approvals.needs import needed_of
 from app.approvals.requests import get_request
-from app.approvals.tables import ApprovalRequest, ApprovalStatus, Decision
+from app.approvals.tables import ApprovalRequest, ApprovalSignature, ApprovalStatus, Decision
 from app.auth.roles import Principal
 from app.errors import NotFoundError
+from app.governance.stops import stops_in_force
 from app.governance.views import stopped_words
+from app.ledger.append import EventType, plan_stream
+from app.ledger.tables import LedgerEvent
 from app.plans.store import read_plan
 from app.views import names_of_plan
 from policies.signatures import Missing, missing
@@ -89,12 +94,54 @@ class ApprovalView(BaseModel):
     """What of it is stopped, while it waits: until then it cannot be approved."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What there is beside the requests of a list, found in a few statements: most have nothing."""
+
+    decisions: Mapping[UUID, Decision]
+    signed: frozenset[UUID]
+    commented: frozenset[str]
+    anything_stopped: bool
+
+    @classmethod
+    def of(cls, session: Session, requests: Sequence[ApprovalRequest]) -> _Beside:
+        ids = [request.approval_id for request in requests]
+        streams = [plan_stream(request.plan_digest) for request in requests]
+        decided = session.exec(select(Decision).where(col(Decision.approval_id).in_(ids))).all()
+        signed = select(ApprovalSignature.approval_id).where(col(ApprovalSignature.approval_id).in_(ids)).distinct()
+        commented = (
+            select(LedgerEvent.stream)
+            .where(col(LedgerEvent.stream).in_(streams), LedgerEvent.type == EventType.APPROVAL_COMMENTED)
+            .distinct()
+        )
+        return cls(
+            {row.approval_id: row for row in decided}, frozenset(session.exec(signed).all()),
+            frozenset(session.exec(commented).all()), bool(stops_in_force(session)),
+        )  # fmt: skip
+
+
+def approval_views(session: Session, principal: Principal, requests: Sequence[ApprovalRequest]) -> list[ApprovalView]:
+    """Requests as the queue shows them. It takes a few statements for those that nobody has touched yet, however many."""
+    beside = _Beside.of(session, requests)
+    return [_view(session, principal, request, beside, detailed=False) for request in requests]
+
+
 def approval_view(
     session: Session, principal: Principal, request: ApprovalRequest, *, detailed: bool = False
 ) -> ApprovalView:
     """A request with its signatures and its decision; `detailed` also says who could sign."""
-    decision = session.get(Decision, request.approval_id)
-    rejection, comments = decision.rejection if decision else None, comments_on(session, request)
+    return _view(session, principal, request, _Beside.of(session, [request]), detailed=detailed)
+
+
+def _view(
+    session: Session, principal: Principal, request: ApprovalRequest, beside: _Beside, *, detailed: bool
+) -> ApprovalView:
+    decision = beside.decisions.get(request.approval_id)
+    has_comments = plan_stream(request.plan_digest) in beside.commented
+    rejection, comments = (
+        decision.rejection if decision else None,
+        comments_on(session, request) if has_comments else [],
+    )
     if (rejection or comments) and not principal.sees_everything:
         names = names_of_plan(session, principal, request.plan_digest)
         comments = [row.model_copy(update={"words": names.words(row.words)}) for row in comments]
@@ -106,6 +153,7 @@ def approval_view(
     own = {"sites", "claimed_by", "claimed_until"}
     same = ApprovalView.model_fields.keys() & type(request).model_fields.keys() - own
     holder = claimed_by(session, request)
+    may_be_stopped = beside.anything_stopped and request.status is ApprovalStatus.PENDING
     return ApprovalView(
         **{name: getattr(request, name) for name in same},
         expected_saving_minor=request.saving_minor,
@@ -116,19 +164,24 @@ def approval_view(
         comments=comments,
         claimed_by=holder,
         claimed_until=request.claimed_until if holder else None,
-        signing=signing_view(session, principal, request, detailed=detailed),
-        stopped=stopped_words(session, principal, request.plan_digest)
-        if request.status is ApprovalStatus.PENDING
-        else None,
+        signing=signing_view(
+            session, principal, request, detailed=detailed, is_signed=request.approval_id in beside.signed
+        ),
+        stopped=stopped_words(session, principal, request.plan_digest) if may_be_stopped else None,
     )
 
 
 def signing_view(
-    session: Session, principal: Principal, request: ApprovalRequest, *, detailed: bool = False
+    session: Session,
+    principal: Principal,
+    request: ApprovalRequest,
+    *,
+    detailed: bool = False,
+    is_signed: bool = True,
 ) -> SigningView:
-    """The signatures of a request. Nothing is missing any more once it waits no longer."""
+    """The signatures of a request. Nothing is missing any more once it waits no longer. `is_signed`: it may have some."""
     needed, waits = needed_of(request), request.status is ApprovalStatus.PENDING
-    signed = signatures_now(session, request)
+    signed = signatures_now(session, request) if is_signed else ()
     counting = [counts for _, counts in signed if counts is not None]
     lacks = {each.demand: each for each in missing(needed, counting)} if waits else {}
     rows = [lacks.get(demand, Missing(demand, 0)) for demand in needed.demands]

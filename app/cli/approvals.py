@@ -48,15 +48,13 @@ def list_queue(
     """List the approval requests, the greatest saving first."""
     from app.approvals.requests import expire_overdue, queue
     from app.approvals.tables import ApprovalStatus
-    from app.approvals.views import approval_view
+    from app.approvals.views import approval_views
 
     if status not in list(ApprovalStatus):
         raise InvalidError("status", f"{status!r} is no status", f"use one of {', '.join(ApprovalStatus)}")
     with at_shell(token) as shell, shell.service.database.transaction() as session:
         expire_overdue(session)
-        rows = [
-            approval_view(session, shell.caller, row) for row in queue(session, shell.caller, [ApprovalStatus(status)])
-        ]
+        rows = approval_views(session, shell.caller, queue(session, shell.caller, [ApprovalStatus(status)]))
     if as_json:
         print_json(rows)
         return

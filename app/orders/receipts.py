@@ -61,8 +61,9 @@ def receive_order(session: Session, receiver: Principal, transfer_id: UUID, repo
     if known is not None:
         return _repeated(order, known, report)
     arrival = Arrival(units, report.damaged_units, is_last=report.is_last)
-    _require_sense(facts, arrival, accept_over=report.accept_over)
-    step = saga.arrived(facts, arrival)
+    if facts.has_left:
+        _require_sense(facts, arrival, accept_over=report.accept_over)
+    step = saga.arrived(facts, arrival) if facts.has_left else None
     if step is None:
         raise ConflictError(
             "not_shipped", f"the order is {order.state}; goods can be received once they have shipped",
@@ -84,7 +85,7 @@ def _require_sense(order: saga.OrderFacts, arrival: Arrival, *, accept_over: boo
     sizes_fit = 0 <= arrival.units <= UNITS_MAX and 0 <= arrival.damaged_units <= UNITS_MAX
     if not sizes_fit or (arrived == 0 and not arrival.is_last):
         raise InvalidError("receipt_units", f"a receipt of {arrived} units says nothing", "give 1 unit or more")
-    if order.has_left and arrived > outstanding and not accept_over:
+    if arrived > outstanding and not accept_over:
         raise ConflictError(
             "over_receipt", f"{arrived:,} units arrived, but only {outstanding:,} are outstanding",
             "count again; if so many did arrive, say that the surplus is accepted", outstanding_units=outstanding,

@@ -121,7 +121,7 @@ class CallerLimits:
 
     def _take_place(self, user_id: str) -> Callable[[], None] | None:
         key, place = f"{self._key}:solving:{user_id}", uuid4().hex
-        now = int(self._redis.time()[0])  # type: ignore[index]  # its types allow for an asynchronous client
+        now = int(self._redis.time()[0])
         pipe = self._redis.pipeline()
         pipe.zremrangebyscore(key, "-inf", now - SOLVING_SECONDS_MAX)
         pipe.zadd(key, {place: now})

@@ -93,8 +93,10 @@ def test_a_second_effect_in_the_erp_is_found(stage: Stage) -> None:
     order = stage.orders()[0]
     with stage.erp._open() as connection:
         connection.execute(
-            "insert into transfer (reference, units, ships_after) values (?, ?, 0)",
-            (str(order.transfer_id), order.units),
+            "insert into transfer (reference, sku_id, origin, destination, units, ships_after, changed_at)"
+            " select reference, sku_id, origin, destination, units, ships_after, changed_at from transfer"
+            " where reference = ?",
+            (str(order.transfer_id),),
         )
     assert "took effect 2 times" in " | ".join(never_events(stage))
 

@@ -17,7 +17,7 @@ from app.approvals.parts import approve_part, approve_together
 from app.approvals.reasons import reasons_counted
 from app.approvals.requests import get_request, queue, withdraw
 from app.approvals.tables import ApprovalStatus, Delegation
-from app.approvals.views import ApprovalView, approval_view, visible_request
+from app.approvals.views import ApprovalView, approval_view, approval_views, visible_request
 from app.auth.roles import Act
 from app.errors import InvalidError
 from app.web.bodies import JsonRejection, Text
@@ -130,7 +130,7 @@ def list_approvals(
     """The approval queue: what was escalated first, then the greatest saving."""
     caller.require(Act.READ)
     rows = queue(session, caller, [ApprovalStatus(status)], limit)
-    return [approval_view(session, caller, row) for row in rows]
+    return approval_views(session, caller, rows)
 
 
 @router.get("/approvals/{approval_id}")

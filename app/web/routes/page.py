@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from app.approvals.freshness import facts_now
 from app.approvals.requests import queue
 from app.approvals.tables import ApprovalStatus
-from app.approvals.views import approval_view
+from app.approvals.views import approval_views
 from app.auth.browsers import end_session, form_token
 from app.auth.people import sign_in
 from app.auth.roles import Act, Principal
@@ -101,7 +101,7 @@ def _content(session: InSession, caller: Principal) -> dict[str, Any]:
         "counts": dict(sorted(counts.items())),
         "imbalances": found[:ROWS_SHOWN],
         "imbalances_not_shown": max(len(found) - ROWS_SHOWN, 0),
-        "approvals": [approval_view(session, caller, one) for one in waiting],
+        "approvals": approval_views(session, caller, waiting),
         "orders": order_views(session, caller, orders_in_scope(session, caller, limit=ROWS_SHOWN)),
         "events": events,
         "policy": active_policy(session).label,

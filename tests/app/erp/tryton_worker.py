@@ -33,6 +33,7 @@ from app.service import open_service, running
 from app.settings import Settings
 from tests.installation import orders
 from tools.execution import OrderState
+from tools.ports import ErpUncertainError
 
 assert app.__doc__
 WORK_SECONDS_MAX = 240
@@ -46,6 +47,7 @@ class DeadlyOutbound(Outbound):
     def __init__(self, kills: list[Kill], tryton_pid: Callable[[], int], note: Path, **more: Any) -> None:
         super().__init__(**more)
         self._kills, self._tryton_pid, self._note = kills, tryton_pid, note
+        self.left = len(kills)
         self._calls = 0
         self._lock = threading.Lock()
 
@@ -72,17 +74,21 @@ class DeadlyOutbound(Outbound):
 
     def _carry_out(self, kill: Kill) -> None:
         """A kill that comes too late for Tryton is not noted, and is done another time."""
-        if kill["victim"] == "tryton":
-            with suppress(ProcessLookupError):
-                os.kill(self._tryton_pid(), signal.SIGKILL)
-                self._write(kill)
-            return
-        self._write(kill)
-        os.kill(os.getpid(), signal.SIGKILL)
+        if kill["victim"] == "service":
+            self._write(kill)
+            os.kill(os.getpid(), signal.SIGKILL)
+        try:
+            os.kill(self._tryton_pid(), signal.SIGKILL)
+        except ProcessLookupError:
+            with self._lock:
+                self._kills.append(kill)
+        else:
+            self._write(kill)
 
     def _write(self, kill: Kill) -> None:
         with self._note.open("a") as written:
             written.write(json.dumps(kill) + "\n")
+        self.left -= 1
 
 
 def work(scenario: dict[str, Any]) -> None:
@@ -102,7 +108,9 @@ def work(scenario: dict[str, Any]) -> None:
     erp = LimitedErp(TrytonErp(caller, wire, Counterparts()), Limits(per_second_max=1_000, pause_seconds=0.2))
     with open_service(settings, erp=erp) as service, running(service):
         deadline = time.monotonic() + WORK_SECONDS_MAX
-        while any(order.state in UNSETTLED for order in orders(service)):
+        while outbound.left or any(order.state in UNSETTLED for order in orders(service)):
+            with suppress(ErpUncertainError):
+                erp.find("nothing")  # so that there is a request left for every kill
             if time.monotonic() > deadline:
                 raise TimeoutError("the work does not come to an end")
             time.sleep(0.05)

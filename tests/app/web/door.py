@@ -179,13 +179,20 @@ ROUTES = (
     Route("POST", "/v1/approvals/{approval_id}/claim", "approver", {}),
     Route("POST", "/v1/approvals/{approval_id}/unclaim", "approver"),
     Route(
-        "POST", "/v1/approvals/decisions", "approver",
-        {"plans": [{"approval_id": "00000000-0000-0000-0000-000000000001", "plan_digest": "0" * 64}], "set_digest": "0" * 64},
+        "POST",
+        "/v1/approvals/decisions",
+        "approver",
+        {
+            "plans": [{"approval_id": "00000000-0000-0000-0000-000000000001", "plan_digest": "0" * 64}],
+            "set_digest": "0" * 64,
+        },
     ),
     Route("GET", "/v1/rejections", EVERYBODY),
     Route("GET", "/v1/delegations", EVERYBODY),
     Route(
-        "POST", "/v1/delegations", "approver",
+        "POST",
+        "/v1/delegations",
+        "approver",
         {"starts_at": "2030-01-01T00:00:00Z", "ends_at": "2030-01-02T00:00:00Z", "reason": "away", "away": True},
     ),
     Route("POST", "/v1/delegations/{delegation_id}/end", EVERYBODY),

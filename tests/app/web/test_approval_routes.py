@@ -293,7 +293,7 @@ def test_more_decisions_at_once_than_there_are_connections_have_one_winner_and_n
             together.wait()
             answer = httpx2.post(
                 f"{address}/v1/approvals/{request.approval_id}/decision", json=body, timeout=60,
-                headers={"Authorization": f"Bearer {door.tokens[user_id]}"},
+                headers={"Authorization": f"Bearer {door.tokens[user_id]}", "Idempotency-Key": f"decision-of-{user_id}"},
             )  # fmt: skip
             return answer.status_code, answer.json().get("code", "")
 

@@ -55,7 +55,7 @@ FIELDS: dict[str, Any] = {
 }
 
 
-DIALECT = ("/threads/", "/assistants/")
+DIALECT = ("/threads/", "/assistants/", "/runs", "/store")
 """Without `/v1` these are the LangGraph dialect's, which `test_bypasses_from_sdk_clients` tries."""
 
 

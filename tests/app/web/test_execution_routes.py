@@ -157,7 +157,12 @@ def test_ledger_events_come_with_the_newest_first_or_by_stream(shipped_house: Do
     assert (len(newest), times) == (5, sorted(times, reverse=True))
     stream = f"plan/{orders(shipped_house.service)[0].plan_digest}"
     decided = shipped_house.get("/v1/ledger/events", "adam", params={"stream": stream}).json()
-    assert [event["type"] for event in decided] == ["plan_approved", "approval_requested", "plan_proposed"]
+    assert [event["type"] for event in decided] == [
+        "plan_approved",
+        "plan_signed",
+        "approval_requested",
+        "plan_proposed",
+    ]
     assert [event["seq"] for event in decided] == [3, 2, 1]
     assert decided[0]["body"]["actor"] == "ada"
     assert all(len(event["hash"]) == 64 for event in decided)

@@ -91,7 +91,7 @@ def test_a_line_is_explained_to_whoever_sees_both_of_its_ends(door: Door) -> Non
     unknown = door.get(f"/v1/explanations/{digest}?line=9999", "vera")
     problem_of(unknown, 404, "unknown_line")
     assert door.get(f"/v1/explanations/{digest}?line=0", "vera").status_code == 422
-    problem_of(door.get(f"/v1/explanations/{digest}?line=1", "fern"), 404, "unknown_line")
+    problem_of(door.get(f"/v1/explanations/{digest}?line=1", "fern"), 404, "unknown_plan")
 
 
 def test_how_a_plan_was_negotiated_is_told_to_whoever_it_touches(house: Door) -> None:

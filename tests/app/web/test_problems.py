@@ -31,7 +31,7 @@ def path_of(door: Door, route: Route) -> str:
     return route.path.format(
         thread_id=request.thread_id, run_id=request.approval_id, digest=request.plan_digest,
         approval_id=request.approval_id, transfer_id=request.approval_id, delegation_id=request.approval_id,
-        difference_id=request.approval_id, subscription_id=request.approval_id, position=1, name="ledger-event.v1",
+        difference_id=request.approval_id, stop_id=request.approval_id, subscription_id=request.approval_id, position=1, name="ledger-event.v1",
     )  # fmt: skip
 
 
@@ -261,7 +261,9 @@ def test_the_description_of_the_api_is_whole_and_types_every_answer(house: Door)
         assert operation["summary"] or operation["description"]
         named = {parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "path"}
         assert named == set(re.findall(r"{(\w+)}", path)), path
-        assert ("requestBody" in operation) == (method == "post" and not path.endswith(("withdrawal", "unclaim", "/end"))), path
+        assert ("requestBody" in operation) == (
+            method == "post" and not path.endswith(("withdrawal", "unclaim", "/end"))
+        ), path
         for status, response in operation["responses"].items():
             ((media_type, content),) = response["content"].items()
             assert content["schema"], (path, status)
