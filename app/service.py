@@ -171,7 +171,9 @@ def open_service(
     with ExitStack() as stack:
         database = stack.enter_context(_database(settings))
         database.session_info[LATENCY_SET] = settings.approval_latency_days
-        database.session_info[DIRECTORY] = directory_of(settings, Outbound(private_hosts=settings.outbound_private_hosts))
+        database.session_info[DIRECTORY] = directory_of(
+            settings, Outbound(private_hosts=settings.outbound_private_hosts)
+        )
         database.session_info[MASTER_KEY] = partial(master_key, settings)
         redis = stack.enter_context(_redis(settings))
         migrate_schema(database)

@@ -35,7 +35,9 @@ class Settings(AuthSettings, ErpSettings):
     mcp_solving_max: PositiveInt = 2
     """Requests of one caller to the MCP server in a minute, and its calls at once that solve."""
 
-    outbound_private_hosts: Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]{1,253}$")], ...], NoDecode] = ()
+    outbound_private_hosts: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]{1,253}$")], ...], NoDecode
+    ] = ()
     """Hosts, with commas between them, that webhooks and ERPs may have though they are private or speak plain http."""
 
     checkpoint_file: Path | None = None

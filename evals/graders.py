@@ -89,7 +89,9 @@ def orders_are_the_approved_lines(_: Stage, session: Session) -> Iterator[str]:
     """
     narrowed: dict[str, int] = {}
     for body in _bodies(session, EventType.TRANSFER_SHRUNK):
-        for line in body["facts"].get("lines", [body["facts"]]):  # of a plan when it was decided on, or of one order later
+        for line in body["facts"].get(
+            "lines", [body["facts"]]
+        ):  # of a plan when it was decided on, or of one order later
             narrowed[line["transfer_id"]] = line["units"]
     by_approval: dict[tuple[str, UUID], list[TransferOrder]] = defaultdict(list)
     for order in session.exec(select(TransferOrder)).all():

@@ -25,7 +25,7 @@ def publish(session: Session, redis: Redis, size: int) -> int:
     last = _last(redis)
     if last > size:
         # The stream comes from a ledger that has lost events, or from another one; ours is the truth.
-        _log.warning("event_stream_replaced", stream=STREAM, position=last, ledger=size)
+        _log.info("event_stream_replaced", stream=STREAM, position=last, ledger=size)
         redis.delete(STREAM)
         last = 0
     first, added = max(last, size - KEPT), 0

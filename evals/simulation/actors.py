@@ -123,7 +123,12 @@ def follow(world: World) -> None:
         for transfer in world.erp.list_transfers(START):
             transfer_id = UUID(transfer.reference)
             order = world.orders.get(transfer_id)
-            followed = (OrderState.CONFIRMED, OrderState.SHIPPED, OrderState.PARTIALLY_RECEIVED, OrderState.COMPENSATING)
+            followed = (
+                OrderState.CONFIRMED,
+                OrderState.SHIPPED,
+                OrderState.PARTIALLY_RECEIVED,
+                OrderState.COMPENSATING,
+            )
             if order is not None and order.facts.state in followed:
                 with world.books.alone(transfer_id):
                     world.books.learn(transfer_id, transfer)

@@ -49,7 +49,9 @@ class Weather:
 class SimulatedErp:
     """An `ErpPort`. `now` is the clock of the world; `pass_by` lets the world interfere between two words."""
 
-    def __init__(self, luck: Random, weather: Weather, now: Callable[[], float], pass_by: Callable[[str], None]) -> None:
+    def __init__(
+        self, luck: Random, weather: Weather, now: Callable[[], float], pass_by: Callable[[str], None]
+    ) -> None:
         self._luck = luck
         self.weather = weather
         self._now = now

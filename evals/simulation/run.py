@@ -31,7 +31,15 @@ _ACTORS: tuple[tuple[Callable[[World], None], int], ...] = (
     (actors.close_or_open_a_lane, 1),
 )
 _WHO, _HOW_OFTEN = [actor for actor, _ in _ACTORS], [weight for _, weight in _ACTORS]
-_BETWEEN = (actors.warehouse, actors.resolve, actors.stop_or_go_on, actors.work, actors.work, actors.follow, actors.decide)
+_BETWEEN = (
+    actors.warehouse,
+    actors.resolve,
+    actors.stop_or_go_on,
+    actors.work,
+    actors.work,
+    actors.follow,
+    actors.decide,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,9 @@ def drafter(state: RebalanceState, runtime: Runtime[Context]) -> dict[str, Any]:
     world = runtime.context.world
     world.tell("drafter", "solving")
     request = PlanRequest.model_validate_json(json.dumps(state.get("request") or {}))
-    request = world.with_standing_reasons(request).cut_to(world.caller.sites)  # as they are now: a request may have waited for a decision
+    request = world.with_standing_reasons(request).cut_to(
+        world.caller.sites
+    )  # as they are now: a request may have waited for a decision
     base = world.plan(request.based_on) if request.based_on else None
     if base is None:
         made = draft(world.facts(), request, solver=world.solve)

@@ -437,7 +437,7 @@ def test_an_edit_is_checked_from_scratch_on_the_facts_and_rules_of_now(service: 
 def test_the_author_takes_back_what_the_thread_waits_for_and_nobody_else_does(service: Service) -> None:
     request = asking(service)
     thread_id = UUID(request.thread_id)
-    for somebody, error in ((ADA, ForbiddenError), (person("pete", Role.PLANNER), NotFoundError)):
+    for somebody, error in ((ADA, ForbiddenError), (person("pete", Role.PLANNER), ConflictError)):
         with pytest.raises(error), service.database.transaction() as session:
             take_back(session, somebody, thread_id)
     with service.database.transaction() as session:

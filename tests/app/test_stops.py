@@ -55,7 +55,7 @@ from tools.saga import Action
 NEAR = frozenset(("S1", "S2"))
 SCOPES = (Stop(), Stop(site_id="S2"), Stop(origin="S1", destination="S2", mode="van"), Stop(sku_class="category/dry"))
 """One stop of each kind; each holds what travels from S1 to S2."""
-RACES, POSTS_PER_STOP = 1_000, 4
+RACES, POSTS_PER_STOP = 1_000, 8
 NETWORK = a_network(skus=(a_sku("P1", category="dry"), a_sku("P2", category="wet", hazmat=True)))
 
 

@@ -85,7 +85,9 @@ def _as_if(name: str, **fields: object) -> Patch:
 
     def mutated(order: Any, *args: Any, **more: Any) -> Any:
         made = step(replace(order, **fields), *args, **more)
-        return made and replace(made, order=replace(made.order, shipped_units=order.shipped_units or made.order.shipped_units))
+        return made and replace(
+            made, order=replace(made.order, shipped_units=order.shipped_units or made.order.shipped_units)
+        )
 
     return _step(name, mutated)
 
@@ -195,6 +197,7 @@ def _left_and_voided(order: Any, why: str) -> Any:
 
 
 _LEFT = saga.left_to_people
+
 
 def _differences_without(kind: reconcile.DifferenceKind) -> Patch:
     def plant(patch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,18 @@ def test_orders_are_listed_with_their_state(shared_dock: Office) -> None:
     rows = shared_dock("orders", "--json").document
     assert {(row["state"], row["origin"], row["destination"]) for row in rows} == {("shipped", "S1", "S2")}
     said = shared_dock("orders", "--state", "shipped", "--limit", "1").out.splitlines()
-    assert said[0].split() == ["order", "SKU", "units", "from", "to", "state", "received", "arrives", "note", "possible"]
+    assert said[0].split() == [
+        "order",
+        "SKU",
+        "units",
+        "from",
+        "to",
+        "state",
+        "received",
+        "arrives",
+        "note",
+        "possible",
+    ]
     assert len(said) == 2
 
 

@@ -75,9 +75,15 @@ def test_a_part_is_stopped_shown_released_and_what_waited_validated(office: Offi
     refused = office("decide", office.request, "approve", "--json", by="ada")
     assert (refused.status, refused.document["error"]) == (1, "kill_switch")
     assert "No order waits" in office("held").out
-    assert office("go-on", stop["stop_id"], "--reason", "open again").out.startswith("Released: everything from S1 to S2")
+    assert office("go-on", stop["stop_id"], "--reason", "open again").out.startswith(
+        "Released: everything from S1 to S2"
+    )
     assert office("stops").out == "Nothing is stopped.\n"
-    assert office("validate", "--reason", "nothing waits", "--json").document == {"going": [], "outrun": [], "stopped": []}
+    assert office("validate", "--reason", "nothing waits", "--json").document == {
+        "going": [],
+        "outrun": [],
+        "stopped": [],
+    }
     assert office("decide", office.request, "approve", "--json", by="ada").document["orders"] == {"shipped": 2}
 
 

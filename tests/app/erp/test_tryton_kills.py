@@ -186,7 +186,9 @@ def _carried_to_the_end(service: Service, bench: TrytonBench, skus: tuple[str, .
     assert (partly.state, partly.received_units) == (OrderState.PARTIALLY_RECEIVED, part.units - 2)
     assert {states[order.transfer_id].state for order in whole} == {OrderState.CLOSED}
     _same_stock(service, bench, skus, lost_units=0)
-    assert reconcile(service.database, service.carrier.erp) == []
+    ours = {str(order.transfer_id) for order in orders(service)}
+    found = reconcile(service.database, service.carrier.erp)
+    assert [each for each in found if each.reference in ours] == []  # other tests have had that Tryton before
     assert verify(service.database).verified
 
 

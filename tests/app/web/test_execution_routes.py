@@ -163,7 +163,7 @@ def test_ledger_events_come_with_the_newest_first_or_by_stream(shipped_house: Do
         "approval_requested",
         "plan_proposed",
     ]
-    assert [event["seq"] for event in decided] == [3, 2, 1]
+    assert [event["seq"] for event in decided] == [4, 3, 2, 1]
     assert decided[0]["body"]["actor"] == "ada"
     assert all(len(event["hash"]) == 64 for event in decided)
     assert shipped_house.get("/v1/ledger/events", "otto", params={"stream": "none"}).json() == []
