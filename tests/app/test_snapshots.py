@@ -125,7 +125,11 @@ def test_a_snapshot_is_stored_once_for_the_same_facts_and_anew_for_others(sessio
     an_order(session, 6)
     third = snapshot_now(session)
     assert len({first.digest, second.digest, third.digest}) == 3
-    assert session.exec(select(func.count()).select_from(SnapshotRow)).one() == 3
+    # All but what the made-up order rests on.
+    assert (
+        session.exec(select(func.count()).select_from(SnapshotRow).where(col(SnapshotRow.digest) != "0" * 64)).one()
+        == 3
+    )
     assert read_snapshot(session, first.digest) == first
 
 
