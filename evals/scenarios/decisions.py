@@ -9,6 +9,7 @@ from app.approvals.tables import ApprovalRequest, ApprovalStatus
 from app.auth.roles import Principal
 from app.errors import EvenkeelError
 from app.governance.switch import engage, release
+from app.orders.validating import validate
 from evals.networks import NOW, SHORTAGE_BESIDE_SURPLUS, network
 from evals.scenario import Expectation
 from evals.stage import ADA, BOB, OTTO, PAULA, Stage
@@ -102,6 +103,7 @@ def kill_switch_before_posting(stage: Stage) -> Iterator[Expectation]:
         yield Expectation("orders wait", {o.state for o in stage.orders()} == {OrderState.RELEASED})
         with stage.service.database.transaction() as session:
             release(session, OTTO, "false alarm")
+        validate(stage.service.database, OTTO, None, "looked at again")
         stage.receive_all()
     yield Expectation("then they go out, once", set(stage.erp.applied().values()) == {1})
     yield Expectation("and arrive", {o.state for o in stage.orders()} == {OrderState.CLOSED})
