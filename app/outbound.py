@@ -211,11 +211,11 @@ class _Timed(httpcore.NetworkStream):
         self._stream = stream
         self._ends = ends
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002  the deadline is of the whole request
         """Bytes that have come."""
         return self._stream.read(max_bytes, _left(self._ends, httpcore.ReadTimeout))
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002  the deadline is of the whole request
         """Send bytes."""
         self._stream.write(buffer, _left(self._ends, httpcore.WriteTimeout))
 
@@ -227,7 +227,7 @@ class _Timed(httpcore.NetworkStream):
         self,
         ssl_context: ssl.SSLContext,
         server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ARG002
+        timeout: float | None = None,  # noqa: ARG002  the deadline is of the whole request
     ) -> httpcore.NetworkStream:
         """The connection under TLS, with a certificate for the host's name."""
         left = _left(self._ends, httpcore.ConnectTimeout)

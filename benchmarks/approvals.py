@@ -8,34 +8,25 @@ through the queue, the graph, the release and the built-in ERP.
 from __future__ import annotations
 
 import statistics
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from tempfile import mkdtemp
+from contextlib import contextmanager
 from uuid import UUID
 
 import httpx2
-import uvicorn
-from pydantic import SecretStr
 from sqlalchemy import text
 from sqlmodel import select
 
 from app.approvals.decisions import decide
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
-from app.auth.people import SYSTEM, add_person, issue_token
+from app.auth.people import issue_token
 from app.auth.roles import Principal, Role
-from app.service import Service, open_service, running
-from app.settings import Settings
-from app.stock.importing import import_network
+from app.service import Service, running
 from app.threads.runs import start_scan
-from app.web.main import create_app
+from benchmarks.opened import listening, opened
 from benchmarks.table import print_table
-from evals.databases import embedded_servers
 from evals.networks import network
-from tools.network_folder import write_network
 from tools.transfers import PlanRequest, Scope, Verdict
 
 RATES_PER_SECOND = (2, 10, 100)
@@ -106,7 +97,7 @@ def _listings() -> None:
     with _opened(1) as service:
         (request,) = _pending(service)
         _multiply(service, request)
-        with _listening(service) as address, service.database.transaction() as session:
+        with listening(service) as address, service.database.transaction() as session:
             token = issue_token(session, APPROVER.user_id, 1)
             session.commit()
             seconds = sorted(_listed(address, token) for _ in range(LISTINGS))
@@ -150,20 +141,7 @@ def _opened(skus: int) -> Iterator[Service]:
     stock = {
         (site, f"P{number}"): units for number in range(skus) for site, units in (("S1", 200), ("S2", 2), ("S3", 45))
     }
-    with ExitStack() as stack:
-        servers = stack.enter_context(embedded_servers())
-        url = stack.enter_context(servers.fresh_database())
-        chosen = Settings(data=Path(mkdtemp(prefix="evenkeel-bench-"))).model_copy(
-            update={
-                "database_url": SecretStr(url), "redis_url": SecretStr(servers.redis_url), "openai_api_key": None,
-                "openai_base_url": None,
-            }
-        )  # fmt: skip
-        service = stack.enter_context(open_service(chosen))
-        with service.database.transaction() as session:
-            import_network(session, write_network(network(stock)), SYSTEM, pin=True, size_limit_bytes=1 << 30)
-            for person in (PLANNER, APPROVER):
-                add_person(session, person, by=SYSTEM)
+    with opened(network(stock), PLANNER, APPROVER) as service:
         for number in range(skus):
             with service.database.transaction() as session:
                 run_of, _ = start_scan(session, PLANNER, PlanRequest(scope=Scope(skus=(f"P{number}",))))
@@ -174,20 +152,6 @@ def _opened(skus: int) -> Iterator[Service]:
 def _pending(service: Service) -> list[ApprovalRequest]:
     with service.database.transaction() as session:
         return list(session.exec(select(ApprovalRequest).where(ApprovalRequest.status == ApprovalStatus.PENDING)).all())
-
-
-@contextmanager
-def _listening(service: Service) -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(create_app(service), host="127.0.0.1", port=0, log_level="error"))
-    thread = threading.Thread(target=server.run, name="bench-server")
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 def _p95(seconds: list[float]) -> float:

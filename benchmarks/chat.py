@@ -9,35 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import mkdtemp
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import httpx2
-import uvicorn
 from langgraph.checkpoint.memory import InMemorySaver
-from pydantic import SecretStr
 from sqlalchemy import text
 
-from app.auth.people import SYSTEM, add_person, issue_token
+from app.auth.people import issue_token
 from app.auth.roles import Principal, Role
-from app.db.database import database_now
-from app.service import Service, open_service, running
-from app.settings import Settings
-from app.stock.importing import import_network
+from app.service import Service, running
 from app.threads.driver import _config, _first_input
 from app.threads.tables import RunKind
-from app.web.main import create_app
+from benchmarks.opened import listening, opened
 from benchmarks.table import print_table
-from evals.databases import embedded_servers
 from graphs.rebalance import build_graph
 from tools.generate import generate_network
-from tools.network_folder import write_network
+from tools.network_folder import NetworkFolder
 
 SITES, SKUS, SEED = 8, 2_000, 7
 TURNS = 12
@@ -67,7 +57,7 @@ class Heard:
 
 def run() -> None:
     """All figures of a chat turn, and the goal of each."""
-    with _opened() as service, running(service), _listening(service) as address:
+    with opened(_network(), PLANNER) as service, running(service), listening(service) as address:
         token = _token(service)
         _side_by_side(service, address, token, QUESTION, 1)  # what is only made once is made now
         direct, heard = _side_by_side(service, address, token, QUESTION, TURNS)
@@ -99,43 +89,13 @@ def run() -> None:
     print_table(f"A chat turn: baseline, {SITES} sites, {SKUS:,} SKUs, nothing solved", ("", "measured", "goal"), rows)
 
 
-@contextmanager
-def _opened() -> Iterator[Service]:
-    with ExitStack() as stack:
-        servers = stack.enter_context(embedded_servers())
-        url = stack.enter_context(servers.fresh_database())
-        chosen = Settings(data=Path(mkdtemp(prefix="evenkeel-bench-"))).model_copy(
-            update={
-                "database_url": SecretStr(url), "redis_url": SecretStr(servers.redis_url), "openai_api_key": None,
-                "openai_base_url": None,
-            }
-        )  # fmt: skip
-        service = stack.enter_context(open_service(chosen))
-        with service.database.transaction() as session:
-            files = write_network(generate_network(SITES, SKUS, SEED, database_now(session)))
-            import_network(session, files, SYSTEM, pin=True, size_limit_bytes=1 << 30)
-            add_person(session, PLANNER, by=SYSTEM)
-        yield service
+def _network() -> NetworkFolder:
+    return generate_network(SITES, SKUS, SEED, datetime.now(UTC))
 
 
 def _token(service: Service) -> str:
     with service.database.transaction() as session:
         return issue_token(session, PLANNER.user_id, 1)
-
-
-@contextmanager
-def _listening(service: Service) -> Iterator[str]:
-    config = uvicorn.Config(create_app(service), host="127.0.0.1", port=0, log_level="error")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, name="bench-server")
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 def _side_by_side(

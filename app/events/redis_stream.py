@@ -40,7 +40,7 @@ def publish(session: Session, redis: Redis, size: int) -> int:
 def _add(redis: Redis, position: int, event_type: str, body: bytes) -> bool:
     fields: dict[str | bytes, str | bytes] = {"type": event_type, "event": body}
     try:
-        redis.xadd(STREAM, fields, id=f"{position + 1}-0", maxlen=KEPT, approximate=True)  # type: ignore[arg-type]
+        redis.xadd(STREAM, fields, id=f"{position + 1}-0", maxlen=KEPT, approximate=True)  # type: ignore[arg-type]  # a dictionary is invariant in its keys
     except ResponseError as refused:
         if "equal or smaller" not in str(refused):
             raise

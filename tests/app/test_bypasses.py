@@ -256,6 +256,7 @@ def test_a_row_written_past_the_decision_releases_nothing(service: Service, stat
     with no_stock_moves(service):
         Attacker(service, request).invoke(Command(resume="approve"))
         Attacker(service, request).forge(names.DECISION_READER, outcome="approved")
+    assert orders(service) == []
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before the decision", "after the decision"])

@@ -77,6 +77,9 @@ def test_the_runner_carries_a_decision_to_the_end_by_itself(service: Service) ->
         approve(service, request)
         until("the orders to ship", lambda: {o.state for o in orders(service, request)} == {OrderState.SHIPPED})
         until("the report", lambda: "approved by ada" in service.driver.last_words(thread))
+    assert [order.units for order in orders(service, request)] == [
+        order.shipped_units for order in orders(service, request)
+    ]
 
 
 def test_a_rejection_becomes_part_of_the_next_plan_which_waits_for_a_decision_of_its_own(service: Service) -> None:

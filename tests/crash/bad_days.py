@@ -20,10 +20,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+
+from tests.json_server import Reply, listening
 
 KEY = "key-of-the-erp-with-bad-days"
 UNLUCKY_CALLS = 1
@@ -31,7 +31,6 @@ LATE_SECONDS = 0.02
 LUCK = (
     "good", "good", "request lost", "answer lost", "late answer", "delivered twice", "delivered late", "500 afterwards",
 )  # fmt: skip
-Reply = tuple[int, dict[str, Any]]
 _SCHEMA = """
 create table if not exists transfer (number integer primary key, key text, reference text not null,
   body text not null, looked integer not null default 0);
@@ -184,50 +183,10 @@ def _as_luck_will_have_it(luck: str, do: Callable[[], Reply]) -> Reply | None:
     return None if luck == "answer lost" else reply
 
 
-@contextmanager
-def listening(erp: Erp) -> Iterator[str]:
-    """The address at which it answers."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._answer(None)
-
-        def do_POST(self) -> None:
-            self._answer(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-
-        def _answer(self, body: Any) -> None:
-            reply = erp.answer(self.command, urlsplit(self.path).path, self.headers.get("idempotency-key"), body)
-            if reply is None:
-                self.close_connection = True
-                return
-            status, document = reply
-            content = json.dumps(document).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            try:
-                self.wfile.write(content)
-            except OSError:
-                return  # whoever asked is dead
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join(timeout=10)
-
-
 def main() -> None:
     """Serve until standard input ends."""
-    with listening(Erp(Path(sys.argv[1]), sys.argv[2])) as address:
+    erp = Erp(Path(sys.argv[1]), sys.argv[2])
+    with listening(lambda it: erp.answer(it.method, it.path, it.headers.get("idempotency-key"), it.body)) as address:
         sys.stdout.write(f"{address}\n")
         sys.stdout.flush()
         sys.stdin.read()

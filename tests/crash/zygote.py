@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -34,6 +33,7 @@ from app.settings import Settings
 from tests.crash import warmth
 from tests.crash.bad_days import KEY
 from tests.crash.points import Points
+from tests.forked import fork_for_each_line
 from tests.installation import ADA, OTTO, approve, orders
 from tools.execution import OrderState
 from tools.ports import ErpPort
@@ -101,20 +101,7 @@ def main() -> None:
     warmth.cool_connections()
     gc.collect()
     gc.freeze()
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            try:
-                work(json.loads(line))
-            except BaseException:  # noqa: BLE001  a forked child must never return into the parent's loop
-                sys.excepthook(*sys.exc_info())
-                os._exit(1)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        sys.stdout.write(f"{status}\n")
-        sys.stdout.flush()
+    fork_for_each_line(work)
 
 
 if __name__ == "__main__":

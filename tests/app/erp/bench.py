@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import pytest
+
 from tools.inventory import LaneKey
 from tools.ports import ErpPort, TransferContent
 
@@ -53,14 +55,16 @@ class Bench(ABC):
 
     def ship(self, reference: str) -> None:
         """The goods leave."""
-        raise NotImplementedError
+        pytest.skip(f"in this ERP nobody ships {reference} by hand")
 
     def receive(self, reference: str, units: int, *, damaged: int = 0, last: bool = False) -> None:
         """Units come in."""
-        raise NotImplementedError
+        pytest.skip(
+            f"this ERP tells nothing of {units} units, {damaged} damaged, that come in for {reference} ({last=})"
+        )
 
     @contextmanager
     def losing_answers(self) -> Iterator[None]:
         """Everything that is asked is done, and every answer is lost."""
-        raise NotImplementedError
+        pytest.skip("between this ERP and us there is no network")
         yield

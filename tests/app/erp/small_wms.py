@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+
+from tests import json_server
+from tests.json_server import Asked, Reply
 
 KEY = "key-of-the-small-wms"
 PAGE = 3
-Reply = tuple[int, dict[str, Any]]
 
 
 class SmallWms:
@@ -104,36 +103,10 @@ class SmallWms:
 def listening(wms: SmallWms) -> Iterator[str]:
     """The address at which it answers."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._answer(None)
+    def answer(asked: Asked) -> Reply:
+        reply = wms.answer(asked.method, asked.path, asked.query, asked.headers, asked.body)
+        time.sleep(wms.answer_seconds)
+        return reply
 
-        def do_POST(self) -> None:
-            self._answer(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-
-        def _answer(self, body: Any) -> None:
-            parts = urlsplit(self.path)
-            query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-            status, document = wms.answer(self.command, parts.path, query, self.headers, body)
-            time.sleep(wms.answer_seconds)
-            content = json.dumps(document).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/json" if status < 400 else "application/problem+json")
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            try:
-                self.wfile.write(content)
-            except BrokenPipeError:
-                return  # whoever asked has given up
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join(timeout=10)
+    with json_server.listening(answer) as address:
+        yield address

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -31,6 +30,7 @@ from app.logs import set_up_logs
 from app.outbound import Answer, Outbound
 from app.service import open_service, running
 from app.settings import Settings
+from tests.forked import fork_for_each_line
 from tests.installation import orders
 from tools.execution import OrderState
 from tools.ports import ErpUncertainError
@@ -119,20 +119,7 @@ def work(scenario: dict[str, Any]) -> None:
 def main() -> None:
     """Fork a service for each line, and say how it ended."""
     set_up_logs(quiet=True)
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            try:
-                work(json.loads(line))
-            except BaseException:  # noqa: BLE001  a forked child must never return into the parent's loop
-                sys.excepthook(*sys.exc_info())
-                os._exit(1)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        sys.stdout.write(f"{status}\n")
-        sys.stdout.flush()
+    fork_for_each_line(work)
 
 
 if __name__ == "__main__":

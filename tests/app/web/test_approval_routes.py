@@ -82,7 +82,7 @@ def test_a_limit_counts_what_the_caller_may_see(door: Door) -> None:
 
 @pytest.mark.parametrize("query", ["status=decided", "limit=0", "limit=1001"])
 def test_a_queue_that_there_is_none_of_is_refused(house: Door, query: str) -> None:
-    problem_of(house.get(f"/v1/approvals?{query}", "ada"), 422, "invalid_request")
+    assert problem_of(house.get(f"/v1/approvals?{query}", "ada"), 422, "invalid_request")["where"]
 
 
 def test_an_approval_releases_the_orders_of_exactly_this_plan(door: Door) -> None:
@@ -139,6 +139,7 @@ def test_a_rejection_is_kept_with_its_reason_and_moves_nothing(door: Door, rejec
 )
 def test_a_rejection_without_a_reason_that_fits_is_refused(house: Door, rejection: object, code: str) -> None:
     refused(house, "ada", 422, code, verdict="reject", rejection=rejection)
+    assert house.get(f"/v1/approvals/{house.pending.approval_id}", "ada").json()["status"] == "pending"
 
 
 @pytest.mark.parametrize(
@@ -187,6 +188,7 @@ def test_after_its_time_a_request_is_not_decided(door: Door) -> None:
             text("update approval_request set expires_at = now() - :by"), {"by": timedelta(seconds=1)}
         )
     refused(door, "ada", 409, "expired")
+    assert orders(door.service) == []
 
 
 def test_while_the_kill_switch_is_engaged_nothing_is_approved(door: Door) -> None:
@@ -213,6 +215,7 @@ def test_the_author_of_a_plan_does_not_decide_on_it(door: Door) -> None:
     door.admit(person("paula", Role.PLANNER, Role.APPROVER))
     refused(door, "paula", 403, "four_eyes")
     refused(door, "paula", 403, "four_eyes", verdict="reject", rejection=OTHER)
+    assert orders(door.service) == []
 
 
 def test_an_approver_of_some_of_the_sites_is_refused_and_not_told_the_others(door: Door) -> None:

@@ -53,7 +53,7 @@ def test_1_every_route_that_changes_something_asks_for_a_key(house: Door, route:
         content = {"files": [("files", ("sites.csv", io.BytesIO(b"x"), "text/csv"))]}
     house.client.cookies.clear()
     answer = house.client.request(route.method, route.path.format(**ids), headers=headers, **content)
-    problem_of(answer, 400, "idempotency_key_missing")
+    assert HEADER in problem_of(answer, 400, "idempotency_key_missing")["detail"]
 
 
 def test_1_the_description_of_the_api_says_so(house: Door) -> None:
@@ -69,8 +69,10 @@ def test_1_the_description_of_the_api_says_so(house: Door) -> None:
 )
 def test_2_a_key_has_16_to_255_visible_ascii_characters(house: Door, key: str) -> None:
     headers = {b"authorization": f"Bearer {house.tokens['paula']}".encode(), HEADER.lower().encode(): key.encode()}
+    before = threads(house)
     answer = house.client.post("/v1/threads", json=SAID, headers=headers)
     problem_of(answer, 400, "idempotency_key")
+    assert threads(house) == before
 
 
 @pytest.mark.parametrize("key", ["x" * 16, "x" * 255, "!~-_.:/{}[]()\"'<>"])
@@ -81,7 +83,9 @@ def test_2_and_any_such_is_one(house: Door, key: str) -> None:
 def test_2_two_keys_are_none(house: Door) -> None:
     house.client.cookies.clear()
     headers = [("Authorization", f"Bearer {house.tokens['paula']}"), (HEADER, new_key()), (HEADER, new_key())]
+    before = threads(house)
     problem_of(house.client.post("/v1/threads", json=SAID, headers=headers), 400, "idempotency_key")
+    assert threads(house) == before
 
 
 def test_3_the_answer_is_kept_with_its_effect_or_neither_is(house: Door) -> None:

@@ -87,6 +87,7 @@ def test_operators_subscribe_read_the_feed_and_change_their_mind(door: Door, mon
 )
 def test_no_subscription_reaches_into_the_own_network(house: Door, url: str) -> None:
     problem_of(house.post("/v1/subscriptions", "otto", {"name": "hook", "url": url}), 422, "address_refused")
+    assert [row for row in house.get("/v1/subscriptions", "otto").json() if row["name"] == "hook"] == []
 
 
 def test_a_source_sends_signed_signals_without_a_token(door: Door) -> None:
