@@ -41,6 +41,9 @@ class ApprovalRequest(SQLModel, table=True):
     __table_args__ = (
         Index("approval_request_one_pending", "plan_digest", unique=True, postgresql_where=text("status = 'pending'")),
         Index("approval_request_queue", "status", "expires_at"),
+        Index(
+            "approval_request_order", "status", text("(escalated_at is null)"), text("saving_minor desc"), "approval_id"
+        ),
     )
 
     approval_id: UUID = Field(primary_key=True)

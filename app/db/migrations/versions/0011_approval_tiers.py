@@ -18,6 +18,10 @@ def upgrade() -> None:
     op.add_column("approval_request", sa.Column("claimed_until", sa.DateTime(timezone=True), nullable=True))
     op.add_column("approval_request", sa.Column("reminded_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("approval_request", sa.Column("escalated_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_index(
+        "approval_request_order", "approval_request",
+        ["status", sa.text("(escalated_at is null)"), sa.text("saving_minor desc"), "approval_id"],
+    )  # fmt: skip
     op.execute("""
         update approval_request r set superseded_by = (facts ->> 'superseded_by')::uuid
         from (select convert_from(body, 'UTF8')::jsonb -> 'facts' as facts from ledger_event
@@ -74,6 +78,7 @@ def downgrade() -> None:
     op.drop_table("budget_use")
     op.drop_table("delegation")
     op.drop_table("approval_signature")
+    op.drop_index("approval_request_order", "approval_request")
     for name in ("escalated_at", "reminded_at", "claimed_until", "claimed_by"):
         op.drop_column("approval_request", name)
     op.drop_index("ix_approval_request_superseded_by", "approval_request")
