@@ -19,11 +19,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.json_server import Reply, listening
+from tests import json_server
+from tests.json_server import Asked, Reply
 
 KEY = "key-of-the-erp-with-bad-days"
 UNLUCKY_CALLS = 1
@@ -183,10 +184,19 @@ def _as_luck_will_have_it(luck: str, do: Callable[[], Reply]) -> Reply | None:
     return None if luck == "answer lost" else reply
 
 
+def listening(erp: Erp) -> AbstractContextManager[str]:
+    """The address at which it takes requests."""
+
+    def answer(asked: Asked) -> Reply | None:
+        return erp.answer(asked.method, asked.path, asked.headers.get("idempotency-key"), asked.body)
+
+    return json_server.listening(answer)
+
+
 def main() -> None:
     """Serve until standard input ends."""
     erp = Erp(Path(sys.argv[1]), sys.argv[2])
-    with listening(lambda it: erp.answer(it.method, it.path, it.headers.get("idempotency-key"), it.body)) as address:
+    with listening(erp) as address:
         sys.stdout.write(f"{address}\n")
         sys.stdout.flush()
         sys.stdin.read()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -32,6 +33,7 @@ class OdooDouble:
 
     def __post_init__(self) -> None:
         self._picking_ids, self._move_ids, self._data_ids = count(19), count(20), count(1)
+        self._transaction = threading.Lock()  # a call is a transaction, and two under one external id do not both commit
         self.tables = {
             "stock.location": {
                 3: {"complete_name": "Inter-company transit", "usage": "transit", "active": False},
@@ -55,7 +57,8 @@ class OdooDouble:
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         """One request; the work of one that is lost is done all the same."""
-        status, document = self._answer(request)
+        with self._transaction:
+            status, document = self._answer(request)
         if self.lost:
             raise httpcore.ReadTimeout("lost")
         return httpx.Response(status, content=json.dumps(document), headers={"content-type": "application/json"})
