@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.checkpoint.postgres import PostgresSaver
 from langgraph.checkpoint.serde import _msgpack as strictness
+from psycopg import Connection
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 from redis import Redis
@@ -57,6 +62,7 @@ from tools.planning import Planner
 from tools.planning.fast import plan_fast
 from tools.ports import ErpPort, ErpUncertainError
 
+IDLE_SECONDS = 1.0
 _log = get_logger(__name__)
 
 
@@ -175,11 +181,12 @@ def open_service(
             settings, Outbound(private_hosts=settings.outbound_private_hosts)
         )
         database.session_info[MASTER_KEY] = partial(master_key, settings)
-        redis = stack.enter_context(_redis(settings))
+        redis_url = stack.enter_context(_redis_url(settings))
+        redis = stack.enter_context(_redis(redis_url))
         migrate_schema(database)
         migrate(database)
         saver = stack.enter_context(_checkpoints(database))
-        llm, stream = Llm(settings, database, redis, vendor), RunStream(redis)
+        llm, stream = Llm(settings, database, redis, vendor), RunStream(redis, redis_url)
         planner = stack.enter_context(_planner(database, settings))
         graph = build_graph(saver)
         driver = Driver(database, graph, llm, stream, settings, planner)
@@ -267,23 +274,39 @@ def _with_psycopg(url: str) -> str:
 
 
 @contextmanager
-def _redis(settings: Settings) -> Iterator[Redis]:
-    with ExitStack() as stack:
-        if settings.redis_url is not None:
-            url = settings.redis_url.get_secret_value()
-        else:
-            embedded = EmbeddedValkey(settings.data_dir)
-            url = embedded.enter()
-            stack.callback(embedded.leave)
-        # Redis carries news, not truth: a short retry, then the service goes on without it.
-        try:
-            client = Redis.from_url(
-                url, socket_timeout=15, socket_connect_timeout=2, retry=Retry(ExponentialBackoff(), 1)
-            )
-        except ValueError as wrong:
-            raise SetUpError("redis_url", "REDIS_URL is not the address of a Redis", "use redis://…") from wrong
-        stack.callback(client.close)
+def _redis_url(settings: Settings) -> Iterator[str]:
+    if settings.redis_url is not None:
+        yield settings.redis_url.get_secret_value()
+        return
+    embedded = EmbeddedValkey(settings.data_dir)
+    try:
+        yield embedded.enter()
+    finally:
+        embedded.leave()
+
+
+@contextmanager
+def _redis(url: str) -> Iterator[Redis]:
+    """Redis carries news, not truth: a short retry, then the service goes on without it."""
+    try:
+        client = Redis.from_url(url, socket_timeout=15, socket_connect_timeout=2, retry=Retry(ExponentialBackoff(), 1))
+    except ValueError as wrong:
+        raise SetUpError("redis_url", "REDIS_URL is not the address of a Redis", "use redis://…") from wrong
+    with client:
         yield client
+
+
+class _IdleCheck:
+    """Looks whether a connection still lives, if it has lain idle: the database may have been restarted since."""
+
+    def __init__(self) -> None:
+        self._used: WeakKeyDictionary[Connection[Any], float] = WeakKeyDictionary()
+
+    def __call__(self, connection: Connection[Any]) -> None:
+        now = time.monotonic()
+        if now - self._used.get(connection, -math.inf) > IDLE_SECONDS:
+            ConnectionPool.check_connection(connection)
+        self._used[connection] = now
 
 
 @contextmanager
@@ -291,8 +314,7 @@ def _checkpoints(database: Database) -> Iterator[PostgresSaver]:
     """LangGraph's own tables in our database. Autocommit and dict rows are what its saver asks for."""
     plain = database.url.replace("postgresql+psycopg://", "postgresql://", 1)
     options = {"autocommit": True, "row_factory": dict_row, "prepare_threshold": 0}
-    check = ConnectionPool.check_connection  # the database may have been restarted since a connection was used
-    with ConnectionPool(plain, min_size=1, max_size=8, kwargs=options, check=check, open=True) as pool:
-        saver = PostgresSaver(pool)  # type: ignore[arg-type]  # the pool's row type is set by its options
+    with ConnectionPool(plain, min_size=1, max_size=8, kwargs=options, check=_IdleCheck(), open=True) as pool:
+        saver = PostgresSaver(pool)
         saver.setup()
         yield saver

@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from uuid import UUID, uuid4
 
 import httpx2
@@ -30,7 +32,7 @@ from tools.generate import generate_network
 from tools.network_folder import NetworkFolder
 
 SITES, SKUS, SEED = 8, 2_000, 7
-TURNS = 12
+TURNS = 30
 TURNS_OF_A_THREAD = 10
 CHATS = 50
 QUESTION = "Where are we short?"
@@ -55,19 +57,39 @@ class Heard:
     status: str
 
 
+@dataclass(frozen=True)
+class Client:
+    """Whoever asks, in a process of its own, as everywhere outside of a benchmark."""
+
+    process: ProcessPoolExecutor
+    address: str
+    token: str
+
+    def ask(self, thread_id: str, words: str) -> Heard:
+        """One question, heard to its end."""
+        return self.process.submit(_ask, self.address, self.token, thread_id, words).result()
+
+    def ask_together(self, many: int) -> list[Heard]:
+        """So many questions at once, each in a conversation of its own."""
+        return self.process.submit(_ask_together, self.address, self.token, many).result()
+
+
 def run() -> None:
     """All figures of a chat turn, and the goal of each."""
-    with opened(_network(), PLANNER) as service, running(service), listening(service) as address:
-        token = _token(service)
-        _side_by_side(service, address, token, QUESTION, 1)  # what is only made once is made now
-        direct, heard = _side_by_side(service, address, token, QUESTION, TURNS)
-        little, said = _side_by_side(service, address, token, SMALL_TALK, TURNS)
+    with (
+        opened(_network(), PLANNER) as service, running(service), listening(service) as address,
+        ProcessPoolExecutor(1, get_context("spawn")) as elsewhere,
+    ):  # fmt: skip
+        client = Client(elsewhere, address, _token(service))
+        _side_by_side(service, client, QUESTION, 2)  # what is only made once is made now
+        direct, heard = _side_by_side(service, client, QUESTION, TURNS)
+        little, said = _side_by_side(service, client, SMALL_TALK, TURNS)
         thread = str(uuid4())
         for _ in range(TURNS_OF_A_THREAD):
-            asyncio.run(_turn(address, token, thread, QUESTION))
+            client.ask(thread, QUESTION)
         octets = _stored(service, thread) / TURNS_OF_A_THREAD
         began = time.perf_counter()
-        crowd = asyncio.run(_crowd(address, token))
+        crowd = client.ask_together(CHATS)
         elapsed = time.perf_counter() - began
     ours, bare = statistics.median(each.end for each in heard), statistics.median(direct)
     added = statistics.median(each.end for each in said) - statistics.median(little)
@@ -98,14 +120,12 @@ def _token(service: Service) -> str:
         return issue_token(session, PLANNER.user_id, 1)
 
 
-def _side_by_side(
-    service: Service, address: str, token: str, words: str, turns: int
-) -> tuple[list[float], list[Heard]]:
+def _side_by_side(service: Service, client: Client, words: str, turns: int) -> tuple[list[float], list[Heard]]:
     """Turns both ways, one after the other, so that whatever else the machine does hits both."""
     direct, heard = [], []
     for _ in range(turns):
         direct.append(_direct(service, words))
-        heard.append(asyncio.run(_turn(address, token, str(uuid4()), words)))
+        heard.append(client.ask(str(uuid4()), words))
     return direct, heard
 
 
@@ -118,8 +138,15 @@ def _direct(service: Service, words: str) -> float:
     return time.perf_counter() - began
 
 
-async def _crowd(address: str, token: str) -> list[Heard]:
-    return list(await asyncio.gather(*(_turn(address, token, str(uuid4()), QUESTION) for _ in range(CHATS))))
+def _ask(address: str, token: str, thread_id: str, words: str) -> Heard:
+    return asyncio.run(_turn(address, token, thread_id, words))
+
+
+def _ask_together(address: str, token: str, many: int) -> list[Heard]:
+    async def all_of_them() -> list[Heard]:
+        return list(await asyncio.gather(*(_turn(address, token, str(uuid4()), QUESTION) for _ in range(many))))
+
+    return asyncio.run(all_of_them())
 
 
 async def _turn(address: str, token: str, thread_id: str, words: str) -> Heard:

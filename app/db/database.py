@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import cast
 
 from sqlalchemy import Engine, create_engine, text
 from sqlmodel import Session
+
+_NOW = "transaction_timestamp"
 
 
 class Database:
@@ -34,5 +37,9 @@ class Database:
 
 def database_now(session: Session) -> datetime:
     """The transaction's time by the database's clock: the only clock that expiry and audit rely on."""
-    now: datetime = session.connection().execute(text("select transaction_timestamp()")).scalar_one()
-    return now.astimezone(UTC)
+    transaction = session.get_transaction()
+    asked, now = session.info.get(_NOW, (None, None))
+    if transaction is None or asked is not transaction:
+        now = session.connection().execute(text("select transaction_timestamp()")).scalar_one().astimezone(UTC)
+        session.info[_NOW] = (session.get_transaction(), now)
+    return cast("datetime", now)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlmodel import Session
+
+from app.durable.prompt import LEAD_SECONDS, begins_promptly
 
 APPLICATION_VERSION = "1"
 """Kept by hand. Raise it only with a migration of the work in flight: workflows of other versions do not run."""
@@ -23,12 +27,27 @@ RUN_THREAD = "run_thread"
 _ENQUEUE = text("""
     select dbos.enqueue_workflow(
         workflow_name => :name, queue_name => :queue, positional_args => array[cast(:argument as json)],
-        workflow_id => :workflow_id, app_version => :version)
+        workflow_id => :workflow_id, app_version => :version,
+        delay_until_epoch_ms => cast(extract(epoch from clock_timestamp() + cast(:wait as interval)) * 1000 as bigint))
 """)
+
+
+_WITHDRAW = text("delete from dbos.workflow_status where workflow_uuid = :workflow_id and status = 'DELAYED'")
+
+
+def withdraw(session: Session, workflow_id: str) -> None:
+    """Take back a workflow that was to begin later and has not begun."""
+    session.connection().execute(_WITHDRAW, {"workflow_id": workflow_id})
+
+
+def workflow_of(run_id: UUID) -> str:
+    """The id of the workflow that a run rests on from its beginning."""
+    return f"run:{run_id}"
 
 
 def enqueue(session: Session, name: str, workflow_id: str, argument: str) -> None:
     """Have the workflow `name` run with one text argument. The same id again changes nothing."""
+    is_prompt = name == RUN_THREAD and begins_promptly(session, UUID(argument))
     session.connection().execute(
         _ENQUEUE,
         {
@@ -37,5 +56,6 @@ def enqueue(session: Session, name: str, workflow_id: str, argument: str) -> Non
             "argument": json.dumps(argument),
             "workflow_id": workflow_id,
             "version": APPLICATION_VERSION,
+            "wait": timedelta(seconds=LEAD_SECONDS) if is_prompt else None,
         },
     )

@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
 from uuid import UUID
 
 from dbos import DBOS, DBOSPortableJSONSerializer
@@ -23,24 +20,19 @@ from structlog import get_logger
 
 from app.db.database import Database
 from app.durable.abandoned import requeue_abandoned
-from app.durable.draining import Drain, InterruptedRunError, is_outage
 from app.durable.enqueue import (
     APPLICATION_VERSION,
-    CARRY_ORDER,
     ORDER_QUEUE,
-    RESUME_THREAD,
     RUN_QUEUE,
-    RUN_THREAD,
+    withdraw,
+    workflow_of,
 )
+from app.durable.prompt import PROMPTLY, PromptRuns
+from app.durable.workflows import EVERY_HOUR, EVERY_MINUTE, TICK, TIDYING, Work, register
 
 EXECUTOR_ID = "evenkeel-runner"
-TICK = "tick"
-EVERY_MINUTE = "0 * * * * *"
-TIDYING = "tidying"
-EVERY_HOUR = "0 17 * * * *"
-WAIT_SECONDS_MAX = 300.0
-LOOKS_AT_ONCE = 4
-"""How often a confirmed transfer is looked at before it waits for the next tick."""
+POLLING_SECONDS = {RUN_QUEUE: 0.2, ORDER_QUEUE: 0.1}
+"""How often the queues are looked at. A look costs milliseconds; runs in the runner's own process do not wait for it."""
 TAKE_OVER_SECONDS = 0.5
 """How often a process that is not the runner asks whether it may become it."""
 _LOCK_KEY = 0x4576656E6B65656C  # "Evenkeel"
@@ -49,62 +41,7 @@ _LOCK_HELD = text("""
                    and database = (select oid from pg_database where datname = current_database())
                    and ((classid::bigint << 32) | objid::bigint) = :key and (pid = pg_backend_pid() or not :mine))
 """)
-AGAIN_SECONDS, AGAIN_SECONDS_MAX = 0.2, 15.0
-"""The first and the longest wait before a run is driven again that the database's absence has interrupted."""
 _log = get_logger(__name__)
-
-
-Scheduled = Callable[[datetime, Any], None]
-
-
-class _LeftToTheNextError(BaseException):
-    """Work stops here without an outcome, and stays pending for the process that comes next.
-
-    No `Exception`, because DBOS would record one as the outcome.
-    """
-
-
-class Work(Protocol):
-    """What the workflows do. Every method may be called twice for the same thing."""
-
-    def run_thread(self, run_id: UUID) -> None:
-        """Drive a run to its end or pause."""
-
-    def resume_thread(self, approval_id: UUID) -> None:
-        """Wake the graph that waits for a request."""
-
-    def release(self, approval_id: UUID) -> int:
-        """Set going what an approval released, if the graph has not done so."""
-
-    def post(self, transfer_id: UUID) -> str:
-        """Ask the ERP for the transfer, once: `posted`, `refused`, `uncertain` or `stopped`."""
-
-    def note_doubt(self, transfer_id: UUID, why: str) -> None:
-        """Tell people that the ERP gives no certain answer about the order."""
-
-    def look(self, transfer_id: UUID) -> str:
-        """Ask the ERP whether the goods have left: `shipped`, `cancelled`, `waiting` or `stopped`."""
-
-    def tick(self) -> None:
-        """What is done every minute: expiry, and orders and runs that nobody carries."""
-
-    def take_up(self) -> None:
-        """What is done when a process begins to carry out work: see what an earlier one has left behind."""
-
-    def tidy(self) -> None:
-        """What is done every hour: forget what nobody needs any more."""
-
-    @property
-    def drain(self) -> Drain:
-        """What stops the runs of this process when it closes."""
-
-    @property
-    def attempts_max(self) -> int:
-        """How often the ERP is asked in a row before people are told."""
-
-    @property
-    def retry_seconds(self) -> float:
-        """The first wait between two attempts; it doubles."""
 
 
 def migrate(database: Database) -> None:
@@ -122,6 +59,7 @@ class Runner:
         self._lock: Connection | None = None
         self._stopping = threading.Event()
         self._keeper: threading.Thread | None = None
+        self._prompt = PromptRuns(work.run_thread, self._withdraw, workers)
 
     @property
     def running(self) -> bool:
@@ -140,12 +78,18 @@ class Runner:
             lock.close()
             raise
         self._lock = lock
+        self._database.session_info[PROMPTLY] = self._prompt
         _log.info("runner_started")
         try:
             self._work.take_up()
         except Exception:  # noqa: BLE001  what was left behind is looked at again with the next tick; the work goes on
             _log.exception("not_taken_up")
         return True
+
+    def _withdraw(self, run_id: UUID) -> None:
+        """A run has come to its end or pause by itself; its workflow would find nothing left to do."""
+        with self._database.transaction() as session:
+            withdraw(session, workflow_of(run_id))
 
     def _launch(self) -> None:
         DBOS(
@@ -159,10 +103,10 @@ class Runner:
                 "notification_listener_polling_interval_sec": 0.1,
             }
         )
-        scheduled = _register(self._work, self._stopping)
+        scheduled = register(self._work, self._stopping, self._prompt)
         DBOS.launch()
-        for queue in (RUN_QUEUE, ORDER_QUEUE):
-            DBOS.register_queue(queue, worker_concurrency=self._workers, polling_interval_sec=0.1)
+        for queue, seconds in POLLING_SECONDS.items():
+            DBOS.register_queue(queue, worker_concurrency=self._workers, polling_interval_sec=seconds)
         DBOS.apply_schedules(
             [
                 {"schedule_name": name, "workflow_fn": scheduled[name], "schedule": when, "context": None}
@@ -194,6 +138,7 @@ class Runner:
                 elif not self._holds_lock():
                     self._lock = self._locked()
                     if self._lock is None:
+                        self._database.session_info.pop(PROMPTLY, None)
                         _log.warning("runner_replaced")
                         DBOS.destroy(workflow_completion_timeout_sec=0, destroy_registry=True)
                 else:
@@ -218,6 +163,7 @@ class Runner:
             self._keeper.join()
         if self._lock is None:
             return
+        self._database.session_info.pop(PROMPTLY, None)
         self._work.drain.begin()
         deadline = time.monotonic() + wait_seconds
         while self._at_work() and time.monotonic() < deadline:
@@ -232,6 +178,8 @@ class Runner:
 
     def _at_work(self) -> bool:
         """Whether anything runs here that has not been left to the next. A database that is away has nothing to wait for."""
+        if self._prompt.is_busy:
+            return True
         query = text("select workflow_uuid from dbos.workflow_status where status = 'PENDING' and executor_id = :id")
         try:
             with self._database.engine.connect() as connection:
@@ -245,142 +193,10 @@ def pending_of_other_versions(database: Database) -> list[str]:
     """Work that this version will never carry out. An operator has to know of it."""
     query = text("""
         select workflow_uuid from dbos.workflow_status
-        where status in ('PENDING', 'ENQUEUED') and application_version <> :version order by created_at limit 100
+        where status in ('PENDING', 'ENQUEUED', 'DELAYED') and application_version <> :version order by created_at limit 100
     """)
     with database.engine.connect() as connection:
         return [row.workflow_uuid for row in connection.execute(query, {"version": APPLICATION_VERSION})]
-
-
-def _register(work: Work, stopping: threading.Event) -> dict[str, Scheduled]:
-    """Declare the workflows. Steps are at-least-once; that is why every method of `Work` may be called twice.
-
-    Returns those that have a schedule.
-    """
-    _register_runs(work, stopping)
-    _register_orders(work)
-    return {TICK: _register_tick(work), TIDYING: _register_tidying(work)}
-
-
-def _through_outages(work: Work, stopping: threading.Event, drive: Callable[[], None]) -> None:
-    """Drive a run, again after each interruption, to its end. While the process closes it is left to the next one."""
-    wait = AGAIN_SECONDS
-    while True:
-        try:
-            return drive()
-        except Exception as failed:
-            if not (isinstance(failed, InterruptedRunError) or is_outage(failed)):
-                raise
-            if work.drain.wait(wait) or stopping.is_set():
-                work.drain.leave(str(DBOS.workflow_id))
-                raise _LeftToTheNextError from failed
-            _log.warning("run_driven_again", workflow_id=DBOS.workflow_id, why=type(failed).__name__)
-        wait = min(wait * 2, AGAIN_SECONDS_MAX)
-
-
-def _register_runs(work: Work, stopping: threading.Event) -> None:
-    @DBOS.step(name="run_thread_step")
-    def run_step(run_id: str) -> None:
-        _through_outages(work, stopping, lambda: work.run_thread(UUID(run_id)))
-
-    @DBOS.workflow(name=RUN_THREAD)
-    def run_thread(run_id: str) -> None:
-        run_step(run_id)
-
-    @DBOS.step(name="resume_thread_step", retries_allowed=True, max_attempts=5, interval_seconds=1.0)
-    def resume_step(approval_id: str) -> None:
-        _through_outages(work, stopping, lambda: work.resume_thread(UUID(approval_id)))
-
-    @DBOS.step(name="release_step", retries_allowed=True, max_attempts=10, interval_seconds=1.0)
-    def release_step(approval_id: str) -> int:
-        return work.release(UUID(approval_id))
-
-    @DBOS.workflow(name=RESUME_THREAD)
-    def resume_thread(approval_id: str) -> int:
-        try:
-            resume_step(approval_id)
-        except Exception:  # noqa: BLE001  what was approved is carried out even when its conversation is broken
-            _log.exception("thread_not_resumed", approval_id=approval_id)
-        return release_step(approval_id)
-
-    del run_thread, resume_thread
-
-
-def _register_orders(work: Work) -> None:
-    @DBOS.step(name="post_step")
-    def post_step(transfer_id: str) -> str:
-        return work.post(UUID(transfer_id))
-
-    @DBOS.step(name="look_step")
-    def look_step(transfer_id: str) -> str:
-        return work.look(UUID(transfer_id))
-
-    @DBOS.step(name="note_doubt_step")
-    def note_doubt_step(transfer_id: str, why: str) -> None:
-        work.note_doubt(UUID(transfer_id), why)
-
-    @DBOS.workflow(name=CARRY_ORDER)
-    def carry_order(transfer_id: str) -> str:
-        outcome = _until_certain(post_step, transfer_id, work, note_doubt_step)
-        return _until_certain(look_step, transfer_id, work, note_doubt_step) if outcome == "posted" else outcome
-
-    del carry_order
-
-
-def _register_tick(work: Work) -> Scheduled:
-    @DBOS.step(name="tick_step")
-    def tick_step() -> None:
-        work.tick()
-        _forget_old_ticks()
-
-    @DBOS.workflow(name=TICK)
-    def tick(_scheduled_at: datetime, _context: Any) -> None:
-        tick_step()
-
-    return tick
-
-
-def _register_tidying(work: Work) -> Scheduled:
-    @DBOS.step(name="tidying_step")
-    def tidying_step() -> None:
-        work.tidy()
-
-    @DBOS.workflow(name=TIDYING)
-    def tidying(_scheduled_at: datetime, _context: Any) -> None:
-        tidying_step()
-
-    return tidying
-
-
-def _until_certain(
-    ask: Callable[[str], str], transfer_id: str, work: Work, note_doubt: Callable[[str, str], None]
-) -> str:
-    """Ask until the answer is certain, a few times: then people are told, and the tick has it asked again.
-
-    So neither an ERP that is down nor a warehouse that takes its time keeps a worker.
-    """
-    doubts, looks, wait = 0, 0, work.retry_seconds
-    while doubts < work.attempts_max:
-        try:
-            outcome = ask(transfer_id)
-        except Exception:  # noqa: BLE001  a broken connection or an answer that makes no sense: nobody knows what was done
-            _log.exception("no_certain_answer", transfer_id=transfer_id)
-            outcome = "uncertain"
-        looks += outcome == "waiting"
-        if outcome not in ("uncertain", "waiting") or looks == LOOKS_AT_ONCE:
-            return outcome
-        doubts += outcome == "uncertain"
-        DBOS.sleep(wait)
-        wait = min(wait * 2, WAIT_SECONDS_MAX)
-    note_doubt(transfer_id, f"the ERP gave no certain answer in {work.attempts_max} attempts")
-    return "uncertain"
-
-
-def _forget_old_ticks() -> None:
-    """A tick leaves rows behind, its own and those of orders that it had looked at; after a day nobody asks for them."""
-    yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
-    for name in (TICK, TIDYING, CARRY_ORDER):
-        old = DBOS.list_workflows(name=name, status=["SUCCESS", "ERROR"], end_time=yesterday, limit=5_000)
-        DBOS.delete_workflows([workflow.workflow_id for workflow in old])
 
 
 def runner_alive(database: Database) -> bool:

@@ -42,6 +42,12 @@ def thread_seen_by(session: Session, principal: Principal, thread_id: UUID) -> A
     return Access(thread, own=False, request=request)
 
 
+def is_own(session: Session, principal: Principal, thread_id: UUID) -> bool:
+    """Whether the thread is the caller's own."""
+    thread = session.get(Thread, thread_id)
+    return thread is not None and thread.owner == principal.user_id
+
+
 def run_seen_by(session: Session, principal: Principal, thread_id: UUID, run_id: UUID) -> tuple[Access, Run]:
     """A run of the thread. A guest sees the runs that their own decisions woke. Raises NotFoundError."""
     access = thread_seen_by(session, principal, thread_id)

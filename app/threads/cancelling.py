@@ -61,18 +61,18 @@ class Watch:
         self._looked_at = 0.0
         self._cancelled = False
 
-    def cancelled(self, *, now: bool = True) -> bool:
-        """Whether somebody has asked the run to stop. Without `now`, what was true a moment ago will do."""
-        if not self._cancelled and (now or time.monotonic() - self._looked_at >= LOOK_SECONDS):
-            with self._database.transaction() as session:
-                query = select(Run.cancel_asked_by).where(Run.run_id == self._run_id)
-                self._cancelled = session.exec(query).one_or_none() is not None
+    def cancelled(self, seconds_old: float = 0.0) -> bool:
+        """Whether somebody has asked the run to stop, by an answer that is no older than this."""
+        if not self._cancelled and time.monotonic() - self._looked_at >= seconds_old:
+            query = select(Run.cancel_asked_by).where(Run.run_id == self._run_id)
+            with self._database.engine.connect() as connection:
+                self._cancelled = connection.execute(query).scalar_one_or_none() is not None
             self._looked_at = time.monotonic()
         return self._cancelled
 
     def require_wanted(self) -> None:
         """Raise CancelledRunError once somebody has asked the run to stop."""
-        if self.cancelled(now=False):
+        if self.cancelled(LOOK_SECONDS):
             raise CancelledRunError
 
     def waiting_for(self, work: Callable[[], AnswerT]) -> AnswerT:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 from uuid import UUID
 
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.errors import GraphDrained, UnknownInterruptError
@@ -34,7 +34,7 @@ from app.settings import Settings
 from app.threads.cancelling import CancelledRunError, Watch, closing_messages
 from app.threads.heads import latest_states
 from app.threads.lost_questions import LOST_QUESTION, is_lost
-from app.threads.narration import Narrator
+from app.threads.narration import Narrator, last_words
 from app.threads.resumes import note_resume
 from app.threads.runs import finish
 from app.threads.stream import RunStream
@@ -46,6 +46,8 @@ from graphs.state import RebalanceState
 from graphs.world import Context, RunLimits
 from tools.planning import Planner
 
+EDGE_SECONDS = 0.1
+"""Whether a run is wanted is asked at each edge between its nodes; edges that follow each other so soon ask once."""
 _log = get_logger(__name__)
 
 
@@ -61,7 +63,7 @@ class Drive:
 
     def is_cancelled(self) -> bool:
         """Whether somebody has asked the run to stop."""
-        return self.watch is not None and self.watch.cancelled()
+        return self.watch is not None and self.watch.cancelled(EDGE_SECONDS)
 
 
 class Driver:
@@ -94,10 +96,11 @@ class Driver:
             run.status = RunStatus.RUNNING
             session.add(run)
             kind, given, thread_id, by = run.kind, run.input, run.thread_id, run.started_by
+            principal = principal_of(session, by)
         with self._attempt(run_id), self._thread(thread_id):
-            drive = self._drive_for(thread_id, run_id, self._principal(by), Watch(self._database, run_id))
+            drive = self._drive_for(thread_id, run_id, _active(principal, by), Watch(self._database, run_id))
             status = self._drive(drive, _first_input(kind, given, run_id))
-        self._close(run_id, status, self._why_failed(thread_id, status))
+        self._close(run_id, status, self._why_failed(thread_id, status), drive.narrator.last_words)
         return status
 
     def ring(self, approval_id: UUID) -> None:
@@ -110,10 +113,11 @@ class Driver:
                 return
             thread_id, owner = thread.thread_id, thread.owner
             run_id = note_resume(session, thread_id, approval_id).run_id
+            principal = principal_of(session, owner)
         with self._attempt(run_id), self._thread(thread_id):
-            drive = self._drive_for(thread_id, run_id, self._principal(owner))
+            drive = self._drive_for(thread_id, run_id, _active(principal, owner))
             status = self._answer(drive, str(approval_id))
-        self._close(run_id, status, self._why_failed(thread_id, status))
+        self._close(run_id, status, self._why_failed(thread_id, status), drive.narrator.last_words)
 
     @contextmanager
     def _attempt(self, run_id: UUID) -> Iterator[None]:
@@ -126,7 +130,7 @@ class Driver:
         except Exception as failed:
             away, left = is_outage(failed), isinstance(failed, InterruptedRunError) or self.drain.begun
             if not (away or left):
-                self._close(run_id, RunStatus.FAILED, _words(failed))
+                self._close(run_id, RunStatus.FAILED, _words(failed), words="")
                 raise
             why = CLOSING if left else "the database does not answer"
             self._stream.publish(run_id, "interrupted", detail=f"Interrupted: {why}. The run goes on by itself.")
@@ -247,9 +251,7 @@ class Driver:
 
     def last_words(self, thread_id: UUID) -> str:
         """The last thing the agent said in a thread; empty before it has said anything."""
-        messages = self.state(thread_id).values.get("messages", [])
-        spoken = [m for m in messages if isinstance(m, AIMessage) and isinstance(m.content, str) and m.content]
-        return str(spoken[-1].content) if spoken else ""
+        return last_words(self.state(thread_id).values.get("messages", []))
 
     def history(self, thread_id: UUID, limit: int, before: str | None = None) -> list[StateSnapshot]:
         """The states of a thread, the newest first; those before a checkpoint, if one is named."""
@@ -263,7 +265,7 @@ class Driver:
             saver.delete_thread(str(thread_id))
 
     def _drive_for(self, thread_id: UUID, run_id: UUID, principal: Principal, watch: Watch | None = None) -> Drive:
-        watchers = Watchers(run_id, self._stream, Narrator(self._stream, run_id, principal), watch)
+        watchers = Watchers(Narrator(self._stream, run_id, principal), watch)
         chosen = self._settings
         limits = RunLimits(
             llm_calls_max=chosen.run_llm_calls_max, tool_calls_max=chosen.run_tool_calls_max,
@@ -277,27 +279,17 @@ class Driver:
     def _context(self, thread_id: UUID, run_id: UUID, principal: Principal) -> Context:
         return self._drive_for(thread_id, run_id, principal).context
 
-    def _principal(self, user_id: str) -> Principal:
-        with self._database.transaction() as session:
-            found = principal_of(session, user_id)
-        if found is None:
-            raise ForbiddenError("inactive", f"{user_id} is not an active person (any more)")
-        return found
-
-    def _close(self, run_id: UUID, status: RunStatus, error: str | None = None) -> None:
+    def _close(self, run_id: UUID, status: RunStatus, error: str | None, words: str) -> None:
         with self._database.transaction() as session:
             finish(session, run_id, status, error)
-            run = session.get(Run, run_id)
-            thread_id = run.thread_id if run else None
-        words = self.last_words(thread_id) if thread_id is not None else ""
         self.announce_end(run_id, status, error, words)
 
     def announce_end(self, run_id: UUID, status: RunStatus, error: str | None = None, words: str = "") -> None:
         """Tell whoever watches that a run is over."""
-        self._stream.publish(run_id, "done", status=status, error=error, words=words)
-        if error is not None:
-            self._stream.tell_clients(run_id, "error", {"error": "RunFailed", "message": error})
-        self._stream.tell_clients(run_id, "end", {"run_id": str(run_id), "status": status})
+        done = {"status": status, "error": error, "words": words}
+        failed = [] if error is None else [("error", {"error": "RunFailed", "message": error})]
+        end = {"run_id": str(run_id), "status": status}
+        self._stream.tell(run_id, [("done", done)], [*failed, ("end", end)])
 
     @contextmanager
     def _thread(self, thread_id: UUID) -> Iterator[None]:
@@ -321,6 +313,12 @@ def _first_input(kind: RunKind, given: dict[str, Any], run_id: UUID) -> Rebalanc
         return {**fresh, "door": "scan", "request": given["request"], "submit": True, "plan_digest": None}
     message = HumanMessage(given["text"], id=str(run_id))
     return {**fresh, "door": "chat", "messages": [message], "submit": False}
+
+
+def _active(found: Principal | None, user_id: str) -> Principal:
+    if found is None:
+        raise ForbiddenError("inactive", f"{user_id} is not an active person (any more)")
+    return found
 
 
 def _config(thread_id: UUID) -> RunnableConfig:

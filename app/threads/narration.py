@@ -8,7 +8,7 @@ the length of the conversation. `Telling` puts whole values together again.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,7 +16,7 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 
 from app.auth.roles import Principal
 from app.threads.shown import shown_fields, shown_message
-from app.threads.stream import RunStream, StreamEvent
+from app.threads.stream import News, RunStream, StreamEvent
 from graphs.grounding import Gate
 
 INTERRUPT = "__interrupt__"
@@ -36,10 +36,13 @@ class Narrator:
         self._speaking = ""
         self._heard = ""
         self._gate: Gate | None = None
+        self.last_words = ""
+        """What the agent has said last."""
 
-    def know(self, messages: Iterable[AnyMessage]) -> None:
+    def know(self, messages: Sequence[AnyMessage]) -> None:
         """Messages that clients have heard of before."""
         self._known.update(message.id for message in messages)
+        self.last_words = last_words(messages)
 
     def begin_message(self, gate: Gate) -> str:
         """The agent begins to speak. Returns the id that what it says will have: that of an answer which it replaces."""
@@ -54,7 +57,8 @@ class Narrator:
     def token(self, text: str) -> None:
         """A piece of what the agent says, checked."""
         self._heard += text
-        self._tell("messages", {"id": self._speaking, "content": text, "node": "planner"})
+        told = {"id": self._speaking, "content": text, "node": "planner"}
+        self._stream.tell(self._run_id, [("token", {"detail": text})], [("messages", told)])
 
     def take(self, mode: str, chunk: Mapping[str, Any]) -> None:
         """Take what the graph's stream yields. Steps are told with the values that come of them, when messages have ids."""
@@ -67,34 +71,37 @@ class Narrator:
 
     def progress(self, step: str, detail: str) -> None:
         """The service's own news of a run: what it is at, and what somebody should know of."""
-        self._tell("custom", {"step": step, "detail": detail})
+        told = {"detail": detail}
+        self._stream.tell(self._run_id, [(step, told)], [("custom", {"step": step, **told})])
 
     def _task(self, chunk: Mapping[str, Any]) -> None:
         """A step begins, or ends: with its part of the values, with what it waits for, or with nothing where it failed."""
         if "input" in chunk:
             told = {"id": chunk["id"], "name": chunk["name"], "triggers": list(chunk["triggers"])}
-            self._tell("tasks", {**told, "began": True, **self._named(chunk["input"])})
+            self._tell(("tasks", {**told, "began": True, **self._named(chunk["input"])}))
         elif chunk["interrupts"] or chunk["error"] is not None:
-            self._tell("tasks", {**_ended(chunk), "waits": [each["value"] for each in chunk["interrupts"]]})
+            self._tell(("tasks", {**_ended(chunk), "waits": [each["value"] for each in chunk["interrupts"]]}))
         else:
             self._steps.append(("tasks", chunk["name"], chunk))
 
     def pause(self, values: Mapping[str, Any], question: Mapping[str, Any]) -> None:
         """The graph waits for a decision: `question` is what the gate asks, as ids."""
-        self._tell("updates", {"waits": [question]})
-        self._tell("values", {**self._named(values), "waits": [question]})
+        waits = {"waits": [question]}
+        self._tell(("updates", waits), ("values", {**self._named(values), **waits}))
 
     def _values(self, values: Mapping[str, Any]) -> None:
+        events: list[News] = []
         for kind, node, told in self._steps:
             update = told["result"] if kind == "tasks" else told
             for message in update.get("messages", []):
                 if message.id not in self._known and not self._has_been_heard(message):
-                    self._tell("messages", {"id": message.id, "node": node, "new": self._new([message])})
+                    events.append(("messages", {"id": message.id, "node": node, "new": self._new([message])}))
                 self._known.add(message.id)
             step = _ended(told) if kind == "tasks" else {"node": node}
-            self._tell(kind, {**step, **self._named(update)})
+            events.append((kind, {**step, **self._named(update)}))
         self._steps = []
-        self._tell("values", self._named(values))
+        self.last_words = last_words(values.get("messages", []))
+        self._tell(*events, ("values", self._named(values)))
 
     def _has_been_heard(self, message: AnyMessage) -> bool:
         """Whether the pieces of a message were all of it. A vendor may break off, and say it again otherwise."""
@@ -114,13 +121,19 @@ class Narrator:
         self._written.update(message.id for message in new)
         return [shown_message(message) for message in new]
 
-    def _tell(self, kind: str, data: Mapping[str, Any]) -> None:
-        self._stream.tell_clients(self._run_id, kind, data)
+    def _tell(self, *events: News) -> None:
+        self._stream.tell(self._run_id, [], events)
 
 
 def _ended(chunk: Mapping[str, Any]) -> dict[str, Any]:
     """A step that is over. What its error says is not for clients."""
     return {"id": chunk["id"], "name": chunk["name"], "error": None if chunk["error"] is None else STEP_FAILED}
+
+
+def last_words(messages: Sequence[AnyMessage]) -> str:
+    """The last thing the agent said; empty before it has said anything."""
+    spoken = (each.content for each in reversed(messages) if isinstance(each, AIMessage))
+    return next((content for content in spoken if content and isinstance(content, str)), "")
 
 
 class Telling:

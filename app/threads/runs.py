@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Session, SQLModel, col, select
 
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
 from app.auth.roles import Act, Principal
 from app.db.database import database_now
-from app.durable.enqueue import RUN_THREAD, enqueue
+from app.durable.enqueue import RUN_THREAD, enqueue, workflow_of
 from app.errors import ConflictError, InvalidError, NotFoundError
 from app.threads.tables import ACTIVE, Door, Run, RunKind, RunStatus, Thread
 from tools.transfers import PlanRequest
 
 MESSAGE_CHARACTERS_MAX = 4_000
 TITLE_CHARACTERS_MAX = 80
+RowT = TypeVar("RowT", bound=SQLModel)
 
 
 def open_thread(
@@ -39,12 +40,10 @@ def open_thread(
         created_at=database_now(session),
         labels=dict(labels or {}),
     )
-    try:
-        with session.begin_nested():
-            session.add(thread)
-    except IntegrityError as taken:
-        raise ConflictError("thread_exists", f"there is a thread {thread_id} already", "use another id") from taken
-    return thread
+    added = _added(session, thread)
+    if added is None:
+        raise ConflictError("thread_exists", f"there is a thread {thread_id} already", "use another id")
+    return added
 
 
 def own_thread(session: Session, principal: Principal, thread_id: UUID) -> Thread:
@@ -62,9 +61,17 @@ def threads_of(session: Session, principal: Principal, limit: int = 50) -> Seque
 
 
 def say(
-    session: Session, principal: Principal, thread_id: UUID, text: str, labels: Mapping[str, Any] | None = None
+    session: Session,
+    principal: Principal,
+    thread_id: UUID,
+    text: str,
+    labels: Mapping[str, Any] | None = None,
+    modes: Sequence[str] | None = None,
 ) -> Run:
-    """Bring a message into a thread. Raises ConflictError while a run is active or a plan waits for its decision."""
+    """Bring a message into a thread. Raises ConflictError while a run is active or a plan waits for its decision.
+
+    `modes` are those in which the client follows the run.
+    """
     principal.require(Act.PLAN)
     thread = own_thread(session, principal, thread_id)
     words = text.strip()
@@ -83,9 +90,8 @@ def say(
             "decision_pending", f"plan {waiting.plan_digest[:12]} of this thread waits for a decision",
             "ask in another thread, or withdraw the plan first", approval_id=str(waiting.approval_id),
         )  # fmt: skip
-    run = _start(session, thread, RunKind.MESSAGE, principal.user_id, {"text": words})
-    run.labels = dict(labels or {})
-    return run
+    given = {"text": words} | ({} if modes is None else {"modes": list(modes)})
+    return _start(session, thread, RunKind.MESSAGE, principal.user_id, given, labels=labels)
 
 
 def start_scan(
@@ -107,21 +113,29 @@ def start_scan(
 
 
 def _start(
-    session: Session, thread: Thread, kind: RunKind, by: str, given: dict[str, Any], run_id: UUID | None = None
+    session: Session,
+    thread: Thread,
+    kind: RunKind,
+    by: str,
+    given: dict[str, Any],
+    run_id: UUID | None = None,
+    labels: Mapping[str, Any] | None = None,
 ) -> Run:
     run = Run(
         run_id=run_id or uuid4(), thread_id=thread.thread_id, kind=kind, status=RunStatus.QUEUED,
-        started_by=by, input=given, created_at=database_now(session),
+        started_by=by, input=given, created_at=database_now(session), labels=dict(labels or {}),
     )  # fmt: skip
-    try:
-        with session.begin_nested():
-            session.add(run)
-    except IntegrityError as taken:
-        raise ConflictError(
-            "run_active", f"thread {thread.thread_id} has an active run", "wait until it has answered"
-        ) from taken
-    enqueue(session, RUN_THREAD, f"run:{run.run_id}", str(run.run_id))
-    return run
+    added = _added(session, run)
+    if added is None:
+        raise ConflictError("run_active", f"thread {thread.thread_id} has an active run", "wait until it has answered")
+    enqueue(session, RUN_THREAD, workflow_of(run.run_id), str(run.run_id))
+    return added
+
+
+def _added(session: Session, row: RowT) -> RowT | None:
+    """The row once it is in its table; None where another one is in its place."""
+    statement = insert(type(row)).values(row.model_dump()).on_conflict_do_nothing().returning(type(row))
+    return session.scalars(statement).one_or_none()
 
 
 def get_run(session: Session, principal: Principal, run_id: UUID) -> Run:

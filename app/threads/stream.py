@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.client import Pipeline
 from redis.exceptions import RedisError
 from structlog import get_logger
 
@@ -16,6 +20,8 @@ CLIENT_EVENTS_MAX = 20_000
 """Steps as clients of the LangGraph dialect hear of them: a run's tokens, each an event, and its values."""
 KEEP_SECONDS = 3_600
 WAIT_MILLISECONDS = 5_000
+News = tuple[str, Mapping[str, object]]
+"""What is to be told: a kind and its data."""
 _log = get_logger(__name__)
 
 
@@ -31,25 +37,24 @@ class StreamEvent:
 class RunStream:
     """The news of the runs of one service."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, url: str) -> None:
         self._redis = redis
+        self._url = url
 
     def publish(self, run_id: UUID, kind: str, **data: object) -> None:
         """Add an event. Without Redis nobody can watch, and the run goes on."""
-        self._add(run_id, _key(run_id), kind, data, EVENTS_MAX)
+        self.tell(run_id, [(kind, data)], [])
 
-    def tell_clients(self, run_id: UUID, kind: str, data: Mapping[str, object]) -> None:
-        """Add an event for clients of the LangGraph dialect, who have a stream of their own."""
-        self._add(run_id, _client_key(run_id), kind, data, CLIENT_EVENTS_MAX)
-
-    def _add(self, run_id: UUID, key: str, kind: str, data: Mapping[str, object], events_max: int) -> None:
+    def tell(self, run_id: UUID, ours: Sequence[News], clients: Sequence[News]) -> None:
+        """Add events of our own, and some for clients of the LangGraph dialect, who have a stream of their own."""
         try:
             pipe = self._redis.pipeline(transaction=False)
-            pipe.xadd(key, {"kind": kind, "data": json.dumps(data)}, maxlen=events_max, approximate=True)
-            pipe.expire(key, KEEP_SECONDS)
+            _add(pipe, _key(run_id), ours, EVENTS_MAX)
+            _add(pipe, _client_key(run_id), clients, CLIENT_EVENTS_MAX)
             pipe.execute()
         except RedisError as down:
-            _log.warning("run_stream_down", run_id=str(run_id), kind=kind, reason=str(down))
+            kinds = ", ".join(kind for kind, _ in (*ours, *clients))
+            _log.warning("run_stream_down", run_id=str(run_id), kind=kinds, reason=str(down))
 
     def follow(self, run_id: UUID, after: str = "0") -> Iterator[StreamEvent]:
         """Events after the id `after`, as they come, up to and including `done`. Heartbeats while nothing comes."""
@@ -68,15 +73,32 @@ class RunStream:
         """The next events after the id `after`, at most 100; without any, it waits if it is told to."""
         return _events(self._redis.xread({_key(run_id): after}, count=100, block=wait_milliseconds))
 
-    def read_for_clients(self, run_id: UUID, after: str) -> list[StreamEvent]:
-        """The next events for clients of the LangGraph dialect, at most 500. Raises RedisError."""
-        return _events(self._redis.xread({_client_key(run_id): after}, count=500))
+    def connection_to_wait_on(self) -> AsyncRedis:
+        """A connection for one reader, who waits on it without a thread and closes it. It is not made before it is used."""
+        once = AsyncRetry(NoBackoff(), 0)
+        return AsyncRedis.from_url(self._url, socket_timeout=15, socket_connect_timeout=2, retry=once)
+
+    async def read_for_clients(
+        self, waiting: AsyncRedis, run_id: UUID, after: str, milliseconds: int
+    ) -> list[StreamEvent]:
+        """The next events for clients of the LangGraph dialect, at most 500; waits so long for the first of them.
+
+        Raises RedisError.
+        """
+        return _events(await waiting.xread({_client_key(run_id): after}, count=500, block=milliseconds))
 
     def forget(self, run_ids: Iterable[UUID]) -> None:
         """Drop the news of runs that are no more. Raises RedisError."""
         keys = [key for run_id in run_ids for key in (_key(run_id), _client_key(run_id))]
         if keys:
             self._redis.delete(*keys)
+
+
+def _add(pipe: Pipeline, key: str, events: Sequence[News], events_max: int) -> None:
+    for kind, data in events:
+        pipe.xadd(key, {"kind": kind, "data": json.dumps(data)}, maxlen=events_max, approximate=True)
+    if events:
+        pipe.expire(key, KEEP_SECONDS)
 
 
 def _key(run_id: UUID) -> str:

@@ -15,7 +15,6 @@ from app.db.database import Database
 from app.llm import RunLlm
 from app.threads.cancelling import Watch
 from app.threads.narration import Narrator
-from app.threads.stream import RunStream
 from app.world import ServiceWorld
 from graphs.grounding import Gate
 from graphs.world import Opinion, Reply, RunLimits
@@ -24,21 +23,10 @@ from tools.planning import Planner
 
 @dataclass(frozen=True, slots=True)
 class Watchers:
-    """Those who watch a run, in the service's own words and in those of the LangGraph dialect, and whether it is wanted."""
+    """Those who watch a run, and whether it is wanted."""
 
-    run_id: UUID
-    stream: RunStream
     narrator: Narrator
     watch: Watch | None = None
-
-    def tell(self, step: str, detail: str) -> None:
-        """Something has happened."""
-        self.stream.publish(self.run_id, step, detail=detail)
-
-    def progress(self, step: str, detail: str) -> None:
-        """Something has happened that clients of the dialect hear of as well."""
-        self.tell(step, detail)
-        self.narrator.progress(step, detail)
 
     def hear(self, token: str) -> None:
         """A piece of what the agent says, told once it is checked. Raises CancelledRunError once the run is not wanted."""
@@ -49,7 +37,6 @@ class Watchers:
     def say(self, checked: str) -> None:
         """Words of the agent that the gate has let through."""
         if checked:
-            self.tell("token", checked)
             self.narrator.token(checked)
 
 
@@ -66,7 +53,7 @@ class WatchedWorld(ServiceWorld):
         planner: Planner,
         watchers: Watchers,
     ) -> None:
-        super().__init__(database, principal, thread_id, llm, limits, watchers.progress, planner)
+        super().__init__(database, principal, thread_id, llm, limits, watchers.narrator.progress, planner)
         self._watchers = watchers
 
     def reply(self, messages: Sequence[BaseMessage], schemas: Sequence[dict[str, Any]], gate: Gate) -> Reply:

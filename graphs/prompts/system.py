@@ -28,9 +28,10 @@ def system_prompt(policy: str, limits: RunLimits) -> Prompt:
     return Prompt(text, digest({"prompt": text}))
 
 
+@cache
 def schemas() -> Sequence[dict[str, Any]]:
     """The tools as the llm is offered them."""
-    return [tool.schema() for tool in CATALOG.values()]
+    return tuple(tool.schema() for tool in CATALOG.values())
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from statistics import median
@@ -17,6 +18,7 @@ from app.plans.store import read_provenance
 from app.service import Service, open_service
 from app.settings import Settings
 from app.threads.narration import Telling
+from app.threads.stream import StreamEvent
 from evals.databases import Servers
 from graphs.grounding import UNSOURCED, Evidence, Vocabulary, unsourced
 from graphs.prompts.system import catalogue_digest, system_prompt
@@ -114,7 +116,12 @@ def test_what_is_said_beside_a_call_without_a_source_is_left_out(agent: Service,
 
 def heard_by_clients(service: Service, turn: Turn) -> list[tuple[str, str, Any]]:
     """What clients of the LangGraph dialect were told of a run: the event's id, its name and its data."""
-    return list(Telling(turn.run_id).read(service.stream.read_for_clients(turn.run_id, "0")))
+
+    async def news() -> list[StreamEvent]:
+        async with service.stream.connection_to_wait_on() as waiting:
+            return await service.stream.read_for_clients(waiting, turn.run_id, "0", milliseconds=1_000)
+
+    return list(Telling(turn.run_id).read(asyncio.run(news())))
 
 
 @pytest.mark.parametrize(

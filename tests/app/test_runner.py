@@ -20,13 +20,11 @@ from app.durable.enqueue import CARRY_ORDER, enqueue
 from app.durable.runner import (
     _LOCK_KEY,
     EXECUTOR_ID,
-    TICK,
-    TIDYING,
     Runner,
-    _forget_old_ticks,
     pending_of_other_versions,
     runner_alive,
 )
+from app.durable.workflows import TICK, TIDYING, _forget_old_ticks
 from app.erp.simulated import Faults, SimulatedErp
 from app.governance.switch import engage, release
 from app.ledger.verify import verify

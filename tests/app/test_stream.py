@@ -27,8 +27,8 @@ def redis(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Redis]:
 
 
 @pytest.fixture
-def news(redis: Redis) -> RunStream:
-    return RunStream(redis)
+def news(redis: Redis, servers: Servers) -> RunStream:
+    return RunStream(redis, servers.redis_url)
 
 
 def told(news: RunStream, run_id: UUID, after: str = "0") -> list[tuple[str, dict[str, object]]]:
@@ -100,8 +100,8 @@ def test_news_are_bounded_in_number_and_in_time(news: RunStream, redis: Redis) -
     assert 0 < redis.ttl(key) <= KEEP_SECONDS  # type: ignore[operator]
 
 
-def test_without_redis_a_run_tells_nobody_and_goes_on() -> None:
+def test_without_redis_a_run_tells_nobody_and_goes_on(servers: Servers) -> None:
     away = Redis(port=free_port(), retry=Retry(NoBackoff(), 0))
     with capture_logs() as said:
-        RunStream(away).publish(uuid4(), "planner", detail="reads")
+        RunStream(away, servers.redis_url).publish(uuid4(), "planner", detail="reads")
     assert [(line["event"], line["kind"]) for line in said] == [("run_stream_down", "planner")]

@@ -33,7 +33,9 @@ class OdooDouble:
 
     def __post_init__(self) -> None:
         self._picking_ids, self._move_ids, self._data_ids = count(19), count(20), count(1)
-        self._transaction = threading.Lock()  # a call is a transaction, and two under one external id do not both commit
+        self._transaction = (
+            threading.Lock()
+        )  # a call is a transaction, and two under one external id do not both commit
         self.tables = {
             "stock.location": {
                 3: {"complete_name": "Inter-company transit", "usage": "transit", "active": False},

@@ -20,7 +20,7 @@ from typing import Any
 import app
 
 # isort: split
-from app.durable import runner
+from app.durable import workflows
 from app.erp.calling import Caller
 from app.erp.counterparts import Counterparts
 from app.erp.limits import LimitedErp, Limits
@@ -98,7 +98,7 @@ def work(scenario: dict[str, Any]) -> None:
         data=directory, DATABASE_URL=scenario["database_url"], REDIS_URL=scenario["redis_url"],
         erp_retry_seconds=0.05, erp_attempts_max=500,
     )  # fmt: skip
-    runner.WAIT_SECONDS_MAX = 1.0  # Tryton is down more often here than any ERP, and nobody has so much time
+    workflows.WAIT_SECONDS_MAX = 1.0  # Tryton is down more often here than any ERP, and nobody has so much time
     outbound = DeadlyOutbound(
         scenario["kills"], lambda: int(Path(scenario["pid_file"]).read_text()), directory / "kills",
         private_hosts=["127.0.0.1"], seconds_max=30.0, bytes_max=1 << 26,

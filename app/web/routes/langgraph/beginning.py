@@ -11,11 +11,11 @@ from app.approvals.human_in_the_loop import answer
 from app.approvals.tables import ApprovalStatus
 from app.auth.roles import Act, Principal
 from app.db.database import database_now
-from app.errors import ConflictError, EvenkeelError, NotFoundError
+from app.errors import ConflictError, EvenkeelError
 from app.service import Service
 from app.threads.access import pending_request, thread_seen_by
 from app.threads.resumes import expect_resume
-from app.threads.runs import open_thread, say
+from app.threads.runs import open_thread, own_thread, say
 from app.threads.tables import ACTIVE, Door, Run, RunKind, RunStatus, Thread
 from app.web.routes.langgraph.requests import RunOrder
 from app.web.routes.langgraph.shapes import require_assistant
@@ -29,19 +29,19 @@ def begin(
     require_assistant(order.assistant_id)
     if order.if_not_exists == "create" and not order.is_answer and session.get(Thread, thread_id) is None:
         open_thread(session, caller, Door.CHAT, "", thread_id)
-    access = thread_seen_by(session, caller, thread_id)
-    snapshot = service.driver.state(thread_id)
-    order.require_head(thread_id, snapshot.config["configurable"].get("checkpoint_id"))
+    if order.is_answer:
+        thread_seen_by(session, caller, thread_id)
+    else:
+        own_thread(session, caller, thread_id)
+    snapshot = service.driver.state(thread_id) if order.is_answer or order.names_head else None
+    order.require_head(thread_id, None if snapshot is None else snapshot.config["configurable"].get("checkpoint_id"))
     _require_idle(session, thread_id)
     labels = {**(order.config.metadata if order.config else {}), **(order.metadata or {})}
     if order.is_answer:
-        seen = {str(each.value["approval_id"]) for each in snapshot.interrupts} if order.names_head else set()
+        asked = snapshot.interrupts if snapshot is not None and order.names_head else ()
+        seen = {str(each.value["approval_id"]) for each in asked}
         return _answered(session, caller, thread_id, order, labels, seen)
-    if not access.own:
-        raise NotFoundError("unknown_thread", f"there is no thread {thread_id} of yours", "check the id")
-    run = say(session, caller, thread_id, order.words, labels)
-    run.input = {**run.input, "modes": list(order.modes)}
-    return run
+    return say(session, caller, thread_id, order.words, labels, order.modes)
 
 
 def _require_idle(session: Session, thread_id: UUID) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import OperationalError
 from starlette.concurrency import run_in_threadpool
@@ -28,11 +29,11 @@ from app.web.routes.langgraph.shapes import RUN_STATUSES, cut_event, cut_for_gue
 
 FIRST_ID = "0-1"
 """The id of `metadata`: it comes before everything that Redis numbers."""
-PROMPT_SECONDS, PATIENT_SECONDS, PROMPT_FOR_SECONDS = 0.03, 0.1, 2.0
-"""How long a reader waits before looking again, at first and later, and how long "at first" is. It takes no thread."""
+SOON_MILLISECONDS, WAIT_MILLISECONDS = 100, 1_000
+"""How long a reader waits for news, before it asks for the first time whether the run is over already, and later."""
 HEARTBEAT_SECONDS = 5.0
 BLIND_SECONDS = 0.5
-"""How often the database is asked whether a run is over while Redis does not answer."""
+"""How often Redis is tried, and the database asked whether a run is over while Redis does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +73,27 @@ class Reader:
         if not self.after:
             yield Event("metadata", {"run_id": str(self.run_id), "attempt": 1}, FIRST_ID)
         telling = Telling(self.run_id)
-        async for news in self._news():
-            if news is None:
-                yield Event("")
-            elif isinstance(news, Run):
-                for event in await run_in_threadpool(self._last_events, news):
-                    yield event
-            else:
-                for event_id, name, data in telling.read(news):
-                    if self._hears_of(name, event_id):
-                        yield Event(name, await self._shown(name, data), event_id)
-                    if name == "end":
-                        return
+        async with self.service.stream.connection_to_wait_on() as waiting:
+            async for news in self._news(waiting):
+                if news is None:
+                    yield Event("")
+                elif isinstance(news, Run):
+                    for event in await run_in_threadpool(self._last_events, news):
+                        yield event
+                else:
+                    for event_id, name, data in telling.read(news):
+                        if self._hears_of(name, event_id):
+                            yield Event(name, await self._shown(name, data), event_id)
+                        if name == "end":
+                            return
 
-    async def _news(self) -> AsyncIterator[list[StreamEvent] | Run | None]:
+    async def _news(self, waiting: Redis) -> AsyncIterator[list[StreamEvent] | Run | None]:
         """What there is to be told: events, None while nothing comes, the run itself once it is over without an end."""
-        position, begun, looked = "0", time.monotonic(), -math.inf
+        position, looked = "0", -math.inf
         over: Run | None = None
         while True:
-            read, now = await run_in_threadpool(self._read, position), time.monotonic()
+            milliseconds = SOON_MILLISECONDS if looked == -math.inf or over is not None else WAIT_MILLISECONDS
+            read, now = await self._read(waiting, position, milliseconds), time.monotonic()
             if read:
                 position, looked = read[-1].event_id, now
                 yield read
@@ -107,8 +110,8 @@ class Reader:
                 if over is not None:
                     continue  # and look once more: its last steps may have come in between
                 yield None
-            prompt = is_up and now - begun < PROMPT_FOR_SECONDS
-            await asyncio.sleep(PROMPT_SECONDS if prompt else PATIENT_SECONDS if is_up else BLIND_SECONDS)
+            if not is_up:
+                await asyncio.sleep(BLIND_SECONDS)
 
     @property
     def _names(self) -> set[str]:
@@ -120,10 +123,10 @@ class Reader:
         is_new = not self.after or _number(event_id) > _number(self.after)
         return name == "end" or (is_new and name in self._names)
 
-    def _read(self, position: str) -> list[StreamEvent] | None:
+    async def _read(self, waiting: Redis, position: str, milliseconds: int) -> list[StreamEvent] | None:
         """What has come after a position; None where Redis does not answer."""
         try:
-            return self.service.stream.read_for_clients(self.run_id, position)
+            return await self.service.stream.read_for_clients(waiting, self.run_id, position, milliseconds)
         except RedisError:
             return None
 

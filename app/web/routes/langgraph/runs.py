@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from app.auth.roles import Act, Principal
 from app.errors import EvenkeelError, InvalidError
 from app.service import Service
-from app.threads.access import run_seen_by, runs_seen_by, thread_seen_by
+from app.threads.access import is_own, run_seen_by, runs_seen_by, thread_seen_by
 from app.threads.cancelling import ask_to_cancel
 from app.threads.tables import ACTIVE, Run, RunStatus
 from app.web.dependencies import InService, InSession
@@ -52,7 +52,7 @@ def stream_run(service: InService, session: InSession, caller: Client, thread_id
     run = begin(service, session, caller, thread_id, order)
     if isinstance(run, EvenkeelError):
         return refusal_of(run)
-    own = thread_seen_by(session, caller, thread_id).own
+    own = is_own(session, caller, thread_id)
     reader = Reader(service, caller, thread_id, run.run_id, own, order.modes)
     return _stream(reader, _address(run))
 
