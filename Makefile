@@ -61,6 +61,9 @@ crash: $(VENV)/installed-dev ## kill the service at every single point between d
 crash-all: $(VENV)/installed-dev ## pairs of kills, 2,500 of them; goes on where it was stopped (hours)
 	$(RUN) -W ignore -m tests.crash.pairs --pairs 2500 --seed 0 --lanes 2
 
+erp: $(VENV)/installed-dev ## 30 transfers in a real Tryton, which is killed 10 times, and the service 20 times (half an hour)
+	EVENKEEL_ERP_LONG=1 $(RUN) -m pytest -n 0 --timeout 3600 tests/app/erp/test_tryton_kills.py
+
 simulate: $(VENV)/installed-dev ## 200,000 seeds of the simulated world of execution (an hour)
 	$(RUN) -W ignore -m evals.simulation --seeds 200000
 
