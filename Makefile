@@ -7,7 +7,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check --quiet
 INSTALL_LOCKED := $(PIP) install --no-deps --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test coverage check format bench evals thorough crash crash-all erp simulate lock clean
+.PHONY: help demo serve test coverage check format bench evals thorough crash crash-all duplicates erp simulate lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,9 @@ crash: $(VENV)/installed-dev ## kill the service at every single point between d
 
 crash-all: $(VENV)/installed-dev ## pairs of kills, 2,500 of them; goes on where it was stopped (hours)
 	$(RUN) -W ignore -m tests.crash.pairs --pairs 2500 --seed 0 --lanes 2
+
+duplicates: $(VENV)/installed-dev ## 10,000 deliveries of a handful of things, each of which has its one effect (minutes)
+	EVENKEEL_DUPLICATES=10000 $(RUN) -m pytest -n 0 --timeout 3600 tests/app/test_duplicates.py
 
 erp: $(VENV)/installed-dev ## 30 transfers in a real Tryton, which is killed 10 times, and the service 20 times (half an hour)
 	EVENKEEL_ERP_LONG=1 $(RUN) -m pytest -n 0 --timeout 3600 tests/app/erp/test_tryton_kills.py
