@@ -107,7 +107,7 @@ WAYS: dict[str, Append] = {
 def run() -> None:
     """Appends a second, on one stream and on many; events verified a second."""
     rows = []
-    with embedded_servers() as servers:
+    with embedded_servers(durable=True) as servers:  # as it is used: a commit is on the disk
         for title, streams in (("one hot stream", 1), ("200 streams", 200)):
             rates: dict[str, list[float]] = {name: [] for name in WAYS}
             for _ in range(ROUNDS):  # in turns, so that what else the machine does falls on all of them

@@ -56,9 +56,12 @@ class Servers(NamedTuple):
 
 
 @contextmanager
-def embedded_servers() -> Iterator[Servers]:
-    """Servers in a directory of their own, gone afterwards. Raises SetUpError where they cannot be started."""
-    root = Path(tempfile.mkdtemp(prefix="evenkeel-servers-", dir=_memory()))
+def embedded_servers(*, durable: bool = False) -> Iterator[Servers]:
+    """Servers in a directory of their own, gone afterwards. Raises SetUpError where they cannot be started.
+
+    `durable` ones lie on the disk and write as those of an installation do.
+    """
+    root = Path(tempfile.mkdtemp(prefix="evenkeel-servers-", dir=None if durable else _memory()))
     root.chmod(0o755)
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, root, ignore_errors=True)
@@ -67,7 +70,8 @@ def embedded_servers() -> Iterator[Servers]:
         database_url = postgres.enter()
         stack.callback(valkey.leave)
         servers = Servers(database_url, valkey.enter())
-        _trust_the_machine(servers)
+        if not durable:
+            _trust_the_machine(servers)
         servers.admin(f"create database {TEMPLATE}")
         _lay_schema(servers.named(TEMPLATE))
         yield servers
