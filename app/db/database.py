@@ -11,6 +11,8 @@ from sqlalchemy import Engine, create_engine, text
 from sqlmodel import Session
 
 _NOW = "transaction_timestamp"
+_NOTICE_THE_DEAD = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+"""The database asks after whoever is silent, and gives the locks of a machine that has lost its power back in 25 seconds."""
 
 
 class Database:
@@ -20,8 +22,9 @@ class Database:
         self.url = url
         self.session_info: dict[str, object] = {}
         """What every session of this database knows from its first moment."""
+        asked = {} if "options=" in url else {"options": _NOTICE_THE_DEAD}
         self.engine: Engine = create_engine(
-            url, pool_size=16, max_overflow=16, pool_pre_ping=True, hide_parameters=True
+            url, pool_size=16, max_overflow=16, pool_pre_ping=True, hide_parameters=True, connect_args=asked
         )
 
     @contextmanager
