@@ -29,8 +29,11 @@ from benchmarks.table import print_table
 from evals.networks import network
 from tools.transfers import PlanRequest, Scope, Verdict
 
-RATES_PER_SECOND = (2, 10, 100)
+RATES_PER_SECOND = (2, 3, 4, 6, 10, 100)
+"""Rising: the last one that holds the goal is the ceiling."""
 DECISIONS = 40
+WARM_UP = 10
+GOAL_SECONDS = 0.5
 QUEUED = 100_000
 LISTINGS = 40
 PLANNER = Principal("paula", "Paula", frozenset({Role.PLANNER}), sites=None, sees_sensitive=True)
@@ -52,19 +55,44 @@ def run() -> None:
 
 
 def _decisions() -> None:
-    rows = []
-    with _opened(len(RATES_PER_SECOND) * DECISIONS) as service:
+    rows, held = [], 0
+    with _opened(WARM_UP + len(RATES_PER_SECOND) * DECISIONS) as service:
         pending = _pending(service)
         with running(service):
+            _settled(service)
+            _decide_at(service, pending[:WARM_UP], 2)
             for number, rate in enumerate(RATES_PER_SECOND):
-                chosen = pending[number * DECISIONS : (number + 1) * DECISIONS]
-                elapsed = _decide_at(service, chosen, rate)
+                _settled(service)
+                first = WARM_UP + number * DECISIONS
+                chosen = pending[first : first + DECISIONS]
+                cpu, elapsed = time.process_time(), _decide_at(service, chosen, rate)
                 seconds = _posted(service, [request.approval_id for request in chosen])
+                _settled(service)
+                cpu = (time.process_time() - cpu) / len(chosen)
+                if _p95(seconds) <= GOAL_SECONDS and held == number:
+                    held += 1
                 rows.append((
-                    f"{rate} decisions a second offered", f"{len(chosen) / elapsed:,.1f}",
+                    f"{rate} decisions a second offered", f"{len(chosen) / elapsed:,.1f}", f"{cpu * 1000:,.0f} ms",
                     f"{statistics.median(seconds) * 1000:,.0f} ms", f"{_p95(seconds) * 1000:,.0f} ms", "≤ 500 ms",
                 ))  # fmt: skip
-    print_table("Decision to post, built-in ERP", ("", "decided a second", "median", "95 %", "goal"), rows)
+    columns = ("", "decided a second", "CPU for each", "median", "95 %", "goal")
+    print_table("Decision to post, built-in ERP", columns, rows)
+    most = f"{RATES_PER_SECOND[held - 1]} a second" if held else "none of these"
+    print(f"\nThe highest load that holds the goal here: {most}.")
+
+
+_AT_WORK = text("select count(*) from dbos.workflow_status where status in ('ENQUEUED', 'PENDING', 'DELAYED')")
+
+
+def _settled(service: Service) -> None:
+    """Wait until nothing is left in the queues: what the set-up and the rates before have left is not measured."""
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        with service.database.engine.connect() as connection:
+            if not connection.execute(_AT_WORK).scalar_one():
+                return
+        time.sleep(0.2)
+    raise TimeoutError("the queues are not empty in time")
 
 
 def _decide_at(service: Service, requests: list[ApprovalRequest], rate: int) -> float:
@@ -100,7 +128,10 @@ def _listings() -> None:
         with listening(service) as address, service.database.transaction() as session:
             token = issue_token(session, APPROVER.user_id, 1)
             session.commit()
-            seconds = sorted(_listed(address, token) for _ in range(LISTINGS))
+            # One client that keeps its connection, as browsers and SDKs do.
+            with httpx2.Client(base_url=address, headers={"Authorization": f"Bearer {token}"}, timeout=120) as client:
+                _listed(client)
+                seconds = sorted(_listed(client) for _ in range(LISTINGS))
     rows = [(f"{QUEUED:,} pending, the first 100 over HTTP", f"{statistics.median(seconds) * 1000:,.0f} ms",
              f"{_p95(seconds) * 1000:,.0f} ms", "≤ 100 ms")]  # fmt: skip
     print_table("The queue", ("", "median", "95 %", "goal"), rows)
@@ -127,12 +158,13 @@ def _multiply(service: Service, request: ApprovalRequest) -> None:
         connection.execute(text("analyze approval_request"))
 
 
-def _listed(address: str, token: str) -> float:
+def _listed(client: httpx2.Client) -> float:
     began = time.perf_counter()
-    answer = httpx2.get(f"{address}/v1/approvals?limit=100", headers={"Authorization": f"Bearer {token}"}, timeout=120)
+    answer = client.get("/v1/approvals?limit=100")
+    seconds = time.perf_counter() - began
     if answer.status_code != httpx2.codes.OK or len(answer.json()) != 100:
         raise RuntimeError(answer.text[:500])
-    return time.perf_counter() - began
+    return seconds
 
 
 @contextmanager

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from threading import Lock
 
 from sqlmodel import Session, col, select
 
@@ -73,10 +75,15 @@ def signatures_now(
     session: Session, request: ApprovalRequest
 ) -> tuple[tuple[ApprovalSignature, Signature | None], ...]:
     """What was signed, the oldest first, and what each counts as now: None where the signer may not decide any more."""
-    query = select(ApprovalSignature).where(ApprovalSignature.approval_id == request.approval_id)
-    rows = session.exec(query.order_by(col(ApprovalSignature.signed_at), col(ApprovalSignature.authority))).all()
+    rows = signature_rows(session, request)
     plan = read_plan(session, request.plan_digest) if rows else None
     return tuple((row, _counts_as(session, row, request, plan)) for row in rows if plan is not None)
+
+
+def signature_rows(session: Session, request: ApprovalRequest) -> Sequence[ApprovalSignature]:
+    """What was signed, the oldest first, whatever it counts as."""
+    query = select(ApprovalSignature).where(ApprovalSignature.approval_id == request.approval_id)
+    return session.exec(query.order_by(col(ApprovalSignature.signed_at), col(ApprovalSignature.authority))).all()
 
 
 def may_sign(session: Session, request: ApprovalRequest, plan: TransferPlan) -> list[str]:
@@ -160,6 +167,24 @@ def _resource(session: Session, person: Principal, request: ApprovalRequest, pla
 
 
 def is_sensitive(session: Session, plan: TransferPlan) -> bool:
-    """Whether the plan moves a SKU that is masked for people without clearance."""
+    """Whether the plan moves a SKU that is masked for people without clearance.
+
+    A plan's digest covers that of the facts it was made on, so that the answer never changes.
+    """
+    with _SENSITIVE_LOCK:
+        known = _SENSITIVE.get(plan.digest)
+    if known is not None:
+        return known
     skus = read_snapshot(session, plan.snapshot_digest).sku_by_id
-    return any(skus[line.sku_id].sensitive for line in plan.lines)
+    found = any(skus[line.sku_id].sensitive for line in plan.lines)
+    with _SENSITIVE_LOCK:
+        _SENSITIVE[plan.digest] = found
+        while len(_SENSITIVE) > ANSWERS_KEPT:
+            _SENSITIVE.popitem(last=False)
+    return found
+
+
+ANSWERS_KEPT = 4_096
+_SENSITIVE: OrderedDict[str, bool] = OrderedDict()
+"""Which of the plans that were asked about last are sensitive: every look at a request asks again."""
+_SENSITIVE_LOCK = Lock()

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
-from app.approvals.authority import Authority, require_decider, require_unsigned, signatures_now
+from app.approvals.authority import Authority, require_decider, require_unsigned, signature_rows, signatures_now
 from app.approvals.claims import require_unclaimed
 from app.approvals.freshness import fresh_now
 from app.approvals.needs import needed_now, needed_of
@@ -160,7 +160,7 @@ def release(
         # Something other than a decision took the units between the check and the reservation.
         words = "Units of this plan were promised to another transfer meanwhile."
         return _outrun(session, actor, request, (Violation("stock_taken", words),))
-    signed = [row.signed_by for row, _ in signatures_now(session, request)]
+    signed = [row.signed_by for row in signature_rows(session, request)]
     event = EventType.PLAN_RELEASED_BY_POLICY if automatic else EventType.PLAN_APPROVED
     _write(
         session,

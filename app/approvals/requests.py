@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from app.approvals.freshness import facts_now
+from app.approvals.freshness import facts_to_check_on
 from app.approvals.needs import needed_now, needed_of
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
 from app.auth.roles import Principal
@@ -41,7 +41,7 @@ def request_approval(
     this plan or in one that it was edited from, whenever and in whichever thread. `at_least` are signatures that the
     plan needs whatever it has become: those of the plan that it was cut from.
     """
-    needed = needed_now(session, plan, tier, facts_now(session))
+    needed = needed_now(session, plan, tier, facts_to_check_on(session))
     if at_least is not None:
         needed = needed.with_demands_of(at_least)
     query = select(ApprovalRequest).where(

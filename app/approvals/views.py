@@ -5,13 +5,15 @@ What lies outside a caller's sites is left out and counted, and words of others 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
+from sqlalchemy import ARRAY, Text, Uuid, any_, cast
 from sqlmodel import Session, col, select
 
 from app.approvals.authority import may_sign, signatures_now
@@ -96,28 +98,44 @@ class ApprovalView(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _Beside:
-    """What there is beside the requests of a list, found in a few statements: most have nothing."""
+    """What there is beside the requests of a list, found in a few statements: most have nothing.
+
+    `shown` holds what was shown of the signing of others in the list: most need the same, and are not signed yet.
+    """
 
     decisions: Mapping[UUID, Decision]
     signed: frozenset[UUID]
     commented: frozenset[str]
     anything_stopped: bool
+    shown: dict[str, SigningView] = field(default_factory=dict)
 
     @classmethod
     def of(cls, session: Session, requests: Sequence[ApprovalRequest]) -> _Beside:
-        ids = [request.approval_id for request in requests]
-        streams = [plan_stream(request.plan_digest) for request in requests]
-        decided = session.exec(select(Decision).where(col(Decision.approval_id).in_(ids))).all()
-        signed = select(ApprovalSignature.approval_id).where(col(ApprovalSignature.approval_id).in_(ids)).distinct()
-        commented = (
-            select(LedgerEvent.stream)
-            .where(col(LedgerEvent.stream).in_(streams), LedgerEvent.type == EventType.APPROVAL_COMMENTED)
-            .distinct()
+        # Arrays and no lists of parameters, which would be written out and read again each time. What waits has
+        # no decision.
+        closed = [each.approval_id for each in requests if each.status is not ApprovalStatus.PENDING]
+        decided = select(Decision).where(col(Decision.approval_id) == any_(cast(closed, ARRAY(Uuid))))
+        ids = cast([request.approval_id for request in requests], ARRAY(Uuid))
+        streams = cast([plan_stream(request.plan_digest) for request in requests], ARRAY(Text))
+        signed = select(ApprovalSignature.approval_id).where(col(ApprovalSignature.approval_id) == any_(ids))
+        commented = select(LedgerEvent.stream).where(
+            col(LedgerEvent.stream) == any_(streams), LedgerEvent.type == EventType.APPROVAL_COMMENTED
         )
         return cls(
-            {row.approval_id: row for row in decided}, frozenset(session.exec(signed).all()),
-            frozenset(session.exec(commented).all()), bool(stops_in_force(session)),
-        )  # fmt: skip
+            {row.approval_id: row for row in session.exec(decided).all()} if closed else {},
+            frozenset(session.exec(signed.distinct()).all()),
+            frozenset(session.exec(commented.distinct()).all()),
+            bool(stops_in_force(session)),
+        )
+
+    def signing_of(self, session: Session, principal: Principal, request: ApprovalRequest) -> SigningView:
+        """The signing of a request as a list shows it."""
+        if request.approval_id in self.signed:
+            return signing_view(session, principal, request)
+        alike = json.dumps([request.status, request.tier, request.needed])
+        if alike not in self.shown:
+            self.shown[alike] = signing_view(session, principal, request, is_signed=False)
+        return self.shown[alike]
 
 
 def approval_views(session: Session, principal: Principal, requests: Sequence[ApprovalRequest]) -> list[ApprovalView]:
@@ -150,12 +168,10 @@ def _view(
             "sites": [names.site(site_id) for site_id in rejection["sites"]],
             "skus": [names.sku(sku_id) for sku_id in rejection["skus"]],
         }
-    own = {"sites", "claimed_by", "claimed_until"}
-    same = ApprovalView.model_fields.keys() & type(request).model_fields.keys() - own
     holder = claimed_by(session, request)
     may_be_stopped = beside.anything_stopped and request.status is ApprovalStatus.PENDING
     return ApprovalView(
-        **{name: getattr(request, name) for name in same},
+        **{name: getattr(request, name) for name in _SAME},
         expected_saving_minor=request.saving_minor,
         sites=[site for site in request.sites if principal.covers((site,))],
         decided_by=decision.decided_by if decision else None,
@@ -164,11 +180,18 @@ def _view(
         comments=comments,
         claimed_by=holder,
         claimed_until=request.claimed_until if holder else None,
-        signing=signing_view(
-            session, principal, request, detailed=detailed, is_signed=request.approval_id in beside.signed
-        ),
+        signing=signing_view(session, principal, request, detailed=True)
+        if detailed
+        else beside.signing_of(session, principal, request),
         stopped=stopped_words(session, principal, request.plan_digest) if may_be_stopped else None,
     )
+
+
+_SAME = ApprovalView.model_fields.keys() & ApprovalRequest.model_fields.keys() - {
+    "sites",
+    "claimed_by",
+    "claimed_until",
+}
 
 
 def signing_view(

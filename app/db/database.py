@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import cast
@@ -10,7 +10,7 @@ from typing import cast
 from sqlalchemy import Engine, create_engine, text
 from sqlmodel import Session
 
-_NOW = "transaction_timestamp"
+_NOW, _AFTERWARDS = "transaction_timestamp", "afterwards"
 _NOTICE_THE_DEAD = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
 """The database asks after whoever is silent, and gives the locks of a machine that has lost its power back in 25 seconds."""
 
@@ -32,10 +32,17 @@ class Database:
         """A session whose work is committed at the end, and rolled back on any exception."""
         with Session(self.engine, expire_on_commit=False, info=self.session_info) as session, session.begin():
             yield session
+        for act in session.info.pop(_AFTERWARDS, ()):
+            act()
 
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+
+
+def once_committed(session: Session, act: Callable[[], None]) -> None:
+    """Have something done after the commit of `Database.transaction`; not after a savepoint, nor when it is rolled back."""
+    session.info.setdefault(_AFTERWARDS, []).append(act)
 
 
 def database_now(session: Session) -> datetime:

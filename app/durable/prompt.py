@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from uuid import UUID
 
-from sqlalchemy import event
 from sqlmodel import Session
 from structlog import get_logger
 
+from app.db.database import once_committed
 from app.durable.draining import InterruptedRunError, is_outage
 
 PROMPTLY = "begin_promptly"
@@ -84,5 +85,5 @@ def begins_promptly(session: Session, run_id: UUID) -> bool:
     prompt = session.info.get(PROMPTLY)
     if not isinstance(prompt, PromptRuns) or not prompt.has_room:
         return False
-    event.listen(session, "after_commit", lambda _: prompt.begin(run_id), once=True)
+    once_committed(session, partial(prompt.begin, run_id))
     return True

@@ -19,6 +19,7 @@ from app.errors import NotFoundError
 from app.plans.tables import NegotiationRow, PlanProvenance, PlanRow, SnapshotOfFacts, SnapshotRow
 from app.stock.facts import freeze
 from app.stock.installation import installation, planning_now
+from app.stock.since import frozen_since
 from tools.canonical import canonical_json
 from tools.inventory import Snapshot
 from tools.transfers import TransferPlan
@@ -44,10 +45,30 @@ def snapshot_now(session: Session) -> Snapshot:
     known = session.get(SnapshotOfFacts, key)
     if known is not None:
         return read_snapshot(session, known.digest)
-    snapshot = freeze(session)
+    before = _frozen_before(session)
+    snapshot = freeze(session) if before is None else frozen_since(session, before)
     store_snapshot(session, snapshot)
-    upsert(session, SnapshotOfFacts, [{"key": key, "digest": snapshot.digest}])
+    keys = [key] if before is not None else [key, _key_of_the_rest(session)]
+    upsert(session, SnapshotOfFacts, [{"key": each, "digest": snapshot.digest} for each in keys])
     return snapshot
+
+
+def snapshot_to_check_on(session: Session) -> Snapshot:
+    """The facts now, for whoever looks at them and puts nothing on record that names them: they need not be stored."""
+    before = _frozen_before(session)
+    return snapshot_now(session) if before is None else frozen_since(session, before)
+
+
+def _frozen_before(session: Session) -> Snapshot | None:
+    """The first snapshot since the last signal or import and of this day, if there is one."""
+    known = session.get(SnapshotOfFacts, _key_of_the_rest(session))
+    return None if known is None else read_snapshot(session, known.digest)
+
+
+def _key_of_the_rest(session: Session) -> str:
+    """What changes when facts do that no transfer changes."""
+    row = installation(session)
+    return f"since/{row.facts_version}/{planning_now(session, row).date()}"
 
 
 _ORDERED = text("select coalesce(sum(seq), 0) from ledger_head where stream like 'stock/%'")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
@@ -79,16 +79,16 @@ def freeze(session: Session) -> Snapshot:
         sites=tuple(sorted(sites, key=lambda site: site.site_id)),
         skus=tuple(sorted(skus, key=lambda sku: sku.sku_id)),
         lanes=_lanes(session),
-        positions=_positions(session, counted, as_of),
+        positions=positions(session, counted, as_of),
         supply=_supply(session),
         forecasts=_forecasts(session, as_of, row.demand_version),
         replenishments=_replenishments(session),
-        recent_moves=_recent_moves(session, as_of),
+        recent_moves=recent_moves(session, as_of),
         holds=_holds(session),
         lineage=_lineage(session),
         merchandise=stated_merchandise(session),
         approval_latency_days=latency_of_decisions(session),
-        booked=_booked(session, as_of.date(), {sku.sku_id: sku for sku in skus}),
+        booked=booked_loads(session, as_of.date(), {sku.sku_id: sku for sku in skus}),
     )
 
 
@@ -116,7 +116,7 @@ def _counted(session: Session) -> dict[SiteSku, datetime]:
     return {SiteSku(site_id, sku_id): as_of for site_id, sku_id, as_of in rows}
 
 
-def _positions(session: Session, counted: dict[SiteSku, datetime], as_of: datetime) -> tuple[StockPosition, ...]:
+def positions(session: Session, counted: dict[SiteSku, datetime], as_of: datetime) -> tuple[StockPosition, ...]:
     """What the ledger says is at each site. A SKU that only a transfer has brought has no count of its own."""
     rows = session.connection().execute(
         text("""
@@ -139,15 +139,7 @@ def _supply(session: Session) -> tuple[InboundSupply, ...]:
     and not at all when it has arrived or come to nothing, whatever the ERP still reports.
     """
     late = {(row.site_id, row.sku_id): row for row in session.exec(select(SupplierReliabilityRow)).all()}
-    own = [
-        InboundSupply(
-            row.destination, row.sku_id, row.facts.in_transit_units if row.shipped_units else row.units, row.arrive_on,
-            SupplyKind.TRANSFER, str(row.transfer_id),
-        )
-        for row in session.exec(select(TransferOrder).where(col(TransferOrder.state).in_(UNDER_WAY))).all()
-        if row.state is not OrderState.COMPENSATING  # called back: the destination waits for nothing
-    ]  # fmt: skip
-    rows = list(own)
+    rows = own_supply(session)
     ours = select(cast(col(TransferOrder.transfer_id), String))
     for row in session.exec(
         select(InboundRow).where(InboundRow.units > 0, col(InboundRow.reference).not_in(ours))
@@ -158,7 +150,29 @@ def _supply(session: Session) -> tuple[InboundSupply, ...]:
             share_late = 100 - reliability.on_time_percent
             expected_on += timedelta(days=-(-reliability.mean_delay_days * share_late // 100))
         rows.append(InboundSupply(row.site_id, row.sku_id, row.units, expected_on, kind, row.reference))
+    return supply_in_order(rows)
+
+
+def supply_in_order(rows: Iterable[InboundSupply]) -> tuple[InboundSupply, ...]:
+    """Supply in the order that a snapshot holds it in."""
     return tuple(sorted(rows, key=lambda r: (r.site_id, r.sku_id, r.expected_on, r.reference)))
+
+
+_OWN = text("""
+    select destination, sku_id, arrive_on, transfer_id::text as reference,
+           case when shipped_units > 0
+                then shipped_units - received_units - damaged_units - returned_units - lost_units else units end as units
+    from transfer_order where state = any(:states)
+""")
+
+
+def own_supply(session: Session) -> list[InboundSupply]:
+    """Our own transfers still to arrive. Of one that is called back the destination waits for nothing."""
+    states = [state.value for state in UNDER_WAY if state is not OrderState.COMPENSATING]
+    return [
+        InboundSupply(row.destination, row.sku_id, row.units, row.arrive_on, SupplyKind.TRANSFER, row.reference)
+        for row in session.connection().execute(_OWN, {"states": states})
+    ]
 
 
 def _forecasts(session: Session, as_of: datetime, demand_version: int) -> tuple[DemandForecast, ...]:
@@ -181,17 +195,21 @@ def _forecasts(session: Session, as_of: datetime, demand_version: int) -> tuple[
     return forecasts
 
 
-def _booked(session: Session, today: date, skus: dict[str, Sku]) -> tuple[BookedLoad, ...]:
+_BOOKED = text("""
+    select origin, destination, mode, depart_on, sku_id, sum(units)::bigint as units
+    from transfer_order where state = any(:states) and depart_on >= :today group by 1, 2, 3, 4, 5
+""")
+
+
+def booked_loads(session: Session, today: date, skus: Mapping[str, Sku]) -> tuple[BookedLoad, ...]:
     """What approved transfers have on departures of today and later. A SKU that is not known any more takes no room."""
-    open_orders = select(TransferOrder).where(
-        col(TransferOrder.state).in_(UNDER_WAY), col(TransferOrder.depart_on) >= today
-    )
     loads: dict[tuple[str, str, str, date], list[int]] = {}
-    for row in session.exec(open_orders).all():
-        volume = skus[row.sku_id].unit_volume_microlitres if row.sku_id in skus else 0
-        load = loads.setdefault((row.origin, row.destination, row.mode, row.depart_on), [0, 0])
-        load[0] += row.units
-        load[1] += row.units * volume
+    under_way = {"states": [state.value for state in UNDER_WAY], "today": today}
+    for *departure, sku_id, units in session.connection().execute(_BOOKED, under_way):
+        volume = skus[sku_id].unit_volume_microlitres if sku_id in skus else 0
+        load = loads.setdefault((departure[0], departure[1], departure[2], departure[3]), [0, 0])
+        load[0] += units
+        load[1] += units * volume
     return tuple(BookedLoad(*key, *load) for key, load in sorted(loads.items()))
 
 
@@ -233,17 +251,19 @@ def _replenishments(session: Session) -> tuple[Replenishment, ...]:
     return tuple(Replenishment(*row) for row in sorted(rows, key=lambda row: (row.site_id, row.sku_id)))
 
 
-def _recent_moves(session: Session, as_of: datetime) -> tuple[RecentMove, ...]:
+_MOVES = text("""
+    select site_id, sku_id, sent, max(planned_on) as moved_on
+    from transfer_order, lateral (values (origin, true), (destination, false)) ends (site_id, sent)
+    where planned_on > :since and state <> all(:nothing) group by 1, 2, 3
+""")
+
+
+def recent_moves(session: Session, as_of: datetime) -> tuple[RecentMove, ...]:
     """What transfers have moved, or are about to: a cancelled or refused one has moved nothing."""
     since = as_of.date() - timedelta(days=RECENT_DAYS)
-    rows = session.exec(
-        select(TransferOrder).where(TransferOrder.planned_on > since, col(TransferOrder.state).not_in(CAME_TO_NOTHING))
-    ).all()
-    last: dict[tuple[str, str, bool], RecentMove] = {}
-    for row in sorted(rows, key=lambda row: row.planned_on):
-        for site_id, sent in ((row.origin, True), (row.destination, False)):
-            last[site_id, row.sku_id, sent] = RecentMove(site_id, row.sku_id, sent, row.planned_on)
-    return tuple(last[key] for key in sorted(last))
+    asked = {"since": since, "nothing": [state.value for state in CAME_TO_NOTHING]}
+    moves = [RecentMove(*row) for row in session.connection().execute(_MOVES, asked)]
+    return tuple(sorted(moves, key=lambda move: (move.site_id, move.sku_id, move.sent)))
 
 
 def _holds(session: Session) -> tuple[DataHold, ...]:

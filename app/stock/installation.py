@@ -27,9 +27,12 @@ def installation(session: Session, *, lock: bool = False) -> Installation:
     return row
 
 
-def planning_now(session: Session) -> datetime:
-    """The instant that planning takes for now, in UTC: the database clock, or the pinned day of a sample network."""
-    pinned = installation(session).pinned_now
+def planning_now(session: Session, row: Installation | None = None) -> datetime:
+    """The instant that planning takes for now, in UTC: the database clock, or the pinned day of a sample network.
+
+    `row` is the installation's, for whoever has read it already.
+    """
+    pinned = (row or installation(session)).pinned_now
     return pinned.astimezone(UTC) if pinned else database_now(session)
 
 
