@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from types import FrameType
 
 import uvicorn
@@ -24,6 +25,7 @@ class Server(uvicorn.Server):
                 proxy_headers=False,
             )
         )  # fmt: skip
+        gc.freeze()  # what is loaded by now lives as long as the process: no collection has to look at it again
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin no other run, stop those that run, and answer who is still waiting."""
