@@ -27,8 +27,12 @@ def begin(
     """The run that begins. An error that is returned instead of raised is told to the client, and what was done stays."""
     caller.require(Act.DECIDE if order.is_answer else Act.PLAN)
     require_assistant(order.assistant_id)
-    if order.if_not_exists == "create" and not order.is_answer and session.get(Thread, thread_id) is None:
-        open_thread(session, caller, Door.CHAT, "", thread_id)
+    labels = {**(order.config.metadata if order.config else {}), **(order.metadata or {})}
+    thread = session.get(Thread, thread_id)  # kept until the end, so that who asks for it again is given this one
+    if thread is None and order.if_not_exists == "create" and not order.is_answer:
+        order.require_head(thread_id, None)
+        thread = open_thread(session, caller, Door.CHAT, "", thread_id)
+        return say(session, caller, thread_id, order.words, labels, order.modes)
     if order.is_answer:
         thread_seen_by(session, caller, thread_id)
     else:
@@ -36,7 +40,6 @@ def begin(
     snapshot = service.driver.state(thread_id) if order.is_answer or order.names_head else None
     order.require_head(thread_id, None if snapshot is None else snapshot.config["configurable"].get("checkpoint_id"))
     _require_idle(session, thread_id)
-    labels = {**(order.config.metadata if order.config else {}), **(order.metadata or {})}
     if order.is_answer:
         asked = snapshot.interrupts if snapshot is not None and order.names_head else ()
         seen = {str(each.value["approval_id"]) for each in asked}

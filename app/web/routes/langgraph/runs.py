@@ -52,7 +52,7 @@ def stream_run(service: InService, session: InSession, caller: Client, thread_id
     run = begin(service, session, caller, thread_id, order)
     if isinstance(run, EvenkeelError):
         return refusal_of(run)
-    own = is_own(session, caller, thread_id)
+    own = not order.is_answer or is_own(session, caller, thread_id)
     reader = Reader(service, caller, thread_id, run.run_id, own, order.modes)
     return _stream(reader, _address(run))
 
