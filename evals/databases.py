@@ -12,7 +12,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from langgraph.checkpoint.postgres import PostgresSaver
-from sqlalchemy import create_engine, text
+from psycopg import connect
 from sqlalchemy.engine import make_url
 
 from app.db.database import Database
@@ -36,8 +36,13 @@ class Servers(NamedTuple):
     @contextmanager
     def fresh_database(self, template: str = TEMPLATE) -> Iterator[str]:
         """The address of a new database, which is dropped afterwards."""
-        name = f"fresh_{uuid4().hex}"
-        self.admin(f"create database {name} template {template}")
+        with self.database(f"fresh_{uuid4().hex}", template) as url:
+            yield url
+
+    @contextmanager
+    def database(self, name: str, template: str = TEMPLATE) -> Iterator[str]:
+        """The address of a new database with this name. Files are copied as they are: half the time of writing them to the log."""
+        self.admin(f"create database {name} template {template} strategy file_copy")
         try:
             yield self.named(name)
         finally:
@@ -48,11 +53,9 @@ class Servers(NamedTuple):
         return make_url(self.database_url).set(database=name).render_as_string(hide_password=False)
 
     def admin(self, statement: str) -> None:
-        """Run one statement that cannot be part of a transaction."""
-        engine = create_engine(self.database_url, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(statement))
-        engine.dispose()
+        """Run one statement that cannot be part of a transaction. An engine would ask the server about itself first."""
+        with connect(_of_the_driver(self.database_url), autocommit=True) as connection:
+            connection.execute(statement.encode())
 
 
 @contextmanager
@@ -97,5 +100,10 @@ def _lay_schema(url: str) -> None:
     migrate_schema(database)
     migrate(database)
     database.close()
-    with PostgresSaver.from_conn_string(url.replace("+psycopg", "", 1)) as saver:
+    with PostgresSaver.from_conn_string(_of_the_driver(url)) as saver:
         saver.setup()
+
+
+def _of_the_driver(url: str) -> str:
+    """The address as the driver itself takes it."""
+    return url.replace("+psycopg", "", 1)

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from hypothesis import settings as hypothesis_settings
@@ -16,7 +17,8 @@ from pydantic import SecretStr
 
 from app.service import Service, open_service
 from app.settings import Settings
-from evals.databases import Servers, embedded_servers
+from evals.databases import TEMPLATE, Servers, embedded_servers
+from tests.installation import scan, settle_in
 from tests.logs import log_plainly
 
 # The same examples on every run and machine, nothing kept between runs, and no limit that a busy machine could break.
@@ -36,23 +38,56 @@ def servers() -> Iterator[Servers]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def prepare(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
+    """Makes a database to begin with, of what is done once in a service on a copy of another one. Returns its name."""
+    with ExitStack() as stack:
+
+        def prepared(do: Callable[[Service], object], template: str = TEMPLATE) -> str:
+            name = f"prepared_{uuid4().hex}"
+            url = stack.enter_context(servers.database(name, template))
+            with open_service(_settings_on(servers, url, tmp_path_factory.mktemp("prepared"))) as service:
+                do(service)
+            return name
+
+        yield prepared
+
+
+@pytest.fixture(scope="session")
+def settled(prepare: Callable[..., str]) -> str:
+    """A database to begin with: the small network and its people."""
+    return prepare(settle_in)
+
+
+@pytest.fixture(scope="session")
+def plan_waiting(prepare: Callable[..., str], settled: str) -> str:
+    """A database to begin with: the small network, its people, and a plan of Paula's that waits in the queue."""
+    return prepare(scan, settled)
+
+
 @pytest.fixture
-def settings(servers: Servers, tmp_path: Path) -> Iterator[Settings]:
-    """Settings for a service on an empty database of its own."""
-    with servers.fresh_database() as url:
-        yield Settings(
-            data=tmp_path / "data",
-            database_url=SecretStr(url),
-            redis_url=SecretStr(servers.redis_url),
-            openai_api_key=None,
-            openai_base_url=None,
-            erp_retry_seconds=0.02,
-        )
+def template() -> str:
+    """What the database of a test is a copy of: nothing but the schema, unless a module says otherwise."""
+    return TEMPLATE
+
+
+@pytest.fixture
+def settings(servers: Servers, template: str, tmp_path: Path) -> Iterator[Settings]:
+    """Settings for a service on a database of its own."""
+    with servers.fresh_database(template) as url:
+        yield _settings_on(servers, url, tmp_path / "data")
+
+
+def _settings_on(servers: Servers, database_url: str, data: Path) -> Settings:
+    return Settings(
+        data=data, database_url=SecretStr(database_url), redis_url=SecretStr(servers.redis_url), openai_api_key=None,
+        openai_base_url=None, erp_retry_seconds=0.02,
+    )  # fmt: skip
 
 
 @pytest.fixture
 def service(settings: Settings) -> Iterator[Service]:
-    """An open service with the built-in ERP and the baseline, on an empty database. Nobody carries out its work."""
+    """An open service with the built-in ERP and the baseline. Nobody carries out its work."""
     with open_service(settings) as opened:
         yield opened
 

@@ -109,9 +109,10 @@ def waiting(service: Service) -> list[ApprovalRequest]:
 
 
 def submitted(service: Service) -> ApprovalRequest:
-    """A plan of Paula's that waits in the queue."""
-    settle_in(service)
-    scan(service)
+    """A plan of Paula's that waits in the queue. A copy of a database in which it waits has it already."""
+    if not waiting(service):
+        settle_in(service)
+        scan(service)
     (request,) = waiting(service)
     return request
 

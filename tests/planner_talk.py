@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import permutations
 from typing import Any
 
@@ -19,9 +19,11 @@ from pydantic import ValidationError
 
 from graphs.baseline.chat_model import reply
 from graphs.names import Names, UnclearError
-from tests.builders import a_lane, a_site, a_sku, a_snapshot
+from tests.builders import NOW, a_lane, a_site, a_sku, a_snapshot
 from tools.catalog import CATALOG
+from tools.generate import generate_network
 from tools.inventory import SiteKind, Snapshot
+from tools.network_folder import NetworkFolder
 from tools.transfers import LaneRef
 
 LINE = {
@@ -38,6 +40,12 @@ DONE: Mapping[str, dict[str, Any]] = {"propose_plan": PLAN}
 """What a call that is carried out answers; any other tool answers with nothing that can be read."""
 
 NAMED = ("mentions", "from_sites", "to_sites", "without", "demand_of", "supply_delay_of", "sites")
+
+
+@cache
+def generated() -> NetworkFolder:
+    """A network of many names."""
+    return generate_network(sites=60, skus=200, seed=7, as_of=NOW)
 
 
 def network(

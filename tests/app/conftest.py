@@ -12,9 +12,8 @@ from app.db.database import Database
 from app.llm import Llm
 from app.service import Service
 from app.settings import Settings
-from evals.databases import Servers
+from evals.databases import TEMPLATE, Servers
 from tests.builders import a_folder
-from tests.installation import settle_in
 from tests.signals import a_database, signal_network, take_in, undone
 from tests.vendor import CONFIGURED, Vendor, scripted_vendor
 
@@ -32,11 +31,16 @@ def asking(vendor: Vendor, open_with: Callable[..., Service]) -> Callable[..., S
     del vendor  # it has to be there before the service asks it
 
     def opened(**more: object) -> Service:
-        service = open_with(settings=CONFIGURED | more)
-        settle_in(service)
-        return service
+        return open_with(settings=CONFIGURED | more)
 
     return opened
+
+
+@pytest.fixture
+def template(request: pytest.FixtureRequest) -> str:
+    """Whoever asks the vendor begins with a network and people."""
+    begins_with = request.getfixturevalue("settled") if "asking" in request.fixturenames else TEMPLATE
+    return str(begins_with)
 
 
 @pytest.fixture

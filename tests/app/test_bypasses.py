@@ -32,6 +32,7 @@ from app.threads.tables import Run
 from evals.databases import Servers
 from graphs.nodes import names
 from tests.attacker import Attacker, no_stock_moves, posted, work, worked_on
+from tests.beginnings import EMPTY
 from tests.installation import (
     PAULA,
     approve,
@@ -92,6 +93,11 @@ ATTACKS: dict[str, Attack] = {
 }
 
 
+@pytest.fixture
+def template(plan_waiting: str) -> str:
+    return plan_waiting
+
+
 @pytest.fixture(scope="module")
 def room(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service where every attack finds a plan of its own that waits."""
@@ -134,6 +140,7 @@ def test_after_an_attack_a_real_decision_still_counts_and_counts_once(service: S
     assert verify(service.database).verified
 
 
+@EMPTY
 def test_an_approval_of_one_plan_does_not_carry_out_another(service: Service) -> None:
     """The plan in the state is swapped after the approval: what was approved goes out, and nothing else."""
     settle_in(service)
@@ -151,6 +158,7 @@ def test_an_approval_of_one_plan_does_not_carry_out_another(service: Service) ->
     assert posted(service) == first.lines == 1
 
 
+@EMPTY
 def test_an_approval_is_not_borrowed_for_a_thread_that_waits_for_another(service: Service) -> None:
     settle_in(service)
     scan(service, request=PlanRequest(scope=Scope(skus=("P1",))))

@@ -25,6 +25,7 @@ from app.ledger.verify import verify
 from app.orders.tables import TransferOrder
 from app.orders.validating import validate
 from app.service import Service
+from tests.beginnings import EMPTY
 from tests.builders import a_sku
 from tests.installation import (
     ADA,
@@ -46,6 +47,11 @@ from tests.installation import (
 from tools.execution import OrderState
 from tools.rejections import Rejection, RejectionCode
 from tools.transfers import Verdict
+
+
+@pytest.fixture
+def template(plan_waiting: str) -> str:
+    return plan_waiting
 
 
 def refused(service: Service, request: ApprovalRequest, by: Principal, **changes: str) -> EvenkeelError:
@@ -115,6 +121,7 @@ def test_a_value_limit_is_checked_against_the_goods_of_the_whole_plan(service: S
     assert approve(service, request, rich).status is ApprovalStatus.APPROVED
 
 
+@EMPTY
 def test_a_plan_with_sensitive_skus_needs_an_approver_with_clearance(service: Service) -> None:
     settle_in(service, a_network(skus=(a_sku("P1", sensitive=True), a_sku("P2"))))
     blind = person("blind", Role.APPROVER, sees_sensitive=False)
@@ -141,6 +148,7 @@ def test_a_decision_after_expiry_is_refused_by_the_databases_clock(service: Serv
     assert refused(service, request, ADA).code == "already_decided"
 
 
+@EMPTY
 def test_an_unknown_request_cannot_be_decided(service: Service) -> None:
     settle_in(service)
     with pytest.raises(NotFoundError), service.database.transaction() as session:
@@ -213,6 +221,7 @@ def test_a_hundred_repeated_resumes_post_once(service: Service) -> None:
     assert verify(service.database).verified
 
 
+@EMPTY
 def test_two_plans_on_the_same_stock_cannot_both_be_approved(service: Service) -> None:
     """Two planners with different scopes plan on the same donor; the second decision finds the stock promised."""
     settle_in(service, a_network({("S1", "P1"): 90, ("S2", "P1"): 0, ("S3", "P1"): 0}))

@@ -25,16 +25,24 @@ CALLING = {row: attempts for row, attempts in ATTEMPTS.items() if attempts[0].ca
 CLAIMING = {row: attempts for row, attempts in ATTEMPTS.items() if attempts[0].call is None}
 
 
+@pytest.fixture(scope="module")
+def template(prepare: Callable[..., str]) -> str:
+    """A plan of Paula's waits, and there is a site that Pia may not see."""
+
+    def before_the_attack(service: Service) -> None:
+        stock = {("S1", "P1"): 200, ("S2", "P1"): 2, (OUTSIDE, "P1"): OUTSIDE_UNITS}
+        network = a_network(stock, sites=(a_site("S1"), a_site("S2"), a_site(OUTSIDE, name=OUTSIDE_NAME)))
+        settle_in(service, network, PAULA, ADA, OTTO, PIA)
+        scan(service)
+
+    return prepare(before_the_attack)
+
+
 @pytest.fixture
 def attacked(vendor: Vendor, open_with: Callable[..., Service]) -> Service:
-    """A service that asks the scripted vendor, with a plan of Paula's that waits, and a site that Pia may not see."""
+    """A service that asks the scripted vendor."""
     del vendor
-    service = open_with(settings=CONFIGURED)
-    stock = {("S1", "P1"): 200, ("S2", "P1"): 2, (OUTSIDE, "P1"): OUTSIDE_UNITS}
-    network = a_network(stock, sites=(a_site("S1"), a_site("S2"), a_site(OUTSIDE, name=OUTSIDE_NAME)))
-    settle_in(service, network, PAULA, ADA, OTTO, PIA)
-    scan(service)
-    return service
+    return open_with(settings=CONFIGURED)
 
 
 def _in_batches(attempts: list[Attempt]) -> Iterator[list[Attempt]]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import pytest
+
 from app.approvals.tables import ApprovalStatus
 from app.ledger.verify import verify
 from app.orders.receipts import Report, receive_order
 from app.plans.store import read_plan, read_snapshot
 from app.service import Service, running
+from tests.beginnings import EMPTY
 from tests.installation import (
     ADA,
     OTTO,
@@ -28,6 +31,11 @@ from tests.installation import (
 from tools.execution import OrderState
 from tools.moves import available, committed, in_transit, reserved
 from tools.rejections import Rejection, RejectionCode
+
+
+@pytest.fixture
+def template(plan_waiting: str) -> str:
+    return plan_waiting
 
 
 def test_a_scan_puts_the_best_plan_into_the_queue_and_moves_nothing(service: Service) -> None:
@@ -69,6 +77,7 @@ def test_an_approved_plan_is_posted_shipped_and_received_once(service: Service) 
     assert verify(service.database).problems == ()
 
 
+@EMPTY
 def test_the_runner_carries_a_decision_to_the_end_by_itself(service: Service) -> None:
     settle_in(service)
     with running(service):
@@ -146,6 +155,7 @@ def test_approved_units_count_as_on_their_way_in_the_next_snapshot(service: Serv
     assert "nothing worth moving" in service.driver.last_words(thread).lower()
 
 
+@EMPTY
 def test_a_network_in_balance_ends_with_a_report_and_no_request(service: Service) -> None:
     settle_in(service, a_network({("S1", "P1"): 45, ("S2", "P1"): 45}))
     thread = scan(service)
@@ -154,6 +164,7 @@ def test_a_network_in_balance_ends_with_a_report_and_no_request(service: Service
     assert service.driver.state(thread).tasks == ()
 
 
+@EMPTY
 def test_stock_that_others_have_reserved_is_not_sent_away(service: Service) -> None:
     network = a_network()
     promised = [

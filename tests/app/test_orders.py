@@ -23,6 +23,11 @@ from tools.moves import OutsideReason, available, in_transit, outside, reserved
 from tools.ports import ErpTransfer, ErpTransferState, ErpUncertainError, Refused, TransferContent
 
 
+@pytest.fixture
+def template(plan_waiting: str) -> str:
+    return plan_waiting
+
+
 @pytest.mark.parametrize(
     "faults",
     [
@@ -40,7 +45,7 @@ def test_each_approved_transfer_is_applied_once_whatever_the_erp_does(
     open_with: Callable[..., Service], tmp_path: Path, faults: Faults
 ) -> None:
     erp = SimulatedErp(tmp_path / "erp", faults)
-    service = open_with(erp=erp, settings={"erp_attempts_max": 40})
+    service = open_with(erp=erp, settings={"erp_attempts_max": 40, "erp_retry_seconds": 0.002})
     request = submitted(service)
     with running(service):
         approve(service, request)

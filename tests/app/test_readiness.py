@@ -23,6 +23,7 @@ from app.orders.release import take_up_idle
 from app.orders.tables import TransferOrder
 from app.service import Service
 from app.stock.tables import DataHoldRow, MasterRow, StockCountRow
+from tests.beginnings import EMPTY
 from tests.builders import NOW
 from tests.installation import (
     ADA,
@@ -41,6 +42,11 @@ from tools.execution import OrderState
 from tools.moves import available, reserved
 from tools.ports import ErpTransfer
 from tools.saga import Action
+
+
+@pytest.fixture
+def template(plan_waiting: str) -> str:
+    return plan_waiting
 
 
 def approved(service: Service) -> ApprovalRequest:
@@ -129,6 +135,7 @@ def test_units_that_a_count_does_not_find_are_not_shipped_and_the_ledger_follows
 
 
 @pytest.mark.parametrize(("short", "carries"), [(2, True), (60, False)])
+@EMPTY
 def test_an_order_that_lacks_a_few_units_carries_fewer_where_policy_admits_it(
     open_with: Callable[..., Service], tmp_path: Path, short: int, carries: bool
 ) -> None:

@@ -61,6 +61,11 @@ class Erp:
 
 
 @pytest.fixture
+def template(plan_waiting: str) -> str:
+    return plan_waiting
+
+
+@pytest.fixture
 def erp() -> Erp:
     return Erp()
 

@@ -22,6 +22,11 @@ def become(service: Service, principal: Principal, *, active: bool = True) -> No
         )
 
 
+@pytest.fixture
+def template(plan_waiting: str) -> str:
+    return plan_waiting
+
+
 @pytest.mark.parametrize(
     ("now", "active"),
     [

@@ -33,6 +33,7 @@ from app.orders.validating import held_orders, validate
 from app.service import Service
 from graphs.names import ELSEWHERE
 from policies.stops import Stop
+from tests.beginnings import EMPTY
 from tests.builders import a_sku
 from tests.installation import (
     ADA,
@@ -57,6 +58,11 @@ SCOPES = (Stop(), Stop(site_id="S2"), Stop(origin="S1", destination="S2", mode="
 """One stop of each kind; each holds what travels from S1 to S2."""
 RACES, POSTS_PER_STOP = 1_000, 8
 NETWORK = a_network(skus=(a_sku("P1", category="dry"), a_sku("P2", category="wet", hazmat=True)))
+
+
+@pytest.fixture
+def template(plan_waiting: str) -> str:
+    return plan_waiting
 
 
 def stopped(service: Service, stop: Stop, reason: str = "a recall") -> UUID:
@@ -200,6 +206,7 @@ def test_people_asking_again_does_not_get_round_a_stop(service: Service) -> None
     assert (held.state, held.held_by is not None) == (OrderState.REQUESTED, True)
 
 
+@EMPTY
 def test_who_may_stop_what_lies_in_their_scope_and_who_lets_go_on(service: Service) -> None:
     settle_in(service)
     near, far = person("nora", Role.APPROVER, sites=NEAR), Stop(site_id="S3")
@@ -294,6 +301,7 @@ def race_track(service: Service) -> tuple[Service, list[UUID]]:
     return service, fresh
 
 
+@EMPTY
 def test_in_1000_races_no_post_starts_after_a_stop_that_holds_it(race_track: tuple[Service, list[UUID]]) -> None:
     service, fresh = race_track
     erp, luck = Erp(), random.Random(5)

@@ -16,7 +16,6 @@ from uuid import uuid4
 
 from pydantic import SecretStr
 from sqlalchemy import text
-from sqlalchemy.engine import make_url
 from sqlmodel import Session, select
 
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
@@ -94,7 +93,7 @@ class Matrix:
         name = f"{PREFIX}{uuid4().hex}"
         directory = self._directory / name
         directory.mkdir()
-        with _database(self._servers, name, self._prepared) as url:
+        with self._servers.database(name, self._prepared) as url:
             yield World(url, directory, f"{self._erp_url}/{name}" if erp == "rest" else None)
 
     def _work(self, world: World, kill_at: int, *, writes: bool, again: bool = False) -> int:
@@ -119,7 +118,7 @@ def matrix(servers: Servers, directory: Path, seed: str = "0") -> Iterator[Matri
     servers.admin("select pg_reload_conf()")
     name = f"prepared_{uuid4().hex}"
     with ExitStack() as stack:
-        url = stack.enter_context(_database(servers, name, "evenkeel_template"))
+        url = stack.enter_context(servers.database(name))
         settings = Settings(data=directory, DATABASE_URL=SecretStr(url), REDIS_URL=SecretStr(servers.redis_url))
         with open_service(settings) as service:
             submitted(service)
@@ -198,15 +197,6 @@ def _books(world: World) -> Iterator[Database]:
 
 def _count(session: Session, query: str) -> int:
     return int(session.connection().execute(text(query)).scalar_one())
-
-
-@contextmanager
-def _database(servers: Servers, name: str, template: str) -> Iterator[str]:
-    servers.admin(f"create database {name} template {template}")
-    try:
-        yield make_url(servers.database_url).set(database=name).render_as_string(hide_password=False)
-    finally:
-        servers.admin(f"drop database {name} with (force)")
 
 
 @contextmanager

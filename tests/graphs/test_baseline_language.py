@@ -16,9 +16,8 @@ from graphs.baseline import Ask, Call, understand
 from graphs.baseline.fragments import FIRST_NAME, OF
 from graphs.baseline.utterance import CHARACTERS_MAX
 from graphs.baseline.vocabulary import CHATTY, MARKERS, NOT_IN_NAMES
-from tests.builders import NOW
+from tests.planner_talk import generated
 from tools.catalog import CATALOG, NAME_PATTERN
-from tools.generate import generate_network
 
 HERE = Path(__file__).parent
 TABLE = tomllib.loads((HERE / "baseline_utterances.toml").read_text(encoding="utf-8"))
@@ -124,7 +123,7 @@ def test_a_question_shows_no_more_than_a_part_of_what_was_not_understood() -> No
     assert words.count("frobnicate") < 10
 
 
-NETWORK = generate_network(sites=60, skus=200, seed=7, as_of=NOW)
+NETWORK = generated()
 GOODS = sorted({sku.name for sku in NETWORK.skus} | {sku.category for sku in NETWORK.skus if sku.category})
 PLACES = sorted(site.name for site in NETWORK.sites)
 

@@ -18,9 +18,7 @@ from hypothesis import strategies as st
 from graphs.baseline import Call, understand
 from graphs.likeness import Likeness, distance
 from graphs.names import Names, UnclearError
-from tests.builders import NOW
-from tests.planner_talk import ASKED_OR_DECLINED, Outcome, Talk, network, outcome_of, verdict_of
-from tools.generate import generate_network
+from tests.planner_talk import ASKED_OR_DECLINED, Outcome, Talk, generated, network, outcome_of, verdict_of
 
 TABLE = tomllib.loads((Path(__file__).parent / "planner_utterances.toml").read_text(encoding="utf-8"))
 UTTERANCES: list[dict[str, Any]] = TABLE["utterance"]
@@ -234,7 +232,7 @@ def test_a_slip_in_a_name_leads_to_the_right_name_or_to_a_question(slip: tuple[s
             assert (tool, arguments.get("mentions")) == ("propose_plan", [meant]), said
 
 
-GENERATED = generate_network(sites=60, skus=200, seed=7, as_of=NOW)
+GENERATED = generated()
 GENERATED_NAMES = {site.name: site.site_id for site in GENERATED.sites} | {
     sku.name: sku.sku_id for sku in GENERATED.skus
 }
