@@ -76,6 +76,12 @@ def _is_plain(document: object) -> bool:
     return True
 
 
+def digest_of_parts(parts: Mapping[str, bytes]) -> str:
+    """The digest of a document whose parts are in canonical form already; their names are plain ASCII."""
+    body = b",".join(b'"%s":%s' % (name.encode("ascii"), parts[name]) for name in sorted(parts))
+    return hashlib.sha256(b"{%s}" % body).hexdigest()
+
+
 def digest(document: object) -> str:
     """SHA-256 of the canonical bytes, as 64 lowercase hex characters."""
     return hashlib.sha256(canonical_json(document)).hexdigest()

@@ -7,7 +7,7 @@ Money rates are ten-thousandths of the currency unit (see `tools.money`).
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
-from tools.canonical import digest
+from tools.canonical import canonical_json, digest_of_parts
 from tools.demand_table import DemandTable
 from tools.merchandise.facts import NO_MERCHANDISE, Merchandise
 
@@ -293,13 +293,19 @@ class Snapshot:
         What is not stated about merchandise, measured of approvals or booked on departures is left out, so that a
         network without it keeps its digest.
         """
-        document = _ADAPTER.dump_python(self, mode="json", exclude=_FREE_TEXT)
-        stated = {name: rows for name, rows in document.pop("merchandise").items() if rows}
-        if self.approval_latency_days is None:
-            del document["approval_latency_days"]
-        if not self.booked:
-            del document["booked"]
-        return digest(document | {"merchandise": stated} if stated else document)
+        return digest_of_parts(self.identity_parts())
+
+    def identity_parts(self, names: Collection[str] | None = None) -> dict[str, bytes]:
+        """The canonical form of each field that makes up the digest, by name; of these fields, if any are named."""
+        included = None if names is None else set(names)
+        document = _ADAPTER.dump_python(self, mode="json", include=included, exclude=_FREE_TEXT)
+        if "merchandise" in document:
+            document["merchandise"] = {name: rows for name, rows in document["merchandise"].items() if rows}
+        return {
+            name: canonical_json(part)
+            for name, part in document.items()
+            if name not in _UNSTATED or part != _UNSTATED[name]
+        }
 
     def to_document(self) -> dict[str, Any]:
         """The snapshot as plain JSON values, for storage; `from_document` is the way back."""
@@ -366,4 +372,5 @@ class Snapshot:
 
 
 _ADAPTER: TypeAdapter[Snapshot] = TypeAdapter(Snapshot)
+_UNSTATED: Mapping[str, object] = {"merchandise": {}, "booked": [], "approval_latency_days": None}
 _FREE_TEXT: Any = {"sites": {"__all__": {"name"}}, "skus": {"__all__": {"name"}}, "holds": {"__all__": {"reason"}}}

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from threading import Lock
 
 from sqlmodel import Session, col, select
 
@@ -167,24 +165,6 @@ def _resource(session: Session, person: Principal, request: ApprovalRequest, pla
 
 
 def is_sensitive(session: Session, plan: TransferPlan) -> bool:
-    """Whether the plan moves a SKU that is masked for people without clearance.
-
-    A plan's digest covers that of the facts it was made on, so that the answer never changes.
-    """
-    with _SENSITIVE_LOCK:
-        known = _SENSITIVE.get(plan.digest)
-    if known is not None:
-        return known
+    """Whether the plan moves a SKU that is masked for people without clearance."""
     skus = read_snapshot(session, plan.snapshot_digest).sku_by_id
-    found = any(skus[line.sku_id].sensitive for line in plan.lines)
-    with _SENSITIVE_LOCK:
-        _SENSITIVE[plan.digest] = found
-        while len(_SENSITIVE) > ANSWERS_KEPT:
-            _SENSITIVE.popitem(last=False)
-    return found
-
-
-ANSWERS_KEPT = 4_096
-_SENSITIVE: OrderedDict[str, bool] = OrderedDict()
-"""Which of the plans that were asked about last are sensitive: every look at a request asks again."""
-_SENSITIVE_LOCK = Lock()
+    return any(skus[line.sku_id].sensitive for line in plan.lines)

@@ -32,11 +32,13 @@ _ENQUEUE = text("""
 """)
 
 
-_WITHDRAW = text("delete from dbos.workflow_status where workflow_uuid = :workflow_id and status = 'DELAYED'")
+_WITHDRAW = text("""
+    delete from dbos.workflow_status where workflow_uuid = :workflow_id and status in ('DELAYED', 'ENQUEUED')
+""")
 
 
 def withdraw(session: Session, workflow_id: str) -> None:
-    """Take back a workflow that was to begin later and has not begun."""
+    """Take back a workflow that has not begun, whether its time has come or not."""
     session.connection().execute(_WITHDRAW, {"workflow_id": workflow_id})
 
 

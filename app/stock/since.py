@@ -8,25 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from pydantic import TypeAdapter
 from sqlmodel import Session, col, select
 
 from app.approvals.latency import latency_of_decisions
 from app.orders.tables import TransferOrder
 from app.stock.facts import booked_loads, own_supply, positions, recent_moves, supply_in_order
-from tools.canonical import canonical_json
+from tools.canonical import digest_of_parts
 from tools.inventory import InboundSupply, Snapshot
 
 _STILL_HOLDS = (
     "site_by_id", "sku_by_id", "lane_by_key", "forecast_by_key", "replenishment_by_key", "hold_by_key", "demand_table",
 )  # fmt: skip
 """What a snapshot has worked out from facts that no transfer changes."""
-_SNAPSHOT = TypeAdapter(Snapshot)
-_FREE_TEXT: Any = {"sites": {"__all__": {"name"}}, "skus": {"__all__": {"name"}}, "holds": {"__all__": {"reason"}}}
 _PARTS = "the parts of the digest"
 
 
@@ -45,9 +41,7 @@ def frozen_since(session: Session, before: Snapshot) -> Snapshot:
     now = replace(before, **changed)
     # A cached property is kept among the attributes of its object: there the next one finds it.
     vars(now).update({name: getattr(before, name) for name in _STILL_HOLDS})
-    digest = _digest(before, now, changed.keys())
-    if digest is not None:
-        vars(now)["digest"] = digest
+    vars(now)["digest"] = _digest(before, now, changed.keys())
     return now
 
 
@@ -74,33 +68,10 @@ def _as_transfer(reference: str) -> UUID | None:
     return found if str(found) == reference else None
 
 
-def _digest(before: Snapshot, now: Snapshot, changed: Collection[str]) -> str | None:
-    """The digest of `now`, for which only what has changed is written out; None where it has to be asked for itself.
-
-    Whether the parts make up a digest at all is tried on `before`, whose digest is known.
-    """
-    parts: dict[str, bytes] = before.worked_out.get(_PARTS, {})
-    if not parts:
-        parts = _parts(before)
-        if _joined(parts) != before.digest:
-            return None
-        before.worked_out[_PARTS] = parts
+def _digest(before: Snapshot, now: Snapshot, changed: Collection[str]) -> str:
+    """The digest of `now`, for which only what has changed is written out."""
+    parts: dict[str, bytes] | None = before.worked_out.get(_PARTS)
+    if parts is None:
+        parts = before.worked_out[_PARTS] = before.identity_parts()
     same = {name: part for name, part in parts.items() if name not in changed}
-    return _joined(same | _parts(now, set(changed)))
-
-
-def _parts(snapshot: Snapshot, names: set[str] | None = None) -> dict[str, bytes]:
-    """The canonical form of every part, or of those that are named, without what is not stated."""
-    document = _SNAPSHOT.dump_python(snapshot, mode="json", include=names, exclude=_FREE_TEXT)
-    if "merchandise" in document:
-        document["merchandise"] = {name: rows for name, rows in document["merchandise"].items() if rows}
-    unstated: dict[str, object] = {"merchandise": {}, "booked": [], "approval_latency_days": None}
-    return {
-        name: canonical_json(part) for name, part in document.items() if name not in unstated or part != unstated[name]
-    }
-
-
-def _joined(parts: dict[str, bytes]) -> str:
-    """The digest of a document with these parts, named in plain ASCII."""
-    body = b",".join(b'"%s":%s' % (name.encode(), parts[name]) for name in sorted(parts))
-    return sha256(b"{%s}" % body).hexdigest()
+    return digest_of_parts(same | now.identity_parts(changed))

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
+from app.durable import enqueue
 from app.durable import runner as runners
 from app.durable.draining import InterruptedRunError
 from app.durable.enqueue import ORDER_QUEUE, RUN_QUEUE
@@ -48,7 +49,12 @@ def queue_is_never_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("queue_is_never_looked_at")
-def test_a_run_in_the_runners_process_begins_without_the_queue_and_takes_its_workflow_back(service: Service) -> None:
+@pytest.mark.parametrize("lead_seconds", [0.0, enqueue.LEAD_SECONDS])
+def test_a_run_in_the_runners_process_begins_without_the_queue_and_takes_its_workflow_back(
+    service: Service, lead_seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that lasts longer than its workflow stays out of its way takes it back as well."""
+    monkeypatch.setattr(enqueue, "LEAD_SECONDS", lead_seconds)
     settle_in(service)
     with running(service):
         run_id = begun(service)
