@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import secrets
 from datetime import timedelta
+from typing import Literal
 
 from sqlalchemy import text
 from sqlmodel import Session
@@ -27,8 +28,17 @@ _SEEN = text("""
 """)
 
 
-def begin_session(session: Session, settings: AuthSettings, user_id: str, before: str | None) -> str:
-    """A new session for somebody who has just signed in, and its cookie. What the browser had before is over: `before`."""
+def begin_session(
+    session: Session,
+    settings: AuthSettings,
+    user_id: str,
+    before: str | None,
+    by: Literal["directory", "token", "demo"],
+) -> str:
+    """A new session for somebody who has just signed in, and its cookie. What the browser had before is over: `before`.
+
+    `by`: what they have shown.
+    """
     if before:
         end_session(session, before)
     cookie, now = secrets.token_urlsafe(32), database_now(session)
@@ -44,7 +54,7 @@ def begin_session(session: Session, settings: AuthSettings, user_id: str, before
         key=f"person/{user_id}/signed_in/{fingerprint(cookie)[:16]}",
         event_type=EventType.PERSON_SIGNED_IN,
         actor=user_id,
-        facts={"user_id": user_id, "by": "directory"},
+        facts={"user_id": user_id, "by": by},
     )
     return cookie
 

@@ -113,6 +113,7 @@ def _serve(
     service: Service, listener: socket.socket, *, as_json: bool, people: dict[str, tuple[str, str]] | None = None
 ) -> None:
     """Serve until a signal ends it. `people` are the new people of the demo, with role and token."""
+    from app.demo import PEOPLE
     from app.service import running
     from app.web.server import Server
 
@@ -128,7 +129,8 @@ def _serve(
                 print_json(told)
             else:
                 print(f"\nEvenkeel serves {address} (data in {service.settings.data_dir}). Ctrl-C ends it.", flush=True)
-            Server(service).run(sockets=[listener])
+            # One click signs in the people of the demo, and only they exist there.
+            Server(service, {} if people is None else PEOPLE).run(sockets=[listener])
     finally:
         if service.drain.abandoned:
             _end_within(CLOSING_SECONDS_MAX)

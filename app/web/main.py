@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -14,11 +14,12 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.staticfiles import StaticFiles
 
 from app.auth.login import login_of
 from app.outbound import Outbound
 from app.service import Service
+from app.ui.rendering import STATIC, VersionedFiles
+from app.ui.routes import router as pages
 from app.web import problems
 from app.web.limits import BodyLimit
 from app.web.mcp import PATH, McpDoor
@@ -35,7 +36,6 @@ from app.web.routes import (
     login,
     network,
     orders,
-    page,
     plans,
     strategy,
     usage,
@@ -45,8 +45,8 @@ FILES_MAX = 8
 """Files of the import format."""
 
 
-def create_app(service: Service) -> FastAPI:
-    """The application on an open service."""
+def create_app(service: Service, demo_people: Mapping[str, tuple[str, str]] = MappingProxyType({})) -> FastAPI:
+    """The application on an open service. `demo_people`, with name and role, may sign in by one click."""
     mcp = McpDoor(service)
 
     @asynccontextmanager
@@ -65,6 +65,7 @@ def create_app(service: Service) -> FastAPI:
         responses={status: {"model": Problem} for status in (400, 401, 403, 404, 409, 413, 422)},
     )
     app.state.service = service
+    app.state.demo_people = demo_people
     app.state.login = login_of(service.settings, Outbound(private_hosts=service.settings.outbound_private_hosts))
     app.openapi = partial(_described, app.openapi)  # type: ignore[method-assign]  # the way that FastAPI documents
     problems.install(app)
@@ -74,9 +75,9 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(v1)
     app.include_router(langgraph.router)
     app.include_router(health.router)
-    app.include_router(page.router)
+    app.include_router(pages)
     app.include_router(login.router)
-    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+    app.mount("/static", VersionedFiles(directory=STATIC))
     app.router.routes.append(Route(PATH, endpoint=mcp))
     # The first is the innermost: outside of the next one its refusal would come wrapped in a task group's exception.
     app.add_middleware(
@@ -102,6 +103,5 @@ async def _with_headers(request: Request, call_next: RequestResponseEndpoint) ->
     response = await call_next(request)
     response.headers.update(HEADERS)
     if "cache-control" not in response.headers:
-        static = request.url.path.startswith("/static/")
-        response.headers["Cache-Control"] = "public, max-age=3600" if static else "no-store"
+        response.headers["Cache-Control"] = "no-store"
     return response

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Mapping
 from types import FrameType
 
 import uvicorn
@@ -17,11 +18,11 @@ ANSWERING_SECONDS_MAX = 5
 class Server(uvicorn.Server):
     """Serves one service until a signal ends it."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, demo_people: Mapping[str, tuple[str, str]]) -> None:
         self._service = service
         super().__init__(
             uvicorn.Config(
-                create_app(service), log_level="warning", timeout_graceful_shutdown=ANSWERING_SECONDS_MAX,
+                create_app(service, demo_people), log_level="warning", timeout_graceful_shutdown=ANSWERING_SECONDS_MAX,
                 proxy_headers=False,
             )
         )  # fmt: skip

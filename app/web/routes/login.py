@@ -14,8 +14,8 @@ from app.auth.login import ATTEMPT_MINUTES, CALLBACK, Login, take_attempt
 from app.auth.people import DIRECTORY
 from app.db.database import database_now
 from app.errors import NotFoundError, NotSignedInError
-from app.web.dependencies import SESSION_COOKIE, InService, InSession, forget, keep
-from app.web.routes.page import sign_in_page
+from app.ui.routes.sign_in import sign_in_page
+from app.web.dependencies import InService, InSession, forget, keep, session_cookie
 
 router = APIRouter(include_in_schema=False)
 ATTEMPT_COOKIE = "__Host-evenkeel-login"
@@ -27,7 +27,7 @@ def log_in(request: Request, session: InSession) -> Response:
     """Send the browser to the directory."""
     url, browser = _login(request).begin(session)
     answer = RedirectResponse(url, 303)
-    keep(answer, ATTEMPT_COOKIE, browser, ATTEMPT_MINUTES * 60)
+    keep(request, answer, ATTEMPT_COOKIE, browser, ATTEMPT_MINUTES * 60)
     return answer
 
 
@@ -48,12 +48,13 @@ def come_back(request: Request, service: InService, state: Part = "", code: Part
         with service.database.transaction() as session:
             directory: Directory = session.info[DIRECTORY]
             person = directory.known(session, login.issuer, claims)
-            cookie = begin_session(session, service.settings, person.user_id, request.cookies.get(SESSION_COOKIE))
+            before = request.cookies.get(session_cookie(request))
+            cookie = begin_session(session, service.settings, person.user_id, before, "directory")
     except NotSignedInError:
         return sign_in_page(request, "The directory did not say who you are, or you are nobody here.")
     answer = RedirectResponse("/", 303)
-    keep(answer, SESSION_COOKIE, cookie, service.settings.session_hours * 3600)
-    forget(answer, ATTEMPT_COOKIE)
+    keep(request, answer, session_cookie(request), cookie, service.settings.session_hours * 3600)
+    forget(request, answer, ATTEMPT_COOKIE)
     return answer
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -127,10 +128,12 @@ def written(service: Service) -> dict[str, int]:
 
 
 @contextmanager
-def listening(service: Service) -> Iterator[tuple[uvicorn.Server, str]]:
+def listening(
+    service: Service, demo_people: Mapping[str, tuple[str, str]] = MappingProxyType({})
+) -> Iterator[tuple[uvicorn.Server, str]]:
     """A real server in a thread, and its address."""
     config = uvicorn.Config(
-        create_app(service), host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=5
+        create_app(service, demo_people), host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=5
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="test-server")

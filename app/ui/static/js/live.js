@@ -1,0 +1,47 @@
+/* Fragments that keep themselves up to date: <div data-url="/queue/rows" data-on="queue orders">.
+
+   The service tells what kind of thing has changed. While nothing is heard they look again by themselves. */
+
+import { swap } from "./swap.js";
+
+const QUIET_MS = 15_000;
+const TOGETHER_MS = 150;
+const waiting = new Map();
+let heard = false;
+
+/** Something of this kind has changed: everything that shows it looks again. */
+export function emit(topic) {
+  for (const target of document.querySelectorAll("[data-url][data-on]")) {
+    if (target.dataset.on.split(" ").includes(topic)) soon(target);
+  }
+  document.dispatchEvent(new CustomEvent("changed", { detail: topic }));
+}
+
+function soon(target) {
+  if (waiting.has(target)) return;
+  waiting.set(target, setTimeout(() => {
+    waiting.delete(target);
+    if (target.isConnected && !target.contains(document.querySelector("form[aria-busy=true]"))) swap(target.dataset.url, target, { quiet: true });
+  }, TOGETHER_MS));
+}
+
+function listen() {
+  const news = new EventSource("/live");
+  news.onopen = () => { if (heard) everything(); heard = true; document.documentElement.dataset.live = "yes"; };
+  news.addEventListener("changed", (event) => emit(event.data));
+  news.onerror = () => {
+    document.documentElement.dataset.live = "no";
+    if (news.readyState === EventSource.CLOSED) setTimeout(listen, QUIET_MS);
+  };
+  addEventListener("pagehide", () => news.close(), { once: true });
+}
+
+function everything() {
+  document.querySelectorAll("[data-url][data-on]").forEach(soon);
+}
+
+if (document.querySelector("meta[name=form-token]")) {
+  listen();
+  setInterval(() => { if (document.documentElement.dataset.live !== "yes" && !document.hidden) everything(); }, QUIET_MS);
+  addEventListener("pageshow", (event) => { if (event.persisted) { listen(); everything(); } });
+}

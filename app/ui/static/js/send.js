@@ -1,0 +1,109 @@
+/* Sends forms to the API as JSON, once each, and tells what came of it.
+
+   <form data-send="POST /v1/stops" data-then="governance" data-said="Stopped.">
+   A control's name is its place in the body: `rejection.code`. `data-as`: int, bool, list (words between commas),
+   items (one entry for each ticked control), json. Empty controls are left out. A module may change the body of a form by
+   listening to its event `building`. `data-goto="/chat/{thread_id}"` goes on with fields of the answer.
+   `data-ask="Really?"` asks first. */
+
+import { complain, say, sign_in_again, words_of } from "./swap.js";
+import { emit } from "./live.js";
+
+const keys = new WeakMap();
+
+function value_of(control) {
+  if (control.dataset.as === "bool") return control.type === "checkbox" ? control.checked : control.value === "true";
+  const text = control.value.trim();
+  if (text === "" || ((control.type === "checkbox" || control.type === "radio") && !control.checked)) return undefined;
+  switch (control.dataset.as) {
+    case "int": return Number.parseInt(text, 10);
+    case "list": return text.split(",").map((word) => word.trim()).filter(Boolean);
+    case "json": return JSON.parse(text);
+    case "instant": return new Date(text).toISOString();
+    default: return text;
+  }
+}
+
+/** The body that a form stands for. */
+export function body_of(form) {
+  const body = {};
+  for (const control of form.elements) {
+    if (!control.name || control.disabled) continue;
+    const value = value_of(control);
+    if (value === undefined) continue;
+    const path = control.name.split(".");
+    const last = path.pop();
+    const place = path.reduce((inner, name) => (inner[name] ??= {}), body);
+    if (control.dataset.as === "items" || control.dataset.items !== undefined) (place[last] ??= []).push(control.dataset.items === "int" ? Number(value) : value);
+    else place[last] = value;
+  }
+  form.dispatchEvent(new CustomEvent("building", { detail: body }));
+  return body;
+}
+
+/** The same form with the same content has the same key, so a second press or a lost answer does nothing twice. */
+function key_of(form, text) {
+  const before = keys.get(form);
+  if (before?.text === text) return before.key;
+  const key = crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  keys.set(form, { text, key });
+  return key;
+}
+
+/** Ask the API for something. The answer, once it was taken; otherwise null, and the words were said. */
+export async function send(method, path, body, { key, wrong = complain } = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, {
+      method,
+      headers: {
+        "Content-Type": "application/json", "Idempotency-Key": key ?? crypto.randomUUID(),
+        "X-Form-Token": document.querySelector("meta[name=form-token]").content,
+      },
+      body: JSON.stringify(body ?? {}),
+    });
+  } catch {
+    wrong("The service does not answer. Nothing is lost: press again in a moment.");
+    return null;
+  }
+  if (answer.status === 401) { sign_in_again(); return null; }
+  if (!answer.ok) {
+    wrong(await words_of(answer));
+    if (answer.status === 409) emit("conflict");
+    return null;
+  }
+  return answer.status === 204 ? {} : answer.json();
+}
+
+async function submit(form, button) {
+  const [method, path] = form.dataset.send.split(" ");
+  if (form.dataset.ask && !window.confirm(form.dataset.ask)) return;
+  const body = body_of(form);
+  if (button?.name) body[button.name] = button.dataset.as === "bool" ? button.value === "true" : button.value;
+  const wrong = form.querySelector("[data-wrong]");
+  const tell = wrong ? (words) => { wrong.textContent = words; wrong.hidden = !words; } : complain;
+  tell("");
+  form.setAttribute("aria-busy", "true");
+  const buttons = [...form.querySelectorAll("button")];
+  buttons.forEach((each) => { each.disabled = true; });
+  try {
+    const answer = await send(method, path, body, { key: key_of(form, path + JSON.stringify(body)), wrong: tell });
+    if (answer === null) return;
+    keys.delete(form);
+    complain("");
+    say(form.dataset.said ?? "Done.");
+    form.dispatchEvent(new CustomEvent("sent", { bubbles: true, detail: answer }));
+    if (form.dataset.goto) location.assign(form.dataset.goto.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(answer[name])));
+    if (form.hasAttribute("data-close")) document.getElementById("drawer")?.close();
+    for (const topic of (form.dataset.then ?? "").split(" ").filter(Boolean)) emit(topic);
+  } finally {
+    form.removeAttribute("aria-busy");
+    buttons.forEach((each) => { each.disabled = false; });
+  }
+}
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("form[data-send]")) return;
+  event.preventDefault();
+  if (event.target.getAttribute("aria-busy") !== "true") submit(event.target, event.submitter);
+});

@@ -1,0 +1,71 @@
+/* Puts fragments of our own server into the page. No other module writes markup. */
+
+const under_way = new Map();
+
+/** Say something that is going well. */
+export function say(words) {
+  document.getElementById("said").textContent = words;
+  if (words) setTimeout(() => { const said = document.getElementById("said"); if (said.textContent === words) said.textContent = ""; }, 6000);
+}
+
+/** Say what went wrong, until it is closed or something succeeds. */
+export function complain(words) {
+  document.getElementById("wrong-words").textContent = words;
+  document.getElementById("wrong").hidden = !words;
+}
+
+/** The words of a refusal: what was wrong, and what to do. */
+export async function words_of(answer) {
+  try {
+    const problem = await answer.json();
+    return [problem.detail, problem.remedy].filter(Boolean).join(". ");
+  } catch {
+    return `The service answered ${answer.status}. Try again.`;
+  }
+}
+
+/** Go to the sign-in and come back here afterwards. */
+export function sign_in_again() {
+  location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+}
+
+/** Load a fragment into an element. True once it is there; false when it was refused, overtaken, or nobody answered. */
+export async function swap(url, target, { quiet = false } = {}) {
+  under_way.get(target)?.abort();
+  const abort = new AbortController();
+  under_way.set(target, abort);
+  target.setAttribute("aria-busy", "true");
+  try {
+    const answer = await fetch(url, { headers: { "X-Fragment": "1" }, signal: abort.signal });
+    if (answer.status === 401) { sign_in_again(); return false; }
+    if (!answer.ok) { if (!quiet) complain(await words_of(answer)); return false; }
+    place(await answer.text(), target);
+    return true;
+  } catch (failed) {
+    if (failed.name !== "AbortError" && !quiet) complain("The service does not answer. Try again in a moment.");
+    return false;
+  } finally {
+    if (under_way.get(target) === abort) { under_way.delete(target); target.removeAttribute("aria-busy"); }
+  }
+}
+
+/** Whoever was somewhere in the old fragment is at the same place in the new one; what was ticked stays so. */
+function place(markup, target) {
+  const at = document.activeElement;
+  const within = target.contains(at) && at !== target;
+  const way_back = within && at.id ? `#${CSS.escape(at.id)}` : null;
+  const ticked = [...target.querySelectorAll("input[type=checkbox][data-keep]:checked")].map((box) => box.value);
+  const open = [...target.querySelectorAll("details[id][open]")].map((each) => each.id);
+  const scrolled = [target.scrollTop, target.scrollLeft];
+  target.innerHTML = markup;
+  for (const box of target.querySelectorAll("input[type=checkbox][data-keep]")) box.checked = ticked.includes(box.value);
+  for (const each of target.querySelectorAll("details[id]")) if (open.includes(each.id)) each.open = true;
+  [target.scrollTop, target.scrollLeft] = scrolled;
+  if (within) (way_back && target.querySelector(way_back) || region_of(target)).focus({ preventScroll: true });
+  target.dispatchEvent(new CustomEvent("swapped", { bubbles: true }));
+}
+
+function region_of(target) {
+  if (!target.hasAttribute("tabindex")) target.tabIndex = -1;
+  return target;
+}
