@@ -6,6 +6,9 @@ PIP := $(RUN) -m pip --disable-pip-version-check --quiet
 # The lock files are complete, so pip resolves nothing: it takes exactly what they list, and nothing else.
 INSTALL_LOCKED := $(PIP) install --no-deps --require-hashes
 
+# Tests start the service many times: without compiled modules each start takes a second longer.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test coverage check format bench evals thorough crash crash-all duplicates erp simulate lock clean
 

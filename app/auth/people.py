@@ -9,11 +9,12 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Protocol
 
-from sqlmodel import Session, select
+from sqlalchemy import update
+from sqlmodel import Session, col, select
 
 from app.auth.keys import KEY_PREFIX, good_key, key_of
 from app.auth.roles import Act, Kind, Principal, Role
-from app.auth.tables import AccessToken, Person
+from app.auth.tables import AccessToken, BrowserSession, Person
 from app.db.database import database_now
 from app.errors import InvalidError, NotSignedInError
 from app.ledger.append import EventType, append, lock_streams
@@ -175,8 +176,10 @@ def _principal_of_key(session: Session, user_id: str) -> Principal | None:
 
 
 def revoke_tokens(session: Session, user_id: str) -> int:
-    """Make every token of a person useless. Returns how many were good until now."""
+    """Make every token of a person useless, and end what is open in browsers. Returns how many tokens were good until now."""
     now = database_now(session)
+    open_now = (col(BrowserSession.user_id) == user_id, col(BrowserSession.ended_at).is_(None))
+    session.connection().execute(update(BrowserSession).where(*open_now).values(ended_at=now))
     rows: Iterable[AccessToken] = session.exec(
         select(AccessToken).where(AccessToken.user_id == user_id, AccessToken.revoked_at.is_(None))  # type: ignore[union-attr]
     ).all()

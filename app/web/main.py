@@ -25,6 +25,7 @@ from app.web.limits import BodyLimit
 from app.web.mcp import PATH, McpDoor
 from app.web.problems import HEADERS, MEDIA_TYPE, Problem
 from app.web.routes import (
+    approval_edits,
     approvals,
     erp,
     events,
@@ -70,7 +71,9 @@ def create_app(service: Service, demo_people: Mapping[str, tuple[str, str]] = Ma
     app.openapi = partial(_described, app.openapi)  # type: ignore[method-assign]  # the way that FastAPI documents
     problems.install(app)
     v1 = APIRouter(prefix="/v1")
-    for part in (network, plans, approvals, orders, governance, erp, ledger, events, inbox, strategy, usage):
+    for part in (
+        network, plans, approvals, approval_edits, orders, governance, erp, ledger, events, inbox, strategy, usage,
+    ):  # fmt: skip
         v1.include_router(part.router)
     app.include_router(v1)
     app.include_router(langgraph.router)

@@ -1,0 +1,73 @@
+"""What all pages have in common: their headers, their files, and what no template and no script of ours may hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import app.ui
+from app.ui.rendering import VERSION
+from tests.app.ui.pages import Browsing
+from tests.app.web.door import Door, door_to, tokens_of
+
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+ROOT = Path(app.ui.__file__).parent
+STATIC = ROOT / "static"
+
+
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/nothing", "/static/x/css/evenkeel.css", "/v1/network", "/healthz"])
+def test_every_answer_tells_browsers_to_run_nothing_but_our_own(pages: Callable[[str], Browsing], path: str) -> None:
+    headers = pages("vera").answer(path).headers
+    assert headers["content-security-policy"] == CSP
+    assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
+
+
+def test_pages_are_not_kept_and_files_are_kept_under_their_version(pages: Callable[[str], Browsing]) -> None:
+    vera = pages("vera")
+    assert vera.answer("/").headers["cache-control"] == "no-store"
+    ours = vera.answer(f"/static/{VERSION}/js/app.js")
+    assert (ours.status_code, "immutable" in ours.headers["cache-control"]) == (200, True)
+    other = vera.answer("/static/of-another-replica/js/app.js")
+    assert (other.status_code, other.headers["cache-control"]) == (200, "no-cache")
+    assert other.text == ours.text
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/", "/static/x/", "/static/x/../../rendering.py", "/static/x/%2e%2e/rendering.py", "/static/x//etc/passwd"]
+)  # fmt: skip
+def test_static_files_are_those_of_their_folder_only(house: Door, path: str) -> None:
+    assert house.get(path).status_code in (404, 405)
+
+
+@pytest.mark.parametrize("template", sorted(ROOT.glob("templates/**/*.html")), ids=lambda path: path.name)
+def test_a_template_holds_nothing_that_the_policy_for_browsers_forbids(template: Path) -> None:
+    words = template.read_text(encoding="utf-8")
+    assert not re.search(
+        r"\|\s*safe\b|autoescape|Markup|\bstyle\s*=|\bon[a-z]+\s*=\s*[\"']|javascript:|<style|<script(?![^>]*\bsrc=)",
+        words,
+    )
+    assert not re.search(r"(?:src|href|action)=[\"'](?:https?:)?//", words)
+
+
+@pytest.mark.parametrize("script", sorted(STATIC.glob("**/*.js")), ids=lambda path: path.name)
+def test_a_script_writes_text_and_only_one_of_them_writes_markup(script: Path) -> None:
+    words = script.read_text(encoding="utf-8")
+    assert not re.search(
+        r"\beval\(|new Function|document\.write|outerHTML\s*=|insertAdjacentHTML|setTimeout\(\s*[\"'`]", words
+    )
+    assert words.count("innerHTML") == (1 if script.name == "swap.js" else 0)
+    assert not re.search(r"https?://(?!www\.w3\.org/)", words)
+
+
+def test_a_page_is_for_one_person_and_their_own_browser(house: Door) -> None:
+    """Two people with two browsers do not see each other's page."""
+    other = door_to(house.service, tokens_of(house.service, "fern"))
+    vera, fern = Browsing.of(house.service, "vera"), Browsing.of(other.service, "fern")
+    assert "Vera" in vera.get("/").text
+    assert "Vera" not in fern.get("/").text
