@@ -11,7 +11,7 @@ import app  # first of all: it makes LangGraph's serializer strict
 
 # isort: split
 from app.logs import set_up_logs
-from benchmarks import approvals, chat, fast_path, ledger, planning, scale_out, simulation
+from benchmarks import approvals, chat, fast_path, ledger, pages, planning, scale_out, simulation
 
 BENCHMARKS: dict[str, Callable[[list[Path]], None]] = {
     "planning": lambda _: planning.run(),
@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, Callable[[list[Path]], None]] = {
     "ledger": lambda _: ledger.run(),
     "chat": lambda _: chat.run(),
     "approvals": lambda _: approvals.run(),
+    "pages": lambda _: pages.run(),
 }
 
 

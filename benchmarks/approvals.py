@@ -56,7 +56,7 @@ def run() -> None:
 
 def _decisions() -> None:
     rows, held = [], 0
-    with _opened(WARM_UP + len(RATES_PER_SECOND) * DECISIONS) as service:
+    with requested(WARM_UP + len(RATES_PER_SECOND) * DECISIONS) as service:
         pending = _pending(service)
         with running(service):
             _settled(service)
@@ -122,9 +122,8 @@ def _posted(service: Service, approvals: list[UUID]) -> list[float]:
 
 
 def _listings() -> None:
-    with _opened(1) as service:
-        (request,) = _pending(service)
-        _multiply(service, request)
+    with requested(1) as service:
+        multiply(service, QUEUED)
         with listening(service) as address, service.database.transaction() as session:
             token = issue_token(session, APPROVER.user_id, 1)
             session.commit()
@@ -137,8 +136,9 @@ def _listings() -> None:
     print_table("The queue", ("", "median", "95 %", "goal"), rows)
 
 
-def _multiply(service: Service, request: ApprovalRequest) -> None:
-    """As many requests as a very large queue has, each for a plan of its own."""
+def multiply(service: Service, many: int) -> None:
+    """So many more requests as the one that waits, each for a plan of its own."""
+    (request,) = _pending(service)
     with service.database.transaction() as session:
         connection = session.connection()
         for table, key in (("plan", "digest"), ("approval_request", "plan_digest")):
@@ -153,7 +153,7 @@ def _multiply(service: Service, request: ApprovalRequest) -> None:
                     f"insert into {table} ({', '.join(columns)}) select {chosen}"  # noqa: S608  names of our own columns
                     f" from {table} t, generate_series(1, :many) n where t.{key} = :digest"
                 ),
-                {"many": QUEUED, "digest": request.plan_digest},
+                {"many": many, "digest": request.plan_digest},
             )
         connection.execute(text("analyze approval_request"))
 
@@ -168,8 +168,8 @@ def _listed(client: httpx2.Client) -> float:
 
 
 @contextmanager
-def _opened(skus: int) -> Iterator[Service]:
-    """A service with three stores and so many SKUs, of each of which one transfer pays."""
+def requested(skus: int) -> Iterator[Service]:
+    """Requests that wait, one for each SKU: a service with three stores and so many SKUs, of each of which one transfer pays."""
     stock = {
         (site, f"P{number}"): units for number in range(skus) for site, units in (("S1", 200), ("S2", 2), ("S3", 45))
     }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
+from types import MappingProxyType
 
 import uvicorn
 from pydantic import SecretStr
@@ -43,9 +44,10 @@ def opened(network: NetworkFolder, *people: Principal) -> Iterator[Service]:
 
 
 @contextmanager
-def listening(service: Service) -> Iterator[str]:
-    """The address at which the service is heard."""
-    server = uvicorn.Server(uvicorn.Config(create_app(service), host="127.0.0.1", port=0, log_level="error"))
+def listening(service: Service, demo_people: Mapping[str, tuple[str, str]] = MappingProxyType({})) -> Iterator[str]:
+    """The address at which the service is heard. `demo_people` sign in by one click."""
+    app = create_app(service, demo_people)
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
     thread = threading.Thread(target=server.run, name="bench-server")
     thread.start()
     while not server.started:
