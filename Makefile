@@ -10,7 +10,7 @@ INSTALL_LOCKED := $(PIP) install --no-deps --require-hashes
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test coverage check format bench evals thorough crash crash-all duplicates erp simulate lock clean
+.PHONY: help demo serve test coverage check format bench evals thorough crash crash-all duplicates erp simulate screenshots lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -73,10 +73,13 @@ erp: $(VENV)/installed-dev ## 30 transfers in a real Tryton, which is killed 10 
 simulate: $(VENV)/installed-dev ## 200,000 seeds of the simulated world of execution (an hour)
 	$(RUN) -W ignore -m evals.simulation --seeds 200000
 
+screenshots: $(VENV)/installed-dev ## every page at three widths, light and dark, into build/screenshots (needs a Chromium)
+	$(RUN) -W ignore -m tests.browser.screenshots
+
 lock: ## resolve the pinned requirements again (needs uv)
 	uv lock --quiet --upgrade
-	uv export --quiet --frozen --no-emit-project --no-dev --group build --no-header --format requirements-txt -o requirements.lock
-	uv export --quiet --frozen --no-emit-project --only-group dev --no-header --format requirements-txt -o requirements-dev.lock
+	uv export --quiet --frozen --no-annotate --no-emit-project --no-dev --group build --no-header --format requirements-txt -o requirements.lock
+	uv export --quiet --frozen --no-annotate --no-emit-project --only-group dev --no-header --format requirements-txt -o requirements-dev.lock
 
 clean: ## forget the environment and the demo's data
 	rm -rf $(VENV) .evenkeel build
