@@ -42,6 +42,21 @@ class Frontier:
             merges >>= 1
         peaks.append(leaf)
 
+    def extend(self, leaves: Sequence[bytes]) -> None:
+        """Append the hashes of many entries, level by level: the same tree as one by one, with less work for each."""
+        nodes, sha256, before = list(leaves), hashlib.sha256, self.size
+        self.size += len(nodes)
+        peaks: list[bytes] = []
+        while nodes:
+            if before & 1:
+                nodes.insert(0, self._peaks.pop())
+            if len(nodes) & 1:
+                peaks.append(nodes.pop())
+            pairs = iter(nodes)
+            nodes = [sha256(b"\1" + left + right).digest() for left, right in zip(pairs, pairs, strict=True)]
+            before >>= 1
+        self._peaks += reversed(peaks)
+
     @property
     def root(self) -> bytes:
         """The root over everything so far."""

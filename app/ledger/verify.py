@@ -9,20 +9,16 @@ found with a checkpoint that was kept elsewhere.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, text
 
 from app.db.database import Database
 from app.ledger.notes import Checkpoint
-from app.ledger.walking import Booked, EventRow, Problem, Walk, event_hash
+from app.ledger.reading import BATCH, Batch, fetched, placed
+from app.ledger.walking import Problem, Walk, event_hash
 
 __all__ = ["Problem", "Verification", "event_hash", "verify", "verify_view"]
-
-BATCH = 5_000
-"""Events that are read at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +43,16 @@ def verify(database: Database, against: Sequence[Checkpoint] = ()) -> Verificati
         return verify_view(view, against)
 
 
-def verify_view(view: Connection, against: Sequence[Checkpoint] = ()) -> Verification:
+def verify_view(view: Connection, against: Sequence[Checkpoint] = (), batch: int = BATCH) -> Verification:
     """Verify what this connection sees. `against` are checkpoints that were kept outside of the database."""
-    walk = Walk(against)
-    for rows, booked in _placed(view):
-        walk.take(rows, booked)
-    walk.take(_fetched(view, _UNPLACED), _fetched(view, _UNPLACED_MOVES), placed=False)
-    if view.execute(text("select count(*) from ledger_event")).scalar_one() != walk.events:
-        strays = _fetched(view, _STRAYS)
-        walk.take(strays, _fetched(view, _STRAY_MOVES), placed=False)
+    walk = _walked(view, against, placed(view, batch))
+    stored = view.execute(text("select count(*) from ledger_event")).scalar_one()
+    if stored != walk.events:
+        # Somebody has put rows in, and may have taken away what keeps them apart: now every position is asked for.
+        walk = _walked(view, against, placed(view, batch, one_by_one=True))
+    if stored != walk.events:
+        strays = fetched(view, _STRAYS)
+        walk.take(strays, fetched(view, _STRAY_MOVES), placed=False)
         words = "the event was put in past the ledger: it has no place in the order"
         walk.problems += [Problem("unplaced", f"{stray[1]}#{stray[2]}", words) for stray in strays]
     heads = {row.stream: (row.seq, bytes(row.hash)) for row in view.execute(_HEADS)}
@@ -66,17 +63,14 @@ def verify_view(view: Connection, against: Sequence[Checkpoint] = ()) -> Verific
     return Verification(walk.events, len(walk.heads), walk.moves, anchored, problems)
 
 
-_PLACED = """
-    select leaf.position, leaf.stream, leaf.seq, leaf.event_hash,
-           event.key, event.type, event.body, event.prev, event.hash
-    from ledger_leaf leaf left join ledger_event event using (stream, seq)
-    where leaf.position >= %s and leaf.position < %s order by leaf.position
-"""
-_PLACED_MOVES = """
-    select leaf.position, move.sku_id, move.from_place, move.to_place, move.units
-    from ledger_leaf leaf join stock_move move using (stream, seq)
-    where leaf.position >= %s and leaf.position < %s order by leaf.position, move.move_no
-"""
+def _walked(view: Connection, against: Sequence[Checkpoint], batches: Iterator[Batch]) -> Walk:
+    walk = Walk(against)
+    for rows, booked in batches:
+        walk.take(rows, booked)
+    walk.take(fetched(view, _UNPLACED), fetched(view, _UNPLACED_MOVES), placed=False)
+    return walk
+
+
 _UNPLACED = """
     select waits.no, waits.stream, waits.seq, null::bytea,
            event.key, event.type, event.body, event.prev, event.hash
@@ -101,34 +95,6 @@ _STRAY_MOVES = """
 """
 _HEADS = text("select stream, seq, hash from ledger_head where seq > 0")
 _BALANCES = text("select place, sku_id, units from balance")
-
-
-def _placed(view: Connection) -> Iterator[tuple[list[EventRow], list[Booked]]]:
-    """Events in their order over all streams with their stock moves, so many at a time; the next ones are read meanwhile."""
-    end: int = view.execute(text("select coalesce(max(position), -1) + 1 from ledger_leaf")).scalar_one()
-
-    def read(first: int) -> tuple[list[EventRow], list[Booked]]:
-        span = (first, first + BATCH)
-        return _fetched(view, _PLACED, span), _fetched(view, _PLACED_MOVES, span)
-
-    # A position and its event lie close together on disk; a plan that reads all events for each batch would not know.
-    view.execute(text("set local enable_hashjoin = off; set local enable_mergejoin = off"))
-    with ThreadPoolExecutor(1) as ahead:
-        coming = ahead.submit(read, 0)
-        for first in range(0, end, BATCH):
-            batch = coming.result()
-            coming = ahead.submit(read, first + BATCH)
-            yield batch
-        coming.result()
-    view.execute(text("set local enable_hashjoin = on; set local enable_mergejoin = on"))
-
-
-def _fetched(view: Connection, query: str, values: Sequence[object] = ()) -> list[Any]:
-    """Rows by the driver itself, in its binary form: hashes and bodies come as the bytes that they are."""
-    driver: Any = view.connection.driver_connection
-    with driver.cursor(binary=True) as cursor:
-        found: list[Any] = cursor.execute(query, values).fetchall()
-    return found
 
 
 def _orphans(view: Connection) -> Iterator[Problem]:

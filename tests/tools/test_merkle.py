@@ -130,3 +130,16 @@ def test_a_growing_tree_and_its_pieces_have_one_root() -> None:
         assert growing.root == range_root(0, size, over(hashes))
     roots = [root_of(size) for size in range(1, 40)]
     assert all(first != second for first, second in pairwise(roots))
+
+
+@given(pieces=st.lists(st.integers(0, 40), max_size=8))
+def test_a_tree_that_grows_by_many_leaves_at_once_is_the_same_tree(pieces: list[int]) -> None:
+    growing, hashes, done = Frontier(), leaves(sum(pieces)), 0
+    for size in pieces:
+        growing.extend(hashes[done : done + size])
+        done += size
+        assert (growing.size, growing.root) == (done, range_root(0, done, over(hashes)))
+        one = Frontier()
+        for leaf in hashes[:done]:
+            one.add(leaf)
+        assert growing._peaks == one._peaks
