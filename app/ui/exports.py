@@ -2,30 +2,44 @@
 
 A spreadsheet takes text that begins with certain signs for a formula, also out of a CSV
 file. There such text gets an apostrophe before it; in a workbook text is marked as text.
+Some spreadsheets begin a cell also after a semicolon or a tab, whatever the file says,
+and then a line break within quotes ends a row for them: what follows those is looked at as well.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import math
 import re
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime
-from typing import Literal
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, Literal
 
 import xlsxwriter
 from fastapi.responses import Response
 
 Cell = str | int | float | date | datetime | None
 Kind = Literal["csv", "xlsx"]
-_FORMULA = re.compile(r"[=+\-@\t\r\n|%]")
-_NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_UNSEEN = r"[\s\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\"'`]*"
+"""What a spreadsheet or a person may overlook before a sign: spaces, marks without width, quotes."""
+_FORMULA = re.compile(rf"(^|[;\t\r\n])(?={_UNSEEN}[=+\-@|%＝＋－＠﹢﹣﹦﹫−])")
+"""Where a formula may begin. The signs of East Asian width and the mathematical minus are turned into plain ones by some."""
+_BEGINS_BADLY = re.compile(r"[\t\r\n]")
+_NOT_IN_FILES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _MEDIA_TYPES = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+_WIDTH_MIN, _WIDTH_MAX = 10, 40
+_UNITS_MAX = 32_767
+"""A cell of a workbook holds so many UTF-16 units."""
+_EXACT_MAX = 10**15
+"""A spreadsheet keeps fifteen digits: longer whole numbers are text, so that none of their digits is lost."""
+_FIRST_YEAR = 1900
 ROWS_MAX = 100_000
-"""More rows than this are not put into one file."""
+"""More rows than this are not put into one file. The file then says so in its last row."""
+NOT_ALL = "There are more rows than fit into a file. Filter the list."
 
 
 def file_answer(name: str, heads: Sequence[str], rows: Iterable[Sequence[Cell]], kind: Kind) -> Response:
@@ -39,33 +53,77 @@ def as_csv(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
     """The table in UTF-8 with a byte order mark, by which Excel knows it."""
     lines = io.StringIO()
     writer = csv.writer(lines)
-    writer.writerow(heads)
-    writer.writerows([_harmless(cell) for cell in row] for row in rows)
+    writer.writerow([_harmless(head) for head in heads])
+    writer.writerows([_harmless(cell) for cell in row] for row in _bounded(rows))
     return lines.getvalue().encode("utf-8-sig")
+
+
+def _bounded(rows: Iterable[Sequence[Cell]]) -> Iterator[Sequence[Cell]]:
+    for row_no, row in enumerate(rows):
+        if row_no == ROWS_MAX:
+            yield (NOT_ALL,)
+            return
+        yield row
 
 
 def _harmless(cell: Cell) -> Cell:
     if isinstance(cell, (date, datetime)):
         return cell.isoformat()
-    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
+    if isinstance(cell, float) and not math.isfinite(cell):
+        return None
+    if not isinstance(cell, str):
+        return cell
+    words = _FORMULA.sub(r"\1'", _readable(cell))
+    return f"'{words}" if _BEGINS_BADLY.match(words) else words
+
+
+def _readable(words: str) -> str:
+    return _NOT_IN_FILES.sub("\ufffd", words)
 
 
 def as_xlsx(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
-    """The table as a workbook of one sheet."""
+    """The table as a workbook of one sheet. Days and instants are such for Excel, too; instants are in UTC."""
     file = io.BytesIO()
-    with xlsxwriter.Workbook(file, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as book:
+    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    with xlsxwriter.Workbook(file, options) as book:
         sheet, bold = book.add_worksheet(), book.add_format({"bold": True})
+        formats = {
+            "day": book.add_format({"num_format": "yyyy-mm-dd"}),
+            "instant": book.add_format({"num_format": "yyyy-mm-dd hh:mm"}),
+        }
         sheet.freeze_panes(1, 0)
         for column, head in enumerate(heads):
-            sheet.write_string(0, column, head, bold)
-            sheet.set_column(column, column, max(10, min(40, len(head) + 2)))
-        for row_no, row in enumerate(rows, 1):
+            sheet.write_string(0, column, _fitting(head), bold)
+            sheet.set_column(column, column, max(_WIDTH_MIN, min(_WIDTH_MAX, len(head) + 2)))
+        for row_no, row in enumerate(_bounded(rows), 1):
             for column, cell in enumerate(row):
-                if isinstance(cell, bool) or cell is None:
-                    sheet.write(row_no, column, cell)
-                elif isinstance(cell, (int, float)):
-                    sheet.write_number(row_no, column, cell)
-                else:
-                    words = cell.isoformat() if isinstance(cell, (date, datetime)) else cell
-                    sheet.write_string(row_no, column, _NOT_IN_XML.sub("�", words)[:32_767])
+                _write(sheet, (row_no, column), cell, formats)
     return file.getvalue()
+
+
+def _write(sheet: Any, at: tuple[int, int], cell: Cell, formats: dict[str, Any]) -> None:
+    if cell is None or (isinstance(cell, float) and not math.isfinite(cell)):
+        return
+    if isinstance(cell, bool):
+        sheet.write_boolean(*at, cell)
+    elif isinstance(cell, (int, float)):
+        if isinstance(cell, int) and abs(cell) >= _EXACT_MAX:
+            sheet.write_string(*at, str(cell))
+        else:
+            sheet.write_number(*at, cell)
+    elif isinstance(cell, str):
+        sheet.write_string(*at, _fitting(cell))
+    elif cell.year < _FIRST_YEAR:  # a workbook knows no earlier days
+        sheet.write_string(*at, cell.isoformat())
+    elif isinstance(cell, datetime):
+        naive = cell.astimezone(UTC).replace(tzinfo=None) if cell.tzinfo else cell
+        sheet.write_datetime(*at, naive, formats["instant"])
+    else:
+        sheet.write_datetime(*at, cell, formats["day"])
+
+
+def _fitting(words: str) -> str:
+    """Text that a cell can hold, cut between characters."""
+    words = _readable(words)
+    units = words.encode("utf-16-le")
+    return words if len(units) <= 2 * _UNITS_MAX else units[: 2 * _UNITS_MAX].decode("utf-16-le", "ignore")

@@ -12,8 +12,9 @@ from pydantic import BaseModel, Field
 from app.auth.roles import Act
 from app.explanations import ExplanationView, explanation_view
 from app.negotiations import NegotiationView, negotiation_view
+from app.threads.cancelling import ask_to_cancel
 from app.threads.runs import get_run, open_thread, own_thread, say, start_scan, threads_of
-from app.threads.tables import ACTIVE, Door
+from app.threads.tables import ACTIVE, Door, RunStatus
 from app.views import PlanView, RunView, plan_view, run_view
 from app.web.bodies import JsonPlanRequest, Text
 from app.web.dependencies import Caller, InService, InSession
@@ -123,6 +124,16 @@ def read_run(service: InService, session: InSession, caller: Caller, run_id: UUI
     run = get_run(session, caller, run_id)
     words = "" if run.status in ACTIVE else service.driver.last_words(run.thread_id)
     return run_view(run, words)
+
+
+@router.post("/runs/{run_id}/cancellation", status_code=status.HTTP_202_ACCEPTED)
+def stop_run(service: InService, session: InSession, caller: Caller, run_id: UUID) -> RunView:
+    """Have a run stopped at its next step. One that nobody has begun is over at once."""
+    run = get_run(session, caller, run_id)
+    was, now = run.status, ask_to_cancel(session, caller, run)
+    if was is RunStatus.QUEUED and now is RunStatus.CANCELLED:
+        service.driver.announce_end(run_id, now)
+    return run_view(run)
 
 
 @router.get(

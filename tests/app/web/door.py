@@ -171,6 +171,7 @@ ROUTES = (
     Route("POST", "/v1/threads/{thread_id}/runs", "planner", {"text": "status"}),
     Route("GET", "/v1/runs/{run_id}", EVERYBODY),
     Route("GET", "/v1/runs/{run_id}/events", EVERYBODY),
+    Route("POST", "/v1/runs/{run_id}/cancellation", "planner"),
     Route("POST", "/v1/scans", "planner operator", {}),
     Route("GET", "/v1/plans/{digest}", EVERYBODY),
     Route("GET", "/v1/plans/{digest}/negotiation", EVERYBODY),
@@ -179,6 +180,13 @@ ROUTES = (
     Route("GET", "/v1/approvals/{approval_id}", EVERYBODY),
     Route("POST", "/v1/approvals/{approval_id}/decision", "approver", {"verdict": "approve", "plan_digest": "0" * 64}),
     Route("POST", "/v1/approvals/{approval_id}/withdrawal", "planner"),
+    Route(
+        "POST",
+        "/v1/approvals/{approval_id}/edit",
+        "approver",
+        {"plan_digest": "0" * 64, "packs": [{"line_no": 1, "packs": 0}]},
+    ),
+    Route("POST", "/v1/approvals/{approval_id}/comments", "approver", {"words": "why so many?"}),
     Route("POST", "/v1/approvals/{approval_id}/claim", "approver", {}),
     Route("POST", "/v1/approvals/{approval_id}/unclaim", "approver"),
     Route(

@@ -133,6 +133,19 @@ def test_a_plan_at_a_limit_of_its_request_is_told_what_the_limit_costs(door: Doo
     assert "What the limits cost here: Raise the most units of the request by" in words
 
 
+def test_a_run_is_stopped_by_its_owner_and_only_before_it_is_over(door: Door) -> None:
+    thread_id = a_thread(door)
+    run_id = door.post(f"/v1/threads/{thread_id}/runs", "paula", {"text": "status"}).json()["run_id"]
+    path = f"/v1/runs/{run_id}/cancellation"
+    problem_of(door.post(path, "fern"), 404, "unknown_run")
+    for _ in range(2):
+        answer = door.post(path, "paula")
+        assert (answer.status_code, answer.json()["status"]) == (202, "cancelled")
+    assert [event.kind for event in door.service.stream.follow(UUID(run_id))] == ["done"]
+    over = door.converse("status", "paula", thread_id)
+    problem_of(door.post(f"/v1/runs/{over['run_id']}/cancellation", "paula"), 409, "run_over")
+
+
 def test_one_run_at_a_time_in_a_conversation(door: Door) -> None:
     thread_id = a_thread(door)
     assert door.post(f"/v1/threads/{thread_id}/runs", "paula", {"text": "status"}).status_code == 202

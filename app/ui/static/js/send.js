@@ -90,6 +90,7 @@ async function submit(form, button) {
     const answer = await send(method, path, body, { key: key_of(form, path + JSON.stringify(body)), wrong: tell });
     if (answer === null) return;
     keys.delete(form);
+    form.querySelectorAll("[data-keep]:not([type=checkbox])").forEach((each) => { each.value = each.defaultValue; });
     complain("");
     say(form.dataset.said ?? "Done.");
     form.dispatchEvent(new CustomEvent("sent", { bubbles: true, detail: answer }));

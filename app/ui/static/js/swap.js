@@ -49,16 +49,21 @@ export async function swap(url, target, { quiet = false } = {}) {
   }
 }
 
-/** Whoever was somewhere in the old fragment is at the same place in the new one; what was ticked stays so. */
+/** Whoever was somewhere in the old fragment is at the same place in the new one; what was ticked stays so, and what was typed where it says `data-keep`. */
 function place(markup, target) {
   const at = document.activeElement;
   const within = target.contains(at) && at !== target;
   const way_back = within && at.id ? `#${CSS.escape(at.id)}` : null;
   const ticked = [...target.querySelectorAll("input[type=checkbox][data-keep]:checked")].map((box) => box.value);
+  const typed = [...target.querySelectorAll("textarea[data-keep][id], input[data-keep][id]:not([type=checkbox])")].filter((each) => each.value !== each.defaultValue).map((each) => [each.id, each.value]);
   const open = [...target.querySelectorAll("details[id][open]")].map((each) => each.id);
   const scrolled = [target.scrollTop, target.scrollLeft];
   target.innerHTML = markup;
   for (const box of target.querySelectorAll("input[type=checkbox][data-keep]")) box.checked = ticked.includes(box.value);
+  for (const [id, value] of typed) {
+    const again = target.querySelector(`#${CSS.escape(id)}[data-keep]`);
+    if (again) again.value = value;
+  }
   for (const each of target.querySelectorAll("details[id]")) if (open.includes(each.id)) each.open = true;
   [target.scrollTop, target.scrollLeft] = scrolled;
   if (within) (way_back && target.querySelector(way_back) || region_of(target)).focus({ preventScroll: true });

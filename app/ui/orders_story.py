@@ -1,0 +1,222 @@
+"""A transfer order told to people: whether it has arrived, the stages on its way, and what has happened to it.
+
+Plain facts in, words out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from app.ui.rendering import day_text
+from app.views import OrderView
+from tools.execution import OrderState
+from tools.saga import Action
+
+UNDER_WAY_BEFORE_IT_LEFT = (OrderState.RELEASED, OrderState.REQUESTED, OrderState.CONFIRMED)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Whether it has arrived: one word, a sentence, and how good that is (a class of a notice)."""
+
+    word: str
+    words: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage on the way. `reached`: done, now, failed, or to come."""
+
+    name: str
+    reached: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Something that has happened to an order."""
+
+    at: datetime
+    title: str
+    words: str
+    by: str
+    is_bad: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event of the ledger about an order, with its facts in words that the reader may read."""
+
+    type: str
+    at: datetime
+    actor: str
+    facts: Mapping[str, Any]
+
+
+def units_words(units: int) -> str:
+    """A count with its noun."""
+    return f"{units:,} unit{'' if units == 1 else 's'}"
+
+
+def in_transit_units(order: OrderView) -> int:
+    """What has left and has not turned up anywhere."""
+    return order.shipped_units - order.received_units - order.damaged_units - order.returned_units - order.lost_units
+
+
+def days_late(order: OrderView, today: date) -> int:
+    """How many days after its day of arrival an order still has units to come; 0 where it is not late."""
+    is_over = OrderState(order.state).is_final or order.state == OrderState.RECEIVED
+    return 0 if is_over else max((today - order.arrive_on).days, 0)
+
+
+def did_it_arrive(order: OrderView, today: date, last_arrival: datetime | None = None) -> Answer:
+    """The answer to the question that everybody asks first."""
+    on = f", the last on {day_text(last_arrival.date())}" if last_arrival else ""
+    outstanding, late = in_transit_units(order), days_late(order, today)
+    expected = f"expected on {day_text(order.arrive_on)}"
+    due = f"{expected}, {late} {'day' if late == 1 else 'days'} ago" if late else expected
+    if order.state in (OrderState.CANCELLED, OrderState.REFUSED):
+        back = f" {units_words(order.returned_units)} came back." if order.returned_units else ""
+        why = "It was cancelled." if order.state == OrderState.CANCELLED else "The ERP refused it."
+        return Answer("No", f"{why}{back or ' Nothing was moved.'}", "bad" if order.returned_units else "warn")
+    if order.state == OrderState.COMPENSATING:
+        where = f"{units_words(outstanding)} are on the way back." if outstanding else "The ERP is asked to give it up."
+        return Answer("No", f"It is being called back. {where}", "warn")
+    if not order.shipped_units:
+        return _not_left(order, due, late)
+    if not outstanding:
+        return _all_turned_up(order, on)
+    got = (
+        f"{units_words(order.received_units)} of {order.shipped_units:,} arrived{on}. " if order.received_units else ""
+    )
+    rest = f"{units_words(outstanding)} {'is' if outstanding == 1 else 'are'} still on the way, {due}."
+    return Answer("Partly" if got else "Not yet", got + rest, "bad" if late else "info")
+
+
+def _not_left(order: OrderView, due: str, late: int) -> Answer:
+    if order.state == OrderState.NEEDS_ATTENTION:
+        return Answer("Not known", "It has not left as far as the books know. Somebody has to look at it.", "bad")
+    if order.held_by is not None:
+        return Answer("Not yet", f"A stop has held it before it left. It is {due}.", "warn")
+    return Answer("Not yet", f"It has not left. It is {due}.", "bad" if late else "info")
+
+
+def _all_turned_up(order: OrderView, on: str) -> Answer:
+    missing = [
+        f"{units_words(units)} {words}"
+        for units, words in (
+            (order.damaged_units, "came damaged"), (order.lost_units, "never came"), (order.returned_units, "went back"),
+        )
+        if units
+    ]  # fmt: skip
+    if not missing:
+        return Answer("Yes", f"All {units_words(order.received_units)} arrived{on}.", "good")
+    arrived = f"{units_words(order.received_units)} of {order.shipped_units:,} arrived{on}; "
+    return Answer("Partly" if order.received_units else "No", f"{arrived}{', '.join(missing)}.", "warn")
+
+
+_STAGES = (
+    ("Approved", ()),
+    ("ERP asked", ("transfer_requested",)),
+    ("ERP has it", ("transfer_posted",)),
+    ("Left", ("transfer_shipped",)),
+    ("Arrived", ("transfer_received",)),
+)
+_REACHED = {
+    OrderState.RELEASED: 0, OrderState.REQUESTED: 1, OrderState.CONFIRMED: 2, OrderState.SHIPPED: 3,
+    OrderState.PARTIALLY_RECEIVED: 3, OrderState.RECEIVED: 4, OrderState.CLOSED: 4,
+}  # fmt: skip
+
+
+def stages(order: OrderView, told: Sequence[Told], approved_at: datetime | None) -> list[Stage]:
+    """The stages on the way, each with when it was reached."""
+    first = {event.type: event.at for event in reversed(told)}
+    times = [approved_at, *(next((first[name] for name in names if name in first), None) for _, names in _STAGES[1:])]
+    is_plain = order.state in _REACHED
+    known = max((place for place, at in enumerate(times) if at is not None), default=0)
+    reached = _REACHED.get(OrderState(order.state), min(known, 3))
+    found = []
+    for place, ((name, _), at) in enumerate(zip(_STAGES, times, strict=True)):
+        if place < reached or (place == reached == len(_STAGES) - 1):
+            how = "done"
+        elif place == reached:
+            how = "now" if is_plain else "failed"
+        else:
+            how = "to come"
+        found.append(Stage(name, how, at if place <= reached else None))
+    return found
+
+
+_TITLES = {
+    "transfer_reserved": "Stock was reserved at the sending site",
+    "transfer_shrunk": "It carries fewer units than were decided",
+    "transfer_requested": "The ERP was asked to make it",
+    "transfer_resumed": "The ERP is asked again",
+    "transfer_validated": "It goes on after a stop",
+    "transfer_posted": "The ERP has it",
+    "transfer_refused": "The ERP refused it",
+    "transfer_cancelling": "It is being called back",
+    "transfer_cancelled": "It was cancelled",
+    "transfer_shipped": "The goods left",
+    "transfer_received": "Goods arrived",
+    "transfer_returned": "Goods are back at the sending site",
+    "transfer_closed": "Everything is accounted for",
+    "transfer_needs_attention": "It needs somebody",
+    "transfer_overdue": "It is late",
+    "transfer_acknowledged": "Somebody has read what was to be known",
+}
+_BAD = frozenset((
+    "transfer_refused", "transfer_cancelling", "transfer_cancelled", "transfer_needs_attention", "transfer_overdue",
+))  # fmt: skip
+
+
+def happenings(told: Sequence[Told]) -> list[Happening]:
+    """What has happened, in words, the oldest first."""
+    return [
+        Happening(
+            event.at, _title(event), _sentences(event.facts), "" if event.actor == "system" else event.actor,
+            event.type in _BAD,
+        )
+        for event in told
+    ]  # fmt: skip
+
+
+def _title(event: Told) -> str:
+    facts = event.facts
+    if event.type == "transfer_received" and not facts.get("units") and not facts.get("damaged_units"):
+        return "Goods were written off"
+    return _TITLES.get(event.type, event.type.replace("_", " ").capitalize())
+
+
+def _sentences(facts: Mapping[str, Any]) -> str:
+    """The facts of an event that say something to people."""
+    said = []
+    decided = facts.get("decided_units")
+    if isinstance(decided, int):
+        said.append(f"{facts.get('units', 0):,} of {units_words(decided)}.")
+    else:
+        said += [f"{units_words(facts['units'])}."] if facts.get("units") else []
+    for name, words in (("damaged_units", "damaged"), ("lost_units", "lost"), ("over_units", "more than had left")):
+        said += [f"{units_words(facts[name])} {words}."] if facts.get(name) else []
+    said += [f"Reference there: {facts['erp_id']}."] if facts.get("erp_id") else []
+    said += [f"Receipt {facts['receipt_key']}."] if facts.get("receipt_key") else []
+    said += [f"{facts['late_days']} days late."] if facts.get("late_days") else []
+    said += [str(facts[name]) for name in ("reason", "validated_because") if facts.get(name)]
+    return " ".join(said)
+
+
+ACTIONS: dict[Action, tuple[str, str]] = {
+    Action.ASK_AGAIN: ("Ask the ERP again", "It is found out first whether the ERP has it, so nothing is made twice."),
+    Action.CANCEL: (
+        "Call it back",
+        "Before the goods leave the ERP is asked to give it up. Afterwards they are called back.",
+    ),
+    Action.RETURN: ("Goods are back", "So many units are at the sending site again."),
+    Action.WRITE_OFF: ("Write off", "So many units will not turn up any more. They leave the books."),
+    Action.ACKNOWLEDGE: ("I have read it", "Nothing else changes. It is no longer listed under what needs attention."),
+}
+"""What people can do: what the button says, and what comes of it. Arrivals have a form of their own."""

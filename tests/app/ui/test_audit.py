@@ -1,0 +1,119 @@
+"""The ledger in the browser: events with their facts, filters and pages, verification, and who does not see any of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import text
+
+from app.ledger.tree import place
+from app.ui import audit_reading
+from app.ui.audit_reading import Asked
+from app.ui.audit_words import place_words, value_words
+from tests.app.ui.pages import Browsing
+from tests.app.web.door import Door
+from tests.installation import approve, carry_out
+
+WICKED = "<img src=x onerror=window.__xss=1>"
+Pages = Callable[[str], Browsing]
+
+
+@pytest.fixture
+def otto(door: Door, own_pages: Pages) -> Browsing:
+    """Otto, after a plan was carried out and a policy was changed."""
+    request = door.pending
+    approve(door.service, request)
+    carry_out(door.service, request)
+    browsing = own_pages("otto")
+    browsing.send("/v1/policies/activations", {"policy": "2026-11", "reason": WICKED})
+    return browsing
+
+
+def test_places_and_values_are_told_in_words() -> None:
+    assert [place_words(each) for each in ("site/S1/available", "site/S1/reserved", "outside/count")] == [
+        "S1", "S1 (reserved)", "outside (count)",
+    ]  # fmt: skip
+    told = [value_words(each) for each in (None, True, 1234, ["S1", "S2"], {"approval_id": "x"}, [])]
+    assert told == ["none", "yes", "1,234", "S1, S2", "approval id x", "none"]
+
+
+def test_events_are_shown_with_facts_and_a_way_to_what_they_are_about(otto: Browsing) -> None:
+    page = otto.get("/governance/audit")
+    for words in ("Policy activated", WICKED, "Transfer shipped", "Plan approved", "Fingerprint", "Stock moved"):
+        assert words in page.text
+    links = {tag.attributes.get("href", "") or "" for tag in page.all("a")}
+    for beginning in ("/orders/", "/queue/", "/governance/policies?after=2026-11"):
+        assert any(link.startswith(beginning) for link in links), beginning
+    assert page.foreign == []
+
+
+@pytest.mark.parametrize(
+    ("query", "some", "none"),
+    [
+        ("about=governance", "Policy activated", "Transfer shipped"),
+        ("event=transfer_shipped", "Transfer shipped", "Policy activated"),
+        ("actor=ada", "Plan approved", "Policy activated"),
+        ("stream=stock/", "Transfer shipped", "Plan approved"),
+        ("first=2020-01-01&last=2099-01-01", "Policy activated", "No event fits"),
+        ("last=2020-01-01", "No event fits", "Policy activated"),
+        ("actor=%25", "No event fits", "Policy activated"),
+        ("stream=%25", "No event fits", "Policy activated"),
+    ],
+)  # fmt: skip
+def test_events_are_filtered(door: Door, own_pages: Pages, query: str, some: str, none: str) -> None:
+    request = door.pending
+    approve(door.service, request)
+    carry_out(door.service, request)
+    otto = own_pages("otto")
+    otto.send("/v1/policies/activations", {"policy": "2026-11", "reason": "as agreed"})
+    page = otto.get(f"/governance/audit/rows?{query}", fragment=True)
+    assert some in page.text
+    assert none not in page.text
+
+
+def test_pages_go_back_by_position_and_every_event_is_on_one_of_them(door: Door, otto: Browsing) -> None:
+    with door.service.database.transaction() as session:
+        size = place(session)  # as the relay does, which is not running here
+    seen: list[int | None] = []
+    asked: int | None = None
+    with door.service.database.transaction() as session:
+        while True:
+            found = audit_reading.events(session, Asked(before=asked), 5)
+            seen += [event.position for event in found.events]
+            if found.older is None:
+                break
+            asked = found.older
+    assert seen == list(range(size - 1, -1, -1))
+    assert otto.answer("/governance/audit?about=nothing").status_code == 422
+
+
+def test_verification_says_that_everything_fits_until_somebody_has_changed_something(
+    door: Door, otto: Browsing
+) -> None:
+    assert "Everything fits" in otto.get("/governance/audit/verification", fragment=True).text
+    with door.service.database.engine.begin() as connection:
+        connection.execute(
+            text("update balance set units = units + 1 where place = 'site/S1/available' and sku_id = 'P1'")
+        )
+    assert "It does not fit" in otto.get("/governance/audit/verification", fragment=True).text
+
+
+def test_the_ledger_is_not_for_those_who_see_a_part(own_pages: Pages) -> None:
+    for who in ("vera", "fern", "paula"):
+        browsing = own_pages(who)
+        page = browsing.get("/governance/audit")
+        assert "it cannot be shown in part" in page.text
+        assert "Policy activated" not in page.text
+        assert "Policy activated" not in browsing.get("/governance/audit/rows").text
+        assert browsing.answer("/governance/audit/verification").status_code == 403
+        assert browsing.answer("/governance/audit/export.csv").status_code == 403
+
+
+def test_the_download_has_the_events_that_are_asked_for(otto: Browsing) -> None:
+    answer = otto.answer("/governance/audit/export.csv?about=governance")
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert {row["What"] for row in rows} == {"policy_activated"}
+    assert any(WICKED in row["Facts"] for row in rows)

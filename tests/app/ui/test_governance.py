@@ -1,0 +1,166 @@
+"""Governance in the browser: who changed the policy and how, what is stopped, data quality, people, and settings without secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from app.settings import Settings
+from app.ui.policy_diff import changed_sentences, changed_values
+from app.ui.settings_shown import GROUPS, SECRETS, settings_shown
+from policies.library import released, releases
+from tests.app.ui.pages import Browsing
+from tests.app.web.door import Door
+
+WICKED = "<img src=x onerror=window.__xss=1>"
+Pages = Callable[[str], Browsing]
+
+
+def test_two_releases_differ_in_words_and_in_numbers() -> None:
+    before, after = released("2026-01"), released("2026-04")
+    values = {(each.section, each.what): (each.before, each.after) for each in changed_values(before, after, "USD")}
+    assert values["What a transfer must earn", "line, at least"] == ("1.00 USD", "1.50 USD")
+    assert values["Service levels", "A"] == ("98 %", "98.5 %")
+    assert values["Moving back", "days"] == ("14", "10")
+    assert values["Approval tiers", "large: cross entity"] == ("no", "yes")
+    assert values["Lanes", "chilled modes"] == ("reefer", "reefer, insulated van")
+    sentences = changed_sentences(before, after, "USD")
+    assert any(each.added and "10 days" in each.words for each in sentences)
+    assert any(not each.added and "14 days" in each.words for each in sentences)
+    assert changed_values(before, before, "USD") == []
+    assert changed_sentences(before, before, "USD") == []
+
+
+@pytest.mark.parametrize("after", [policy.release for policy in releases()[1:]])
+def test_what_differs_is_told_in_no_jargon(after: str) -> None:
+    for change in changed_values(releases()[0], released(after), "USD"):
+        for part in ("_", "minor", " bp", "e6"):
+            assert part not in f"{change.what} {change.before} {change.after}", change
+
+
+def test_every_setting_is_shown_and_no_secret_is() -> None:
+    names = [name for group in GROUPS.values() for name in group]
+    assert sorted(names) == sorted(Settings.model_fields)
+    secret = "a-word-that-nobody-may-read-0123456789"
+    typed = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
+    assert typed <= SECRETS
+    told: dict[str, object] = dict.fromkeys(SECRETS - typed, secret) | dict.fromkeys(typed, SecretStr(secret))
+    told |= {"erp_url": f"https://user:{secret}@erp.example/{secret}?key={secret}"}
+    rows = [row for group in settings_shown(Settings().model_copy(update=told)).values() for row in group]
+    assert not any(secret in row.value for row in rows)
+    by_variable = {row.variable: row for row in rows}
+    assert by_variable["EVENKEEL_ERP_URL"].value == "erp.example"
+    assert by_variable["EVENKEEL_ERP_KEY"].value == "set"
+    assert not by_variable["EVENKEEL_ERP_KEY"].is_default
+
+
+def test_who_changed_the_policy_when_and_why_is_read_in_one_look(own_pages: Pages) -> None:
+    otto = own_pages("otto")
+    otto.send("/v1/policies/activations", {"policy": "2026-12", "reason": WICKED})
+    otto.send("/v1/policies/activations", {"policy": "2026-11", "reason": "as it was"})
+    page = own_pages("vera").get("/governance")
+    assert "Policy in force: standard 2026-11" in page.text
+    assert "Put in force by otto" in page.text
+    for words in ("Who changed the policy", "rolled back", "as it was", WICKED, "In force before"):
+        assert words in page.text
+    assert page.foreign == []
+
+
+def test_a_release_is_put_in_force_only_by_those_who_govern(own_pages: Pages) -> None:
+    otto = own_pages("otto").get("/governance/policies")
+    offered = [tag for tag in otto.all("form") if tag.attributes.get("data-send") == "POST /v1/policies/activations"]
+    assert len(offered) == len(releases()) - 1, "the one in force is not offered"
+    vera = own_pages("vera").get("/governance/policies")
+    assert [tag for tag in vera.all("form") if "data-send" in tag.attributes] == []
+    assert "Operators and administrators put releases in force" in vera.text
+    assert "Nothing is released without a person" in vera.text, "the words of the releases are for everybody"
+
+
+def test_a_difference_is_asked_for_by_address(pages: Pages) -> None:
+    page = pages("vera").get("/governance/policies/difference?before=2026-01&after=2026-04", fragment=True)
+    assert "Only in 2026-01" in page.text
+    assert "New in 2026-04" in page.text
+    assert "They say the same" not in page.text
+    assert pages("vera").answer("/governance/policies?before=1999-01").status_code == 404
+    assert (
+        "different releases" in pages("vera").get("/governance/policies/difference?before=2026-01&after=2026-01").text
+    )
+
+
+def test_what_is_stopped_is_shown_with_who_and_why_and_can_be_released(own_pages: Pages) -> None:
+    otto = own_pages("otto")
+    otto.send("/v1/kill-switch", {"engaged": True, "reason": WICKED})
+    stop = otto.send("/v1/stops", {"site_id": "S1", "reason": "a leak"}).json()
+    page = otto.get("/governance")
+    assert page.by_id("stops").name == "section", "the banner leads here"
+    for words in ("Everything is stopped", WICKED, "By otto", "Everything from or to S1", "a leak"):
+        assert words in page.text
+    assert page.foreign == []
+    sends = [tag.attributes.get("data-send") for tag in page.all("form")]
+    assert f"POST /v1/stops/{stop['stop_id']}/release" in sends
+    ada = own_pages("ada").get("/governance/stops", fragment=True)
+    assert [tag for tag in ada.all("form") if "release" in (tag.attributes.get("data-send") or "")] == []
+    otto.send(f"/v1/stops/{stop['stop_id']}/release", {"reason": "dry again"})
+    after = own_pages("vera").get("/governance/stops", fragment=True)
+    for words in ("Stops that were released (1)", "dry again", "by otto"):
+        assert words in after.text
+    assert "dry again" in own_pages("vera").answer("/governance/stops/export.csv").text
+
+
+def test_what_nobody_may_stop_is_not_offered(pages: Pages) -> None:
+    vera = pages("vera").get("/governance")
+    assert [tag for tag in vera.all("form") if "data-send" in tag.attributes] == []
+    assert "Approvers, operators and administrators can stop everything" in vera.text
+    fern = pages("fern").get("/governance")
+    assert "You can stop your own sites" in fern.text
+    assert [
+        tag.attributes["value"] for tag in fern.all("option") if tag.attributes.get("value") in ("S1", "S2", "S3")
+    ] == ["S3"] * 3
+
+
+def test_the_board_of_signals_tells_verdicts_reasons_and_freshness(door: Door, own_pages: Pages) -> None:
+    with door.service.database.engine.begin() as connection:
+        connection.execute(
+            text("""update signal set verdict = 'quarantined', findings = cast(:found as jsonb), stated_at = stated_at - interval '30 days'
+                    where (source, signal_id) in (select source, signal_id from signal where kind like '%stock%' limit 1)"""),
+            {"found": f'[{{"check": "unknown", "verdict": "quarantined", "reason": "{WICKED}", "numbers": {{}}}}]'},
+        )
+    page = own_pages("otto").get("/governance/data?verdict=quarantined")
+    assert WICKED in page.text
+    assert page.foreign == []
+    assert page.one("a", class_="figure", href="/governance/data?verdict=quarantined").text.startswith("Quarantined 1")
+    assert "nothing" not in own_pages("otto").get("/governance/data/signals?verdict=quarantined").text
+    assert "Operators who see them all" in own_pages("vera").get("/governance/data").text
+    assert own_pages("vera").answer("/governance/data/export.csv").status_code == 403
+
+
+def test_people_are_listed_for_those_who_manage_them_and_others_see_themselves(pages: Pages) -> None:
+    adam = pages("adam").get("/governance/people")
+    for words in ("Paula", "approver", "token", "no limit", "Keys of other programs"):
+        assert words in adam.text
+    otto = pages("otto").get("/governance/people")
+    assert "Administrators see everybody" in otto.text
+    assert "Paula" not in otto.text
+    assert pages("otto").answer("/governance/people/export.csv").status_code == 403
+    assert "paula" in pages("adam").answer("/governance/people/export.csv").text
+
+
+def test_settings_are_for_those_who_run_the_service(pages: Pages, house: Door) -> None:
+    otto = pages("otto").get("/governance/settings")
+    for words in (
+        "EVENKEEL_WORKERS",
+        "built-in",
+        "asked as usual",
+        "No language model was asked",
+        "Nobody. Other programs",
+    ):
+        assert words in otto.text
+    url = house.service.settings.database_url
+    assert url is not None
+    assert url.get_secret_value() not in otto.text
+    vera = pages("vera").get("/governance/settings")
+    assert "EVENKEEL_WORKERS" not in vera.text
+    assert vera.text.count("Operators and administrators") == 3

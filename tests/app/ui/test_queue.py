@@ -1,0 +1,166 @@
+"""The queue and its drawer without a browser: who sees what of it, what it can be asked for, and what it offers to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+
+from app.approvals.listing import Sort
+from tests.app.ui.pages import Browsing
+from tests.app.web.door import Door
+
+Pages = Callable[[str], Browsing]
+
+
+@pytest.fixture(scope="module")
+def pages(house: Door) -> Pages:
+    """A browser for each person, kept for the module: to make the application takes longer than to ask it."""
+    return cache(lambda person: Browsing.of(house.service, person))
+
+
+def test_the_queue_shows_what_waits_with_its_figures(house: Door, pages: Pages) -> None:
+    request = house.pending
+    page = pages("ada").get("/queue")
+    assert page.by_id(f"open-{request.approval_id}").attributes["href"] == f"/queue/{request.approval_id}"
+    assert "1 to 1 of 1 plan" in page.text
+    assert "S1, S2" in page.text
+    assert page.foreign == []
+    assert not page.all("style")
+
+
+def test_filters_and_orders_find_the_plan_and_say_when_nothing_fits(house: Door, pages: Pages) -> None:
+    ada, request = pages("ada"), house.pending
+    orders = [f"sort={sign}{each}" for each in Sort for sign in ("", "-")]
+    fitting = [
+        "words=S1",
+        "words=p1",
+        "words=paul",
+        "status=any",
+        "show=for_me",
+        f"tier={request.tier}",
+        "page=",
+        "page=7",
+        "sort=;drop",
+    ]
+    for query in (*orders, *fitting):
+        page = ada.get(f"/queue/rows?{query}", fragment=True)
+        assert page.by_id(f"open-{request.approval_id}"), query
+    for query in (
+        "words=nothing",
+        "words=%25",
+        "status=approved",
+        "show=claimed",
+        "show=stopped",
+        "tier=huge",
+    ):
+        page = ada.get(f"/queue/rows?{query}", fragment=True)
+        assert "Nothing fits" in page.text, query
+        assert page.all("tr") == []
+
+
+def test_an_address_that_does_not_fit_is_refused_in_words(pages: Pages) -> None:
+    assert "does not fit" in pages("ada").get("/queue?status=lost", 422).text
+
+
+def test_who_sees_none_of_its_sites_sees_no_plan_and_cannot_search_for_it(house: Door, pages: Pages) -> None:
+    request = house.pending
+    fern = pages("fern")
+    for query in ("", "words=S1", "words=P1", "status=any"):
+        assert str(request.approval_id) not in fern.answer(f"/queue/rows?{query}").text
+    for part in (
+        "",
+        "/state",
+        "/who",
+        "/now",
+        "/others",
+        "/history",
+        "/changes",
+        "/check",
+        "/answer",
+        "/lines/1",
+        "/lines.csv",
+    ):
+        assert fern.answer(f"/queue/{request.approval_id}{part}").status_code == 404, part
+    assert fern.answer(f"/queue/selection?approval_id={request.approval_id}").status_code == 404
+
+
+def test_the_drawer_offers_a_decision_to_who_may_and_tells_others_why_not(house: Door, pages: Pages) -> None:
+    path = f"/queue/{house.pending.approval_id}"
+    ada, paula, vera = (pages(name).get(path, fragment=True) for name in ("ada", "paula", "vera"))
+    assert "hidden" not in ada.one("button", data_panel="approve").attributes
+    assert {"waits", "decides", "approves", "claims"} <= set(
+        (ada.by_id("q-standing").attributes["data-can"] or "").split()
+    )
+    assert "This is your plan. An approver has to decide on it." in paula.text
+    assert [
+        form.attributes["data-send"]
+        for form in paula.all("form")
+        if "withdrawal" in (form.attributes.get("data-send") or "")
+    ]
+    assert paula.all("button", data_panel="approve") == []
+    assert "an approver decides on them" in vera.text
+    assert "Nobody has signed yet" in vera.text
+    for page in (ada, paula, vera):
+        assert page.foreign == []
+        assert len(page.all("h2")) == 1
+
+
+def test_the_drawer_is_also_a_page(house: Door, pages: Pages) -> None:
+    page = pages("ada").get(f"/queue/{house.pending.approval_id}")
+    assert len(page.all("h1")) == 1
+    assert page.by_id("q").attributes["data-digest"] == house.pending.plan_digest
+
+
+def test_the_parts_of_the_drawer_say_why_what_lost_and_where_it_comes_from(house: Door, pages: Pages) -> None:
+    ada, path = pages("ada"), f"/queue/{house.pending.approval_id}"
+    assert "ada, bob" in ada.get(f"{path}/who", fragment=True).text
+    now = ada.get(f"{path}/now", fragment=True)
+    assert "kept" in now.text
+    assert "A plan that fits no approval tier is forbidden." in now.text
+    why = ada.get(f"{path}/lines/1", fragment=True).text
+    for words in ("Without it", "With it", "It saves", "What limits it", "Next best source", "What would change it"):
+        assert words in why
+    assert "negotiate" in ada.get(f"{path}/others", fragment=True).text or "claimed" in ada.get(f"{path}/others").text
+    history = ada.get(f"{path}/history", fragment=True).text
+    assert "Requested by paula" in history
+    assert "It was not edited." in ada.get(f"{path}/changes", fragment=True).text
+    assert "Line 1" in ada.get(f"{path}/answer?words=why+line+1", fragment=True).text
+    assert "not clear to me" in ada.get(f"{path}/answer?words=hm", fragment=True).text
+
+
+def test_an_edit_is_tried_without_anything_being_stored(house: Door, pages: Pages) -> None:
+    request, ada = house.pending, pages("ada")
+    path = f"/queue/{request.approval_id}/check"
+    assert "It keeps every rule" in ada.get(f"{path}?packs=2:0", fragment=True).text
+    for packs, words in (
+        ("1:999999", "only takes away"),
+        ("1:0&packs=2:0", "Nothing is left"),
+        ("", "Nothing is changed"),
+    ):
+        page = ada.get(f"{path}{'?packs=' if packs else ''}{packs}", fragment=True)
+        assert words in page.text
+        assert page.all("div", data_fit="no")
+    assert ada.answer(f"{path}?packs=9:1", fragment=True).status_code == 422
+    assert house.pending.approval_id == request.approval_id
+
+
+def test_downloads_hold_the_queue_and_the_lines(house: Door, pages: Pages) -> None:
+    ada = pages("ada")
+    rows = ada.answer("/queue/export.csv").text.splitlines()
+    assert len(rows) == 2
+    assert "Saving (" in rows[0]
+    assert str(house.pending.approval_id) in rows[1]
+    assert len(ada.answer("/queue/export.csv?status=approved").text.splitlines()) == 1
+    lines = ada.answer(f"/queue/{house.pending.approval_id}/lines.csv").text.splitlines()
+    assert len(lines) == house.pending.lines + 1
+    assert ada.answer(f"/queue/{house.pending.approval_id}/lines.xlsx").content[:2] == b"PK"
+
+
+def test_what_is_chosen_together_is_summed_and_bound_to_one_digest(house: Door, pages: Pages) -> None:
+    approval_id = house.pending.approval_id
+    page = pages("ada").get(f"/queue/selection?approval_id={approval_id}", fragment=True)
+    assert "1 plan chosen" in page.text
+    assert len(page.one("input", name="set_digest").attributes["value"] or "") == 64
+    assert str(approval_id) in (page.one("input", name="plans").attributes["value"] or "")

@@ -1,0 +1,77 @@
+"""The network, a site and a SKU in a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.service import Service
+from tests.browser.people import axe_violations
+from tests.builders import a_site, a_sku
+from tests.installation import a_network, import_into
+
+Visit = Callable[..., Page]
+House = tuple[Service, str]
+PATHS = ("/network", "/network/stock", "/network/sites/S2", "/network/skus/P1")
+
+
+def test_the_map_is_walked_by_keys_and_tells_of_each_site(house: House, visit: Visit) -> None:
+    page = visit(house[1], "paula", "/network")
+    card = page.locator("#site-card")
+    page.locator("#at-S1").focus()
+    expect(card.get_by_role("heading", level=2)).to_have_text("Site S1")
+    expect(card).to_contain_text("surplus")
+    for key in ("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp"):
+        page.keyboard.press(key)
+    assert (page.evaluate("document.activeElement.id") or "").startswith("at-")
+    page.locator("#at-S2").focus()
+    expect(card.get_by_role("heading", level=2)).to_have_text("Site S2")
+    assert axe_violations(page) == []
+    page.get_by_role("button", name="Zoom in").click()
+    assert page.locator("#map").get_attribute("viewBox") != "0 0 1000 560"
+    page.locator("#at-S2").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Site S2")
+
+
+def test_filters_cut_the_map_and_the_list_where_they_stand(house: House, visit: Visit) -> None:
+    page = visit(house[1], "paula", "/network")
+    page.get_by_label("Imbalance").select_option("shortage")
+    expect(page.locator("#map a.site")).to_have_count(2)
+    assert "kind=shortage" in page.url
+    page.get_by_role("button", name="Show all").click()
+    expect(page.locator("#map a.site")).to_have_count(3)
+    page.get_by_role("button", name="Site").click()
+    expect(page.get_by_role("columnheader", name="Site")).to_have_attribute("aria-sort", "ascending")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_nothing_is_out_of_reach_on_any_screen(house: House, visit: Visit, dark: bool) -> None:
+    page = visit(house[1], "paula", "/", width=390 if dark else 1280, dark=dark)
+    for path in PATHS:
+        page.goto(house[1] + path)
+        assert axe_violations(page) == [], path
+        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, path
+
+
+def test_names_with_markup_are_text_in_the_map_too(own_house: House, visit: Visit) -> None:
+    service, address = own_house
+    planted = "<img src=x onerror='window.__xss=1'>"
+    import_into(
+        service,
+        a_network(
+            sites=tuple(
+                a_site(name, name=f"{planted}</title><script>window.__xss=1</script>") for name in ("S1", "S2", "S3")
+            ),
+            skus=(a_sku("P1", name=planted), a_sku("P2", name=planted)),
+        ),
+    )
+    page = visit(address, "paula", "/network")
+    page.locator("#at-S1").focus()
+    expect(page.locator("#site-card h2")).to_contain_text(planted)
+    assert planted[:15] in (page.locator("#at-S1 title").text_content() or "")
+    for path in PATHS[1:]:
+        page.goto(address + path)
+        assert planted in (page.text_content("main") or "")

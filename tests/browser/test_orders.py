@@ -1,0 +1,87 @@
+"""Orders in a browser: by keyboard, on a phone, and with a receipt of a part of what was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.orders.tables import TransferOrder
+from app.service import Service
+from tests.browser.people import axe_violations
+from tests.installation import approve, orders, until, waiting
+from tools.execution import OrderState
+
+Visits = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def shipped(house: tuple[Service, str]) -> list[TransferOrder]:
+    """The orders of Paula's plan, once they have left."""
+    service = house[0]
+    (request,) = waiting(service)
+    approve(service, request)
+    until("the goods to leave", lambda: all(order.state is OrderState.SHIPPED for order in orders(service, request)))
+    return orders(service, request)
+
+
+def is_wider_than_the_screen(page: Page) -> bool:
+    """Whether the page as a whole scrolls sideways."""
+    return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+
+
+def test_an_order_is_opened_and_closed_by_keyboard(
+    house: tuple[Service, str], shipped: list[TransferOrder], visit: Visits
+) -> None:
+    page = visit(house[1], "vera", "/orders")
+    expect(page.locator("tbody tr")).to_have_count(len(shipped))
+    page.keyboard.press("/")
+    expect(page.get_by_label("Search")).to_be_focused()
+    page.keyboard.type(str(shipped[0].transfer_id)[:8])
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.locator("h1").click()
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    drawer = page.locator("#drawer")
+    expect(drawer.get_by_role("heading", level=2)).to_be_focused()
+    expect(drawer).to_contain_text("Did it arrive?")
+    expect(drawer).to_contain_text(f"{shipped[0].units} units are still on the way")
+    page.keyboard.press("Escape")
+    expect(drawer).to_be_hidden()
+    expect(page.locator(f"a[href='/orders/{shipped[0].transfer_id}']")).to_be_focused()
+
+
+def test_a_part_of_an_order_is_received_in_the_drawer_and_the_list_follows(
+    house: tuple[Service, str], shipped: list[TransferOrder], visit: Visits
+) -> None:
+    order = shipped[0]
+    page = visit(house[1], "otto", f"/orders?open=/orders/{order.transfer_id}", expected=("409",))
+    drawer = page.locator("#drawer")
+    drawer.locator("details summary", has_text="Call it back").click()
+    drawer.get_by_label("Why? It is recorded.").first.fill("half typed")
+    drawer.get_by_label("Usable units").fill("1")
+    drawer.get_by_role("button", name="Record the arrival").click()
+    expect(drawer).to_contain_text(f"Partly. 1 unit of {order.units} arrived")
+    expect(drawer.get_by_label("Usable units")).to_have_value("")
+    expect(drawer.get_by_label("Why? It is recorded.").first).to_have_value("half typed")
+    expect(page.locator("#rows")).to_contain_text(f"{order.units - 1} under way")
+    drawer.get_by_label("Usable units").fill(str(order.units + 5))
+    drawer.get_by_role("button", name="Record the arrival").click()
+    expect(drawer.get_by_role("alert")).to_contain_text("outstanding")
+
+
+@pytest.mark.parametrize(("dark", "width"), [(False, 1280), (True, 390)])
+def test_orders_are_for_everybody_on_every_screen(
+    house: tuple[Service, str], shipped: list[TransferOrder], visit: Visits, dark: bool, width: int
+) -> None:
+    page = visit(house[1], "otto", "/orders", dark=dark, width=width)
+    path = f"/orders/{shipped[0].transfer_id}"
+    for address in ("/orders?show=all", path, f"{path}/lineage", "/orders/held", "/orders/differences"):
+        page.goto(house[1] + address)
+        assert axe_violations(page) == [], address
+        assert not is_wider_than_the_screen(page), address
+    page.goto(f"{house[1]}/orders?show=all&open={path}")
+    expect(page.locator("#drawer")).to_contain_text("Did it arrive?")
+    page.locator("#drawer details summary").first.click()
+    assert axe_violations(page) == []
