@@ -22,6 +22,10 @@ from app.ui.routes import (
 )
 from app.ui.routes import help as help_page
 
+PARTS = (
+    sign_in, overview, network, places, chat, queue, queue_drawer, queue_parts, orders, help_page, reports,
+    governance, governance_audit, governance_people, live,
+)  # fmt: skip
 router = APIRouter(include_in_schema=False)
-for part in (sign_in, overview, network, places, chat, queue, queue_drawer, queue_parts, orders, help_page, reports, governance, governance_audit, governance_people, live):
+for part in PARTS:
     router.include_router(part.router)

@@ -20,7 +20,7 @@ from app.plans.tables import PlanRow
 from app.service import Service, open_service
 from app.threads.runs import open_thread, say
 from app.threads.tables import Door, Thread
-from app.ui.routes import router
+from app.ui.routes import PARTS
 from evals.databases import Servers
 from tests.app.ui.pages import Browsing, Markup
 from tests.app.web.conftest import settings_on
@@ -57,7 +57,13 @@ TEMPLATE = "{{7*7}}${7*7}"
 WRITTEN = (SCRIPT, IMAGE, BROKEN, TEMPLATE)
 CODED = RejectionCode.OTHER
 PATHS = sorted(
-    {route.path for route in router.routes if isinstance(route, APIRoute) and "GET" in route.methods} - {"/live"}
+    {
+        route.path
+        for part in PARTS
+        for route in part.router.routes
+        if isinstance(route, APIRoute) and "GET" in route.methods
+    }
+    - {"/live"}
 )
 FILES = [path for path in PATHS if "{kind}" in path]
 
@@ -98,7 +104,7 @@ def _live(service: Service) -> None:
     carry_out(service, request)
     with service.database.transaction() as session:
         thread = open_thread(session, PAULA, Door.CHAT, f"{SCRIPT} {IMAGE}")
-        run, _ = say(session, PAULA, thread.thread_id, f"what is {SCRIPT} short at {IMAGE}?")
+        run = say(session, PAULA, thread.thread_id, f"what is {SCRIPT} short at {IMAGE}?")
     service.driver.run(run.run_id)
     scan(service, request=PlanRequest(scope=Scope(skus=("P2",))))
     (request,) = waiting(service)
