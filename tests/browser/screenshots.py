@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,7 +54,7 @@ STATES: tuple[tuple[str, str, str, Callable[[Page], None]], ...] = (
     ("overview", "paula", "/", nothing),
     ("network", "paula", "/network", nothing),
     ("site", "paula", "/network", first_of("a[href^='/network/sites/']")),
-    ("sku", "paula", "/network", first_of("a[href^='/network/skus/']")),
+    ("sku", "paula", "/network/stock", first_of("a[href^='/network/skus/']")),
     ("chat", "paula", "/chat", nothing),
     ("conversation", "paula", "/chat", first_of("a[href^='/chat/']")),
     ("queue", "ada", "/queue", nothing),
@@ -94,16 +94,18 @@ def act_out(browser: Browser, address: str) -> None:
     page.goto(f"{address}/queue")
     first_drawer(page)
     page.locator("#drawer button[data-key=a]").first.click()
-    page.locator("#said:not(:empty)").wait_for(timeout=20_000)
+    page.locator("#q-approve-now").click()
+    page.locator("#said:not(:empty)").wait_for(timeout=60_000)
     context.close()
     context = browser.new_context()
     page = context.new_page()
     sign_in(page, address, "paula")
-    for words in ("what is wrong in my network?", "rebalance the costliest shortage", "submit"):
+    for words in ("what is short?", "rebalance everything", "submit"):
         page.goto(f"{address}/chat") if "/chat" not in page.url else None
         page.locator("textarea").fill(words)
         page.keyboard.press("Enter")
-        page.wait_for_timeout(6_000)
+        page.wait_for_timeout(1_500)
+        page.locator("#live").wait_for(state="hidden", timeout=120_000)
     context.close()
 
 
@@ -114,11 +116,11 @@ def sign_in(page: Page, address: str, person: str) -> None:
     page.wait_for_url(f"{address}/")
 
 
-def shoot(browser: Browser, address: str, into: Path, only: str) -> int:
+def shoot(browser: Browser, address: str, into: Path, widths: Sequence[int], only: str) -> int:
     """Take all pictures. Returns how many."""
     taken = 0
     for scheme in SCHEMES:
-        for width in WIDTHS:
+        for width in widths:
             for name, person, path, act in STATES:
                 if only and only not in name:
                     continue
@@ -141,6 +143,7 @@ def main() -> int:
     """Take the pictures; without a browser, say so."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--into", type=Path, default=Path("build/screenshots"))
+    parser.add_argument("--widths", type=int, nargs="*", default=WIDTHS)
     parser.add_argument("--only", default="", help="pages whose name has this in it")
     given = parser.parse_args()
     found = os.environ.get("EVENKEEL_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -151,7 +154,7 @@ def main() -> int:
     with demo() as served, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
         act_out(browser, served.address)
-        taken = shoot(browser, served.address, given.into, given.only)
+        taken = shoot(browser, served.address, given.into, given.widths, given.only)
         browser.close()
     sys.stdout.write(f"{taken} pictures in {given.into}\n")
     return 0
