@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Mapping
-from types import FrameType
+from types import FrameType, MappingProxyType
 
 import uvicorn
 
@@ -18,7 +18,7 @@ ANSWERING_SECONDS_MAX = 5
 class Server(uvicorn.Server):
     """Serves one service until a signal ends it."""
 
-    def __init__(self, service: Service, demo_people: Mapping[str, tuple[str, str]]) -> None:
+    def __init__(self, service: Service, demo_people: Mapping[str, tuple[str, str]] = MappingProxyType({})) -> None:
         self._service = service
         super().__init__(
             uvicorn.Config(

@@ -19,6 +19,8 @@ import app
 from tests.shell import Serving, serving
 
 assert app.__doc__
+LINES_KEPT = 12
+"""Of the first lines of the first plan; what is left of it is asked for again, and waits."""
 WIDTHS = (1440, 768, 390)
 SCHEMES = ("light", "dark")
 
@@ -87,12 +89,15 @@ def demo() -> Iterator[Serving]:
 
 
 def act_out(browser: Browser, address: str) -> None:
-    """What people have done before: a plan approved and posted, a conversation with a plan of its own."""
+    """What people have done before: a plan approved in part and posted, a conversation with a plan of its own."""
     context = browser.new_context()
     page = context.new_page()
     sign_in(page, address, "ada")
     page.goto(f"{address}/queue")
     first_drawer(page)
+    page.locator("#q-lines .keep").first.wait_for()
+    for line in page.locator("#q-lines .keep").all()[LINES_KEPT:]:
+        line.uncheck()
     page.locator("#drawer button[data-key=a]").first.click()
     page.locator("#q-approve-now").click()
     page.locator("#said:not(:empty)").wait_for(timeout=60_000)
