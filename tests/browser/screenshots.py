@@ -105,12 +105,12 @@ def act_out(browser: Browser, address: str) -> None:
     context = browser.new_context()
     page = context.new_page()
     sign_in(page, address, "paula")
-    for words in ("what is short?", "rebalance everything", "submit"):
-        page.goto(f"{address}/chat") if "/chat" not in page.url else None
-        page.locator("textarea").fill(words)
-        page.keyboard.press("Enter")
-        page.wait_for_timeout(1_500)
-        page.locator("#live").wait_for(state="hidden", timeout=120_000)
+    page.goto(f"{address}/chat")
+    for number, words in enumerate(("what is short?", "rebalance everything", "submit")):
+        page.locator("#text").fill(words)
+        page.locator("#text").press("Enter")
+        page.locator("#log .said-by-agent").nth(number).wait_for(timeout=240_000)
+        page.locator("#live").wait_for(state="hidden", timeout=240_000)
     context.close()
 
 
