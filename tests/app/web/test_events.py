@@ -20,6 +20,7 @@ from redis import Redis
 import app.web.news
 from app.auth.tables import Person
 from app.service import running
+from tests.app.ui.pages import Browsing
 from tests.app.web.door import Door, listening, problem_of
 from tests.installation import until
 
@@ -136,8 +137,8 @@ def test_a_stream_is_kept_by_no_proxy_and_packed_by_nobody(house: Door, finished
 
 
 def test_the_page_follows_a_run_by_its_cookie(house: Door, finished: str) -> None:
-    cookie = {"Cookie": f"evenkeel_token={house.tokens['paula']}"}
-    assert house.get(f"/v1/runs/{finished}/events", headers=cookie).status_code == 200
+    paula = Browsing.of(house.service, "paula")
+    assert paula.answer(f"/v1/runs/{finished}/events").status_code == 200
     problem_of(house.get(f"/v1/runs/{finished}/events"), 401, "no_token")
     problem_of(house.get(f"/v1/runs/{finished}/events", "ada"), 404, "unknown_run")
 
