@@ -129,6 +129,7 @@ def read_run(service: InService, session: InSession, caller: Caller, run_id: UUI
 @router.post("/runs/{run_id}/cancellation", status_code=status.HTTP_202_ACCEPTED)
 def stop_run(service: InService, session: InSession, caller: Caller, run_id: UUID) -> RunView:
     """Have a run stopped at its next step. One that nobody has begun is over at once."""
+    caller.require(Act.PLAN)
     run = get_run(session, caller, run_id)
     was, now = run.status, ask_to_cancel(session, caller, run)
     if was is RunStatus.QUEUED and now is RunStatus.CANCELLED:

@@ -150,3 +150,8 @@ class Browsing:
     def decide(self, approval_id: object, digest: str, verdict: str = "approve", **more: Any) -> httpx2.Response:
         """A decision as the drawer sends it."""
         return self.send(f"/v1/approvals/{approval_id}/decision", {"verdict": verdict, "plan_digest": digest, **more})
+
+
+def cookie_of(service: Service, person: str) -> dict[str, str]:
+    """The cookie of a browser in which somebody is signed in."""
+    return dict(Browsing.of(service, person).client.cookies)

@@ -13,6 +13,7 @@ from langgraph_sdk.errors import ConflictError, NotFoundError, PermissionDeniedE
 from langgraph_sdk.schema import StreamMode, StreamPart
 
 from evals.databases import Servers
+from tests.app.ui.pages import cookie_of
 from tests.app.web.door import listening
 from tests.app.web.sdk import ASSISTANT, KINDS, Clients, Served, in_a_loop, names, said, serving
 
@@ -78,8 +79,8 @@ def test_a_wrong_key_beside_a_right_token_counts_for_nothing(served: Served) -> 
     headers = {"Authorization": f"Bearer {served.tokens['paula']}", "x-api-key": served.tokens["adam"]}
     found = httpx.post(f"{served.address}/threads", json={}, headers=headers).json()
     assert found["metadata"]["owner"] == "paula"
-    cookie = {"Cookie": f"evenkeel_token={served.tokens['paula']}"}
-    assert httpx.get(f"{served.address}/threads/{found['thread_id']}", headers=cookie).status_code == 401
+    cookies = cookie_of(served.service, "paula")
+    assert httpx.get(f"{served.address}/threads/{found['thread_id']}", cookies=cookies).status_code == 401
 
 
 def test_a_thread_is_made_once_and_found_again(served: Served) -> None:

@@ -22,6 +22,7 @@ from app.service import open_service
 from app.web.mcp import TOOLS, limits_of
 from evals.databases import Servers
 from graphs.names import ELSEWHERE, alias_of
+from tests.app.ui.pages import cookie_of
 from tests.app.web.conftest import Prepared, _copy, settings_on
 from tests.app.web.door import Door, door_to, listening, tokens_of, written
 from tests.app.web.test_scope_and_masking import PAT, SECRET_SKU, SECRETS, a_network_with_secrets, told
@@ -159,7 +160,7 @@ def test_without_a_valid_token_there_is_no_way_in(mcp: Mcp, token: str | None) -
 
 
 def test_the_cookie_of_the_page_opens_nothing(mcp: Mcp) -> None:
-    cookies = {"evenkeel_token": mcp.door.tokens["ada"]}
+    cookies = cookie_of(mcp.door.service, "ada")
     for method in ("GET", "POST", "DELETE"):
         assert httpx2.request(method, f"{mcp.url}/mcp", cookies=cookies).status_code == 401
 
