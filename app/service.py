@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -39,6 +39,7 @@ from app.durable.runner import Runner, migrate
 from app.embedded.postgres import EmbeddedPostgres
 from app.embedded.valkey import EmbeddedValkey
 from app.erp.connecting import erp_of
+from app.erp.limits import LimitedErp
 from app.errors import EvenkeelError, SetUpError
 from app.events.relay import Relay
 from app.ledger.checkpoints import make_checkpoint
@@ -190,8 +191,13 @@ def open_service(
         planner = stack.enter_context(_planner(database, settings))
         graph = build_graph(saver)
         driver = Driver(database, graph, llm, stream, settings, planner)
-        carrier = Carrier(OrderBooks(database), erp or erp_of(settings, database), settings.erp_settle_seconds)
+        carrier = _carrier(OrderBooks(database), erp or erp_of(settings, database), settings.erp_settle_seconds)
         yield Service(settings, database, redis, llm, driver, stream, carrier, Retention(database, graph, settings))
+
+
+def _carrier(books: OrderBooks, erp: ErpPort, settle_seconds: float) -> Carrier:
+    """A post waits for its turn with a limited ERP before its intention is recorded, so a stop need not wait for that."""
+    return Carrier(books, erp, settle_seconds, erp.turn if isinstance(erp, LimitedErp) else nullcontext)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -58,6 +58,7 @@ class LimitedErp:
         self._limits = limits
         self._clock, self._sleep = clock, sleep
         self._room = threading.BoundedSemaphore(limits.at_once_max)
+        self._mine = threading.local()
         self._lock = threading.Lock()
         self._next_at = clock()
         self._failures = 0
@@ -86,13 +87,26 @@ class LimitedErp:
         with self._lock:
             return self._failures >= self._limits.failures_max and self._clock() < self._closed_until
 
-    def _within(self, ask: Callable[[], T]) -> T:
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait until one more call may begin, and keep that place: what this thread asks inside begins at once.
+
+        Raises ErpNotAskedError where that takes too long, or where the ERP is left alone.
+        """
         if self.is_left_alone:
             raise self._closed()
         with self._bulkhead():
             self._wait_for_turn()
-            with self._circuit():
-                return ask()
+            self._mine.turn = True
+            try:
+                yield
+            finally:
+                self._mine.turn = False
+
+    def _within(self, ask: Callable[[], T]) -> T:
+        has_turn = getattr(self._mine, "turn", False)
+        with nullcontext() if has_turn else self.turn(), self._circuit():
+            return ask()
 
     @contextmanager
     def _bulkhead(self) -> Iterator[None]:

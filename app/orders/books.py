@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import text
@@ -26,16 +27,14 @@ class OrderBooks:
         self._database = database
 
     @contextmanager
-    def alone(self, transfer_id: UUID, *, to_post: bool = False) -> Iterator[None]:
+    def alone(self, transfer_id: UUID) -> Iterator[Callable[[], None]]:
         """One conversation about a transfer with the ERP at a time, in any process: find-before-create is a race otherwise.
 
-        Of those that lead to a post none begins while a stop is being engaged, and it waits for those under way.
+        No post is announced while a stop is being engaged, and that waits for those under way.
         """
         with self._database.engine.connect() as connection, connection.begin():
-            if to_post:
-                posting(connection)
             connection.execute(text("select pg_advisory_xact_lock(hashtextextended(:id, 0))"), {"id": str(transfer_id)})
-            yield
+            yield partial(posting, connection)
 
     def read(self, transfer_id: UUID) -> OrderFacts:
         """The order as it stands."""

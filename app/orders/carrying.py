@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 from uuid import UUID
 
 from structlog import get_logger
 
 from tools.execution import OrderState
-from tools.ports import ErpPort, ErpTransfer, ErpUncertainError, Refused
+from tools.ports import ErpNotAskedError, ErpPort, ErpTransfer, ErpUncertainError, Refused
 from tools.saga import OrderFacts
 
 POSTED, REFUSED, CANCELLED, SHIPPED, WAITING, STOPPED, UNCERTAIN = (
     "posted", "refused", "cancelled", "shipped", "waiting", "stopped", "uncertain"
 )  # fmt: skip
 """What came of one word with the ERP."""
+BEGIN_SECONDS_MAX = 0.6
+"""A request that has not begun so long after it was announced is not made: a stop waits a little longer than this."""
 _log = get_logger(__name__)
 
 
 class Books(Protocol):
     """What is on record about transfer orders. Each call is one transaction, and may be made twice for the same thing."""
 
-    def alone(self, transfer_id: UUID, *, to_post: bool = False) -> AbstractContextManager[None]:
-        """One conversation about a transfer with the ERP at a time. A stop waits for those `to_post` that are under way."""
+    def alone(self, transfer_id: UUID) -> AbstractContextManager[Callable[[], None]]:
+        """One conversation about a transfer with the ERP at a time.
+
+        What it gives announces a post: from then to the end of the conversation a stop waits for it, though not for long.
+        """
 
     def read(self, transfer_id: UUID) -> OrderFacts:
         """The order as it stands."""
@@ -51,34 +58,53 @@ class Carrier:
     """Asks one ERP for transfers, on behalf of the durable workers.
 
     `settle_seconds`: how long after it was asked a request may still be under way to the
-    ERP; before that, that it has no such transfer proves nothing.
+    ERP; before that, that it has no such transfer proves nothing. `turn` waits until one
+    more request may begin, and keeps that place while it is entered; `clock` counts seconds.
     """
 
-    def __init__(self, books: Books, erp: ErpPort, settle_seconds: float) -> None:
+    def __init__(
+        self,
+        books: Books,
+        erp: ErpPort,
+        settle_seconds: float,
+        turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.books = books
         self.erp = erp
         self._settle_seconds = settle_seconds
+        self._turn, self._clock = turn, clock
 
     def post(self, transfer_id: UUID) -> str:
         """Look whether the ERP has the transfer; if not, record the intention and make it; book the answer.
 
-        Nothing that takes time stands between the intention, which the stops and
-        the world of now have to admit, and the request itself.
+        Nothing that takes time stands between the intention, which the stops and the world
+        of now have to admit, and the request itself: its turn is waited for before that.
         """
-        with self.books.alone(transfer_id, to_post=True):
+        with self.books.alone(transfer_id) as announce:
             if not self.books.may_look(transfer_id):
                 return _outcome_of_post(self.books.read(transfer_id))
             try:
                 answer: ErpTransfer | Refused | None = self.erp.find(str(transfer_id))
                 if answer is not None:
                     self.books.found(transfer_id)
-                elif not self.books.begin(transfer_id):
+                elif (answer := self._created(transfer_id, announce)) is None:
                     return _outcome_of_post(self.books.read(transfer_id))
-                else:
-                    answer = self.erp.create(self.books.read(transfer_id).content)
             except ErpUncertainError as doubt:
                 return _uncertain(transfer_id, doubt)
             return _outcome_of_post(self.books.learn(transfer_id, answer))
+
+    def _created(self, transfer_id: UUID, announce: Callable[[], None]) -> ErpTransfer | Refused | None:
+        """What the ERP makes of the transfer; None where it may not be asked. Raises ErpNotAskedError if that took too long."""
+        with self._turn():
+            announced = self._clock()
+            announce()
+            if not self.books.begin(transfer_id):
+                return None
+            content = self.books.read(transfer_id).content
+            if self._clock() - announced > BEGIN_SECONDS_MAX:
+                raise ErpNotAskedError("the intention took too long to record, and a stop may not have waited for it")
+            return self.erp.create(content)
 
     def look(self, transfer_id: UUID) -> str:
         """Ask the ERP where the transfer stands, and book that. What is to be undone it is asked to cancel first."""

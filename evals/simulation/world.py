@@ -108,7 +108,7 @@ class World:
         self.erp = SimulatedErp(self.luck, self.weather, lambda: self.clock, self.pass_by)
         self.erp.asked = self.note_post
         self.books = MemoryBooks(self)
-        self.carrier = Carrier(self.books, self.erp, SETTLE_SECONDS)
+        self.carrier = Carrier(self.books, self.erp, SETTLE_SECONDS, clock=lambda: self.clock)
 
     @property
     def now(self) -> datetime:
@@ -177,14 +177,13 @@ class MemoryBooks:
         self._world = world
 
     @contextmanager
-    def alone(self, transfer_id: UUID, *, to_post: bool = False) -> Iterator[None]:
-        """One conversation at a time. The lock is gone with whoever dies."""
-        del to_post
+    def alone(self, transfer_id: UUID) -> Iterator[Callable[[], None]]:
+        """One conversation at a time. The lock is gone with whoever dies; nobody else is there to hear what it announces."""
         if transfer_id in self._world.alone:
             raise BusyError
         self._world.alone.add(transfer_id)
         try:
-            yield
+            yield lambda: None
         finally:
             self._world.alone.discard(transfer_id)
 

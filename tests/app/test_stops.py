@@ -18,15 +18,16 @@ from sqlmodel import col, select
 
 from app.auth.roles import Role
 from app.db.database import Database
+from app.erp.limits import LimitedErp, Limits
 from app.errors import ConflictError, EvenkeelError
-from app.governance.stops import stops_in_force
+from app.governance.stops import POSTS_MS_MAX, stops_in_force
 from app.governance.switch import engage, release
 from app.governance.views import held_views, stop_views
 from app.ledger.tables import LedgerEvent
 from app.ledger.verify import verify
 from app.orders.attention import act
 from app.orders.books import OrderBooks
-from app.orders.carrying import STOPPED, UNCERTAIN, Carrier
+from app.orders.carrying import BEGIN_SECONDS_MAX, STOPPED, UNCERTAIN, Carrier
 from app.orders.release import take_up_idle
 from app.orders.tables import TransferOrder
 from app.orders.validating import held_orders, validate
@@ -319,12 +320,52 @@ def test_in_1000_races_no_post_starts_after_a_stop_that_holds_it(race_track: tup
             with service.database.transaction() as session:
                 engage(session, ADA, "a drill", stop)
             engaged = time.monotonic()
-            outcomes.update(post.result() for post in posts)
+            results = [post.result() for post in posts]
+            outcomes.update(results)
             late += [f"{stop.words}: {each}" for each in racing if erp.started.get(str(each), 0.0) > engaged]
+            late += [
+                str(each)
+                for each, end in zip(racing, results, strict=True)
+                if end == STOPPED and str(each) in erp.started
+            ]
     assert late == []
     assert outcomes.keys() == {STOPPED, UNCERTAIN}, "now the one was faster and now the other"
-    assert outcomes[UNCERTAIN] == len(erp.started)
     assert outcomes.total() == RACES
+
+
+@EMPTY
+def test_a_post_that_waits_for_its_turn_with_a_busy_erp_is_held_and_the_stop_does_not_wait_for_it(
+    race_track: tuple[Service, list[UUID]],
+) -> None:
+    service, fresh = race_track
+    erp = Erp()
+    busy = LimitedErp(erp, Limits(per_second_max=1.0))
+    carrier = Carrier(OrderBooks(service.database), busy, 60.0, busy.turn)
+    _to_the_start(service.database, fresh[:1])
+    with ThreadPoolExecutor(1) as pool:
+        post = pool.submit(carrier.post, fresh[0])
+        time.sleep(0.4)  # `find` has had its turn, and the next one is due a second later
+        begun = time.monotonic()
+        with service.database.transaction() as session:
+            engage(session, ADA, "a drill", Stop())
+        took = time.monotonic() - begun
+        assert post.result() == STOPPED
+    assert erp.started == {}
+    assert took * 1000 < POSTS_MS_MAX, "a turn is no reason to wait"
+
+
+@EMPTY
+def test_a_request_that_takes_too_long_to_begin_is_not_made_and_made_the_next_time(
+    race_track: tuple[Service, list[UUID]],
+) -> None:
+    service, fresh = race_track
+    erp, seconds = Erp(), iter((10.0, 10.0 + BEGIN_SECONDS_MAX + 0.01, 20.0, 20.0))
+    carrier = Carrier(OrderBooks(service.database), erp, 60.0, clock=lambda: next(seconds))
+    _to_the_start(service.database, fresh[:1])
+    assert carrier.post(fresh[0]) == UNCERTAIN
+    assert erp.started == {}
+    assert carrier.post(fresh[0]) == UNCERTAIN
+    assert erp.started.keys() == {str(fresh[0])}
 
 
 def _post(carrier: Carrier, transfer_id: UUID, together: threading.Barrier) -> str:

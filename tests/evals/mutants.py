@@ -210,7 +210,7 @@ def _differences_without(kind: reconcile.DifferenceKind) -> Patch:
 
 
 def _no_lock(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(MemoryBooks, "alone", lambda self, transfer_id, to_post=False: nullcontext())
+    patch.setattr(MemoryBooks, "alone", lambda self, transfer_id: nullcontext(lambda: None))
 
 
 MUTANTS = (

@@ -79,6 +79,17 @@ def test_whoever_would_wait_too_long_for_a_turn_is_told_that_nothing_was_sent() 
     assert erp.asked == 3
 
 
+def test_what_is_asked_within_a_turn_begins_at_once_and_takes_no_second_one() -> None:
+    clock, erp = Clock(), Scripted()
+    within = limited(erp, clock, per_second_max=2)
+    within.find("r")
+    with within.turn():
+        assert clock.now == 100.5
+        within.create(a_content())
+    within.find("r")
+    assert (clock.now, erp.asked) == (101.0, 3)
+
+
 def test_only_so_many_calls_are_under_way_at_once() -> None:
     clock, erp = Clock(), Scripted()
     within = limited(erp, clock, at_once_max=2, wait_seconds_max=0.05)
