@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -33,6 +34,8 @@ from app.views import OrderView, names_for, order_view
 from graphs.names import Names
 from policies.library import released
 from tools.inventory import SignalRef, Snapshot
+
+_SIGNALS_AT_ONCE = 500
 
 
 class SignatureView(BaseModel):
@@ -63,7 +66,7 @@ class SignalView(BaseModel):
     kind: str
     verdict: str
     digest: str
-    stated_at: datetime | None
+    stated_at: datetime
 
 
 class LineageEvent(BaseModel):
@@ -142,8 +145,7 @@ def _signals(
 ) -> tuple[list[SignalView], int]:
     """Signals of the snapshot that speak of this SKU at one of the two sites, or of the lane; how many are not shown."""
     shown, hidden = [], 0
-    for ref in snapshot.lineage:
-        row = session.get(SignalRow, (ref.source, ref.signal_id))
+    for ref, row in _kept(session, snapshot.lineage):
         spoken_of = _spoken_of(row, order)
         if not spoken_of:
             continue
@@ -154,10 +156,21 @@ def _signals(
     return shown, hidden
 
 
-def _spoken_of(row: SignalRow | None, order: TransferOrder) -> set[str]:
+def _kept(session: Session, refs: Sequence[SignalRef]) -> Iterator[tuple[SignalRef, SignalRow]]:
+    """The signals that are still kept, as they came; so many at once that memory does not grow with the snapshot."""
+    for first in range(0, len(refs), _SIGNALS_AT_ONCE):
+        batch = refs[first : first + _SIGNALS_AT_ONCE]
+        query = select(SignalRow).where(
+            col(SignalRow.source).in_({ref.source for ref in batch}),
+            col(SignalRow.signal_id).in_({ref.signal_id for ref in batch}),
+        )
+        found = {(row.source, row.signal_id): row for row in session.exec(query)}
+        kept = ((ref, found.get((ref.source, ref.signal_id))) for ref in batch)
+        yield from ((ref, row) for ref, row in kept if row is not None)
+
+
+def _spoken_of(row: SignalRow, order: TransferOrder) -> set[str]:
     """Which of the two sites a signal says something about, as far as it concerns the transfer."""
-    if row is None:
-        return set()
     raw, ends = zlib.decompress(row.data), {order.origin, order.destination}
     if not any(json.dumps(end, ensure_ascii=False).encode() in raw for end in ends):
         return set()
@@ -171,10 +184,10 @@ def _spoken_of(row: SignalRow | None, order: TransferOrder) -> set[str]:
     return {str(site) for site in found}
 
 
-def _signal_view(ref: SignalRef, row: SignalRow | None, names: Names) -> SignalView:
+def _signal_view(ref: SignalRef, row: SignalRow, names: Names) -> SignalView:
     return SignalView(
         source=names.words(ref.source), signal_id=names.words(ref.signal_id), kind=ref.kind, verdict=ref.verdict,
-        digest=ref.digest, stated_at=None if row is None else row.stated_at,
+        digest=ref.digest, stated_at=row.stated_at,
     )  # fmt: skip
 
 

@@ -57,14 +57,14 @@ def run() -> None:
 def _decisions() -> None:
     rows, held = [], 0
     with requested(WARM_UP + len(RATES_PER_SECOND) * DECISIONS) as service:
-        pending = _pending(service)
+        waiting = pending(service)
         with running(service):
             _settled(service)
-            _decide_at(service, pending[:WARM_UP], 2)
+            _decide_at(service, waiting[:WARM_UP], 2)
             for number, rate in enumerate(RATES_PER_SECOND):
                 _settled(service)
                 first = WARM_UP + number * DECISIONS
-                chosen = pending[first : first + DECISIONS]
+                chosen = waiting[first : first + DECISIONS]
                 cpu, elapsed = time.process_time(), _decide_at(service, chosen, rate)
                 seconds = _posted(service, [request.approval_id for request in chosen])
                 _settled(service)
@@ -137,8 +137,8 @@ def _listings() -> None:
 
 
 def multiply(service: Service, many: int) -> None:
-    """So many more requests as the one that waits, each for a plan of its own."""
-    (request,) = _pending(service)
+    """So many more requests as the first one that waits, each for a plan of its own."""
+    request = pending(service)[0]
     with service.database.transaction() as session:
         connection = session.connection()
         for table, key in (("plan", "digest"), ("approval_request", "plan_digest")):
@@ -181,7 +181,8 @@ def requested(skus: int) -> Iterator[Service]:
         yield service
 
 
-def _pending(service: Service) -> list[ApprovalRequest]:
+def pending(service: Service) -> list[ApprovalRequest]:
+    """The requests that wait for a decision."""
     with service.database.transaction() as session:
         return list(session.exec(select(ApprovalRequest).where(ApprovalRequest.status == ApprovalStatus.PENDING)).all())
 

@@ -15,6 +15,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 from sqlmodel import col, select
+from structlog.testing import capture_logs
 
 from app.auth.roles import Role
 from app.db.database import Database
@@ -309,7 +310,7 @@ def test_in_1000_races_no_post_starts_after_a_stop_that_holds_it(race_track: tup
     carrier = Carrier(OrderBooks(service.database), erp, 60.0)
     late: list[str] = []
     outcomes: Counter[str] = Counter()
-    with ThreadPoolExecutor(POSTS_PER_STOP) as pool:
+    with capture_logs(), ThreadPoolExecutor(POSTS_PER_STOP) as pool:
         for number in range(RACES // POSTS_PER_STOP):
             racing = fresh[number * POSTS_PER_STOP :][:POSTS_PER_STOP]
             stop, together = SCOPES[number % len(SCOPES)], threading.Barrier(1 + POSTS_PER_STOP)

@@ -26,6 +26,7 @@ export async function open(url, { from = null, push = true } = {}) {
 }
 
 drawer?.addEventListener("close", () => {
+  if (drawer.open) return; // opened again before this was told
   const here = new URL(location.href);
   here.searchParams.delete("open");
   history.replaceState(null, "", here);
