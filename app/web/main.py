@@ -18,8 +18,8 @@ from starlette.routing import Route
 from app.auth.login import login_of
 from app.outbound import Outbound
 from app.service import Service
+from app.ui.pages import router as pages
 from app.ui.rendering import STATIC, VersionedFiles
-from app.ui.routes import router as pages
 from app.web import problems
 from app.web.limits import BodyLimit
 from app.web.mcp import PATH, McpDoor

@@ -14,7 +14,7 @@ from app.auth.login import ATTEMPT_MINUTES, CALLBACK, Login, take_attempt
 from app.auth.people import DIRECTORY
 from app.db.database import database_now
 from app.errors import NotFoundError, NotSignedInError
-from app.ui.routes.sign_in import sign_in_page
+from app.ui.sign_in import sign_in_page
 from app.web.dependencies import InService, InSession, forget, keep, session_cookie
 
 router = APIRouter(include_in_schema=False)

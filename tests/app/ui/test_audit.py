@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import text
 
 from app.ledger.tree import place
-from app.ui import audit_reading
-from app.ui.audit_reading import Asked
-from app.ui.audit_words import place_words, value_words
+from app.ui.governance import audit_reading
+from app.ui.governance.audit_reading import Asked
+from app.ui.governance.audit_words import place_words, value_words
 from tests.app.ui.pages import Browsing
 from tests.app.web.door import Door
 from tests.installation import approve, carry_out

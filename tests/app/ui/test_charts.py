@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.ui.charts import Series, band_chart, columns, sparkline, ticks
-from app.ui.projection import HEIGHT, WIDTH, Point, Spot, labels, lane_path, lane_width, lay_out, radius_of
+from app.ui.network.projection import HEIGHT, WIDTH, Point, Spot, labels, lane_path, lane_width, lay_out, radius_of
 
 
 def _points(line: str) -> list[tuple[float, float]]:

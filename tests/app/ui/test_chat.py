@@ -17,14 +17,14 @@ from app.auth.people import SYSTEM, add_person
 from app.service import open_service
 from app.threads.stream import StreamEvent
 from app.threads.tables import Run, RunKind, RunStatus
-from app.ui.chat_suggestions import (
+from app.ui.chat.suggestions import (
     ALWAYS,
     first_questions,
     named,
     questions_about_a_plan,
     questions_while_it_waits,
 )
-from app.ui.chat_turns import START, STEP_WORDS, TOOL_WORDS, timed_steps, turns_of, with_runs
+from app.ui.chat.turns import START, STEP_WORDS, TOOL_WORDS, timed_steps, turns_of, with_runs
 from app.views import ImbalanceView, LineView
 from evals.databases import Servers
 from graphs.baseline.language import understand

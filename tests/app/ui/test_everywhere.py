@@ -21,7 +21,7 @@ from app.plans.tables import PlanRow
 from app.service import Service, open_service
 from app.threads.runs import open_thread, say
 from app.threads.tables import Door, Run, Thread
-from app.ui.routes import PARTS
+from app.ui.pages import PARTS
 from evals.databases import Servers
 from tests.app.ui.pages import Browsing, Markup
 from tests.app.web.conftest import settings_on

@@ -9,8 +9,8 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from app.settings import Settings
-from app.ui.policy_diff import changed_sentences, changed_values
-from app.ui.settings_shown import GROUPS, SECRETS, settings_shown
+from app.ui.governance.policy_diff import changed_sentences, changed_values
+from app.ui.governance.settings_shown import GROUPS, SECRETS, settings_shown
 from policies.library import released, releases
 from tests.app.ui.pages import Browsing
 from tests.app.web.door import Door

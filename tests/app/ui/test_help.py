@@ -8,8 +8,8 @@ from pathlib import Path
 
 import app.ui
 from app.auth.roles import Act, Principal, Role
-from app.ui.glossary import TERMS, glossary
-from app.ui.routes.help import ACTS
+from app.ui.help.glossary import TERMS, glossary
+from app.ui.help.page import ACTS
 from tests.app.ui.pages import Browsing
 
 TEMPLATES = Path(app.ui.__file__).parent / "templates"
@@ -26,7 +26,7 @@ def test_every_word_that_a_page_links_to_is_in_the_glossary() -> None:
     assert len(known) == len(TERMS)
     assert set(FROM_DESIGN) <= known
     assert {slug for term in TERMS for slug in term.see} <= known
-    for template in TEMPLATES.glob("*.html"):
+    for template in TEMPLATES.rglob("*.html"):
         words = template.read_text(encoding="utf-8")
         used = set(re.findall(r"""\bterm\(["']([a-z-]+)["']""", words)) | set(
             re.findall(r"/help#term-([a-z-]+)[\"']", words)

@@ -8,8 +8,8 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from app.ui.kpis import Before, Shelf, Work, if_nothing, shelf_of, stock_kpis, work_kpis
-from app.ui.stock_table import StockTable
+from app.ui.network.stock_table import StockTable
+from app.ui.overview.kpis import Before, Shelf, Work, if_nothing, shelf_of, stock_kpis, work_kpis
 from graphs.planning import imbalances_of
 from policies.limits import view_of
 from policies.rules import Facts

@@ -16,8 +16,8 @@ from app.auth.people import SYSTEM, add_person
 from app.auth.roles import Role
 from app.lineage import lineage
 from app.orders.tables import ErpDifference, TransferOrder
-from app.ui.lineage_graph import graph_of
-from app.ui.orders_story import Told, days_late, did_it_arrive, happenings, stages
+from app.ui.orders.lineage_graph import graph_of
+from app.ui.orders.story import Told, days_late, did_it_arrive, happenings, stages
 from app.views import OrderView
 from graphs.names import alias_of
 from tests.app.ui.pages import Browsing

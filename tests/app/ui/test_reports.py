@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.ui.reports_backtest import NOTHING, OURS, Asked, Played, Replayed, replayed
-from app.ui.reports_charts import bars, cost_stacks
-from app.ui.reports_words import fingerprint, money_number
+from app.ui.reports.backtest import NOTHING, OURS, Asked, Played, Replayed, replayed
+from app.ui.reports.charts import bars, cost_stacks
+from app.ui.reports.words import fingerprint, money_number
 from policies.library import releases
 from tests.app.ui.pages import Browsing
 from tests.app.web.door import Door

@@ -1,0 +1,1 @@
+"""Governance: policies, stops, data, audit, people, settings."""

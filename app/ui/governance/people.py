@@ -1,0 +1,111 @@
+"""Who may what, and how the service is set: read only, each part for those whom the service tells it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from sqlmodel import Session
+
+from app.approvals.delegations import delegations_of
+from app.auth.keys import keys_now
+from app.auth.roles import Act
+from app.db.database import database_now
+from app.erp.limits import LimitedErp
+from app.events.subscriptions import list_subscriptions
+from app.llm_report import llm_report
+from app.llm_usage import money_words
+from app.orders.tables import ErpReading
+from app.service import Service
+from app.ui.exports import Kind, file_answer
+from app.ui.governance import people_reading
+from app.ui.governance.settings_shown import settings_shown
+from app.ui.orders import reading as orders_reading
+from app.ui.rendering import render
+from app.ui.visitor import Looking, PageRoute, Visitor
+from app.web.dependencies import InService, InSession
+from tools.money import minor_digits
+
+router = APIRouter(route_class=PageRoute)
+USAGE_ROWS = 100
+
+
+@router.get("/governance/people")
+def people(request: Request, looking: Looking, session: InSession) -> Response:
+    """Everybody for those who manage people; for others, themselves and what they have lent or were lent."""
+    content: dict[str, Any] = {"looking": looking, "tab": "people", "manages": looking.may("manage_people")}
+    content["now"] = database_now(session)
+    if content["manages"]:
+        content |= {
+            "people": people_reading.people(session), "keys": keys_now(session),
+            "delegations": people_reading.delegations(session),
+        }  # fmt: skip
+    else:
+        content["delegations"] = delegations_of(session, looking.caller.user_id)
+    return render(request, "governance/people.html", content)
+
+
+@router.get("/governance/people/export.{kind}")
+def export_people(looking: Looking, session: InSession, kind: Kind) -> Response:
+    """Everybody as a file."""
+    looking.caller.require(Act.MANAGE_PEOPLE)
+    heads = (
+        "Person", "Name", "Active", "Roles", "Sites", "Sees sensitive SKUs",
+        f"Signs up to ({looking.currency or 'minor units'})", "Tokens good now", "Good until", "Open in browsers",
+    )  # fmt: skip
+    per = 10 ** minor_digits(looking.currency) if looking.currency else 1
+    cells = (
+        (
+            row.person.user_id, row.person.name, "yes" if row.person.active else "no", ", ".join(row.person.roles),
+            "all" if row.person.sites is None else ", ".join(row.person.sites),
+            "yes" if row.person.sees_sensitive else "no",
+            None if row.person.value_limit_minor is None else row.person.value_limit_minor / per,
+            row.tokens, row.good_until, row.sessions,
+        )
+        for row in people_reading.people(session)
+    )  # fmt: skip
+    return file_answer("people", heads, cells, kind)
+
+
+@router.get("/governance/settings")
+def settings(request: Request, looking: Looking, session: InSession, service: InService) -> Response:
+    """The settings in force, the ERP, the language model and who is told of events."""
+    content: dict[str, Any] = {"looking": looking, "tab": "settings", "erp": _erp(looking, session, service)}
+    content["groups"] = settings_shown(service.settings) if looking.may("govern") else None
+    content["report"] = None
+    if looking.may("verify"):
+        content["report"] = llm_report(
+            session, looking.caller, service.llm, service.settings, since=None, limit=USAGE_ROWS
+        )
+        content["money_words"] = money_words
+    may_subscribe = looking.may("govern") and looking.caller.sees_everything
+    content["subscriptions"] = list_subscriptions(session, looking.caller) if may_subscribe else None
+    return render(request, "governance/settings.html", content)
+
+
+@router.get("/governance/settings/usage.{kind}")
+def export_usage(looking: Looking, session: InSession, service: InService, kind: Kind) -> Response:
+    """What the language model took, as a file."""
+    found = llm_report(session, looking.caller, service.llm, service.settings, since=None, limit=1_000)
+    heads = (
+        "Day", "Person", "Language model", "Calls", "Calls without a count", "Prompt tokens", "Answer tokens",
+        f"Cost ({found.currency})",
+    )  # fmt: skip
+    cells = (
+        (row.day, row.user_id, row.llm, row.calls, row.estimated_calls, row.prompt_tokens, row.completion_tokens,
+         row.cost_e6 / 1_000_000)
+        for row in found.usage
+    )  # fmt: skip
+    return file_answer("language-model", heads, cells, kind)
+
+
+def _erp(looking: Visitor, session: Session, service: Service) -> dict[str, Any]:
+    """How it stands with the ERP, as far as it is known without asking it."""
+    erp, reading = service.carrier.erp, session.get(ErpReading, 1)
+    return {
+        "kind": service.settings.erp,
+        "is_left_alone": isinstance(erp, LimitedErp) and erp.is_left_alone,
+        "read_until": reading.read_until if reading else None,
+        "need_attention": orders_reading.counts(session, looking.caller, looking.now.date())["attention"],
+    }

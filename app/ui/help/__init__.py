@@ -1,0 +1,1 @@
+"""Help, glossary and tour."""

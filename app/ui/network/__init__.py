@@ -1,0 +1,1 @@
+"""The network: the map, sites, SKUs and their stock."""

@@ -1,0 +1,189 @@
+"""The pages of one site and of one SKU."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from sqlmodel import Session, col, select
+
+from app.errors import NotFoundError
+from app.orders.tables import UNDER_WAY, TransferOrder
+from app.ui.exports import Cell, Kind, file_answer
+from app.ui.network.page import InStock, stock_content, stock_file
+from app.ui.network.pending import Planned, planned_lines, waiting_for
+from app.ui.network.sku_sheet import CHARTS_SHOWN, SkuSheet
+from app.ui.network.stock_list import StockRow, shown
+from app.ui.network.stock_table import Seen
+from app.ui.overview.kpis import if_nothing, shelf_of
+from app.ui.rendering import render
+from app.ui.visitor import Looking, PageRoute, Visitor
+from app.web.dependencies import InSession
+from tools.coverage import stock_out_on
+from tools.imbalance import Imbalance
+from tools.inventory import SiteSku
+from tools.money import minor_from_e4
+
+router = APIRouter(route_class=PageRoute)
+IMBALANCES_SHOWN = 10
+LINES_SHOWN = 50
+ORDERS_SHOWN = 50
+
+
+@router.get("/network/sites/{site_id}")
+def site(request: Request, looking: Looking, session: InSession, site_id: str, chosen: InStock) -> Response:
+    """A site."""
+    seen = _seen(looking, session, site_id)
+    content = _site(looking, session, seen, site_id)
+    return render(request, "network/site.html", content | stock_content(looking, seen, chosen, site_id))
+
+
+@router.get("/network/sites/{site_id}/now")
+def site_now(request: Request, looking: Looking, session: InSession, site_id: str) -> Response:
+    """What changes on the page of a site, but for its stock."""
+    return render(request, "network/site_now.html", _site(looking, session, _seen(looking, session, site_id), site_id))
+
+
+@router.get("/network/sites/{site_id}/stock/rows")
+def site_stock(request: Request, looking: Looking, session: InSession, site_id: str, chosen: InStock) -> Response:
+    """The stock of a site."""
+    seen = _seen(looking, session, site_id)
+    content = stock_content(looking, seen, chosen, site_id)
+    return render(request, "network/stock_rows.html", content)
+
+
+@router.get("/network/sites/{site_id}/stock/export.{kind_of_file}")
+def site_stock_file(
+    looking: Looking, session: InSession, site_id: str, chosen: InStock, kind_of_file: Kind
+) -> Response:
+    """The stock of a site as a file."""
+    return stock_file(_seen(looking, session, site_id), chosen, kind_of_file, site_id)
+
+
+@router.get("/network/skus/{sku_id}")
+def sku(
+    request: Request, looking: Looking, session: InSession, sku_id: str,
+    site_id: Annotated[str, Query(alias="site", max_length=40)] = "",
+) -> Response:  # fmt: skip
+    """A SKU at the caller's sites."""
+    return render(request, "network/sku.html", _sku(looking, session, sku_id, site_id))
+
+
+@router.get("/network/skus/{sku_id}/now")
+def sku_now(
+    request: Request, looking: Looking, session: InSession, sku_id: str,
+    site_id: Annotated[str, Query(alias="site", max_length=40)] = "",
+) -> Response:  # fmt: skip
+    """The same without its frame."""
+    return render(request, "network/sku_now.html", _sku(looking, session, sku_id, site_id))
+
+
+@router.get("/network/skus/{sku_id}/export.{kind_of_file}")
+def sku_file(looking: Looking, session: InSession, sku_id: str, kind_of_file: Kind) -> Response:
+    """The SKU's stock at the caller's sites as a file."""
+    found = _sku(looking, session, sku_id, "", charts=False)
+    heads = (
+        "Site", "Name", "On hand", "Reserved", "Available", "In transit", "On order", "Days of cover",
+        "Risk of running out (%)", "Safety stock", "Order up to", "Imbalance", "Units",
+    )  # fmt: skip
+    return file_answer(f"sku-{sku_id}", heads, (_cells(row, found["sheet"]) for row in found["rows"]), kind_of_file)
+
+
+def _cells(row: StockRow, sheet: SkuSheet) -> tuple[Cell, ...]:
+    target = sheet.targets.get(SiteSku(row.site_id, row.sku_id))
+    return (
+        row.site_id, row.site_name, row.on_hand, row.reserved, row.available, row.in_transit, row.on_order,
+        row.cover_days, row.risk_ppm / 10_000, None if target is None else target.safety_stock_units,
+        None if target is None else target.order_up_to_units, None if row.worst is None else str(row.worst.kind),
+        None if row.worst is None else row.worst.units,
+    )  # fmt: skip
+
+
+def _seen(looking: Visitor, session: Session, site_id: str) -> Seen:
+    """The stock, for whoever may see this site of it. Raises NotFoundError, and does not say whether there is such a site."""
+    seen = None if looking.currency is None else Seen.by(session, looking.caller)
+    if seen is None or not seen.sees_site(site_id):
+        raise NotFoundError("unknown_site", f"there is no site {site_id[:40]!r}", "follow a link of the network page")
+    return seen
+
+
+def _planned(session: Session, looking: Visitor) -> list[Planned]:
+    return planned_lines(session, waiting_for(session, looking.caller), looking.caller)
+
+
+def _site(looking: Visitor, session: Session, seen: Seen, site_id: str) -> dict[str, Any]:
+    place = [each.site_id for each in seen.snapshot.sites].index(site_id)
+    rows = seen.table.site == place
+    worst: list[tuple[Imbalance, str, str, bool, str]] = []
+    for each in seen.table.imbalances:
+        if each.site_id == site_id and len(worst) < IMBALANCES_SHOWN:
+            out_on = stock_out_on(seen.snapshot, seen.table.view, each.key)
+            worst.append((each, seen.names.sku(each.sku_id), seen.sku_name(each.sku_id), seen.sees_sku(each.sku_id),
+                          if_nothing(each, out_on, seen.snapshot.currency)))  # fmt: skip
+    planned = [line for line in _planned(session, looking) if site_id in (line.origin, line.destination)]
+    counted = seen.table.counted_at[rows]
+    known = counted[~np.isnan(counted)]
+    age = (looking.now.timestamp() - float(known.min())) if len(known) else None
+    return {
+        "looking": looking, "seen": seen, "site": seen.snapshot.site_by_id[site_id], "site_id": site_id, "as_of": seen.snapshot.as_of,
+        "shelf": shelf_of(seen.table, rows), "worst": worst, "imbalances": sum(each.site_id == site_id for each in seen.table.imbalances),
+        "planned": planned[:LINES_SHOWN], "planned_more": max(len(planned) - LINES_SHOWN, 0), "names": seen.names,
+        "orders": _orders(session, site_id), "stops": [each for each in looking.stops if _holds(each, site_id)],
+        "oldest_seconds": None if age is None else max(age, 0.0), "sku_name": seen.sku_name,
+    }  # fmt: skip
+
+
+def _holds(stop: Any, site_id: str) -> bool:
+    named = (stop.site_id, stop.origin, stop.destination)
+    return site_id in named or not any(named)
+
+
+def _orders(session: Session, site_id: str) -> list[TransferOrder]:
+    query = select(TransferOrder).where(
+        col(TransferOrder.state).in_(UNDER_WAY),
+        (col(TransferOrder.origin) == site_id) | (col(TransferOrder.destination) == site_id),
+    )
+    return list(
+        session.exec(query.order_by(col(TransferOrder.arrive_on), col(TransferOrder.transfer_id)).limit(ORDERS_SHOWN))
+    )
+
+
+def _sku(looking: Visitor, session: Session, sku_id: str, site_id: str, *, charts: bool = True) -> dict[str, Any]:
+    seen = None if looking.currency is None else Seen.by(session, looking.caller)
+    if seen is None or not seen.sees_sku(sku_id):
+        raise NotFoundError("unknown_sku", f"there is no SKU {sku_id[:40]!r}", "follow a link of the network page")
+    planned = [line for line in _planned(session, looking) if line.sku_id == sku_id]
+    sheet = SkuSheet.of(seen, sku_id, planned)
+    table = seen.table
+    rows = list(
+        shown(
+            seen, np.asarray([table.row_by_key[key] for key in sheet.keys if key in table.row_by_key], dtype=np.int64)
+        )
+    )
+    first = sorted(
+        rows, key=lambda row: (row.site_id != site_id, not _is_changed(sheet, row), -_stake(row), row.site_id)
+    )
+    drawn = [sheet.charts(row.site_id) for row in first[:CHARTS_SHOWN]] if charts else []
+    found = seen.snapshot.sku_by_id[sku_id]
+    return {
+        "looking": looking, "seen": seen, "sku": found, "sheet": sheet, "rows": rows, "charts_of": drawn, "site_id": site_id,
+        "planned": planned, "names": seen.names, "as_of": seen.snapshot.as_of, "site_name": _site_names(seen),
+        "sales_class": table.classes[[each.sku_id for each in seen.snapshot.skus].index(sku_id)],
+        "value_minor": minor_from_e4(sum(row.on_hand for row in rows) * found.unit_cost_e4, seen.snapshot.currency),
+        "cost_minor": minor_from_e4(found.unit_cost_e4, seen.snapshot.currency),
+        "price_minor": minor_from_e4(found.unit_price_e4, seen.snapshot.currency),
+    }  # fmt: skip
+
+
+def _is_changed(sheet: SkuSheet, row: StockRow) -> bool:
+    return any(each.key.site_id == row.site_id for each in sheet.changed)
+
+
+def _stake(row: StockRow) -> int:
+    return 0 if row.worst is None else row.worst.severity_minor
+
+
+def _site_names(seen: Seen) -> dict[str, str]:
+    return {site.site_id: site.name for site in seen.snapshot.sites if seen.sees_site(site.site_id)}

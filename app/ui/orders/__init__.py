@@ -1,0 +1,1 @@
+"""Transfer orders, their story, and where each comes from."""

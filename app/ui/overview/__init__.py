@@ -1,0 +1,1 @@
+"""The overview: what is wrong now, and the ten figures."""

@@ -1,0 +1,162 @@
+"""The overview: how the network stands, what is wrong in it, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from sqlmodel import Session
+
+from app.auth.roles import Act
+from app.db.database import database_now
+from app.status import workload
+from app.ui.charts import columns, sparkline
+from app.ui.network.pending import Planned, Waiting, by_end, planned_lines, waiting_for
+from app.ui.network.stock_table import Seen
+from app.ui.overview.history import may_see_signals, stock_before, work_of
+from app.ui.overview.kpis import BANDS, DAYS_BACK, Shelf, Work, if_nothing, shelf_of, stock_kpis, work_kpis
+from app.ui.rendering import render
+from app.ui.visitor import Looking, PageRoute, Visitor
+from app.web.dependencies import InSession
+from tools.coverage import stock_out_on
+from tools.imbalance import Imbalance
+from tools.kpis import Workload
+
+router = APIRouter(route_class=PageRoute)
+WORST_SHOWN = 5
+EXPIRES_SOON = timedelta(hours=6)
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that somebody should act on, and where."""
+
+    kind: str
+    words: str
+    href: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """One of the costliest imbalances. `sku` is empty for one whose SKU is masked."""
+
+    kind: str
+    site_id: str
+    site_name: str
+    sku_id: str
+    sku_name: str
+    has_page: bool
+    severity_minor: int
+    units: int
+    days_of_cover: int | None
+    nothing: str
+    ask: str
+    planned: Planned | None
+
+
+@router.get("/")
+def overview(request: Request, looking: Looking, session: InSession) -> Response:
+    """How the network stands."""
+    if looking.currency is None:
+        return render(request, "overview/page.html", {"looking": looking, "seen": None})
+    return render(request, "overview/page.html", _content(looking, session))
+
+
+@router.get("/overview/now")
+def now(request: Request, looking: Looking, session: InSession) -> Response:
+    """The same without its frame, for a page that is open."""
+    if looking.currency is None:
+        return render(request, "overview/empty.html", {"looking": looking})
+    return render(request, "overview/now.html", _content(looking, session))
+
+
+def _content(looking: Visitor, session: Session) -> dict[str, Any]:
+    seen = Seen.by(session, looking.caller)
+    waiting = waiting_for(session, looking.caller)
+    shelf, work = shelf_of(seen.table, seen.own_rows), work_of(session, seen, waiting, looking.now)
+    before = stock_before(session, seen)
+    kpis = stock_kpis(shelf, before, seen.snapshot.currency) + work_kpis(work, shelf.held)
+    load = workload(session, looking.caller, ())
+    return {
+        "looking": looking,
+        "seen": seen,
+        "as_of": seen.snapshot.as_of,
+        "kpis": [(each, sparkline(each.trend.points)) for each in kpis],
+        "alerts": _alerts(looking, seen, waiting, work, load, database_now(session)),
+        "worst": _worst(looking, seen, session, waiting),
+        "imbalances": int(seen.own_rows[seen.table.imbalance_rows[0]].sum()),
+        "cover": _cover(shelf),
+        "days_back": DAYS_BACK,
+    }
+
+
+def _cover(shelf: Shelf) -> dict[str, Any]:
+    words = [f"{name}: {count:,}" for name, count in zip(BANDS, shelf.by_cover, strict=True)]
+    bars = columns(BANDS, [float(each) for each in shelf.by_cover], [f"{each:,}" for each in shelf.by_cover], 560, 120)
+    links = [f"/network/stock?show=cover{place}" for place in range(len(BANDS))]
+    return {"bars": list(zip(bars, links, strict=True)), "words": "; ".join(words)}
+
+
+def _alerts(
+    looking: Visitor, seen: Seen, waiting: Sequence[Waiting], work: Work, load: Workload, at: datetime
+) -> list[Alert]:
+    """What somebody should look at first, the gravest first."""
+    alerts = [
+        Alert("bad", f"Stopped: {stop.words}. {stop.reason}", "/governance#stops", "See the stop")
+        for stop in looking.stops[:3]
+    ]
+    if load.orders_need_attention:
+        words = f"{_many(load.orders_need_attention, 'transfer order needs', 'transfer orders need')} somebody to look at what happened."
+        alerts.append(Alert("bad", words, "/orders?show=attention", "Look at them"))
+    if load.orders_overdue:
+        words = f"{_many(load.orders_overdue, 'transfer is', 'transfers are')} overdue: the goods should have arrived."
+        alerts.append(Alert("warn", words, "/orders?show=overdue", "See where they are"))
+    soon = sorted((each for each in waiting if each.expires_at - at < EXPIRES_SOON), key=lambda each: each.expires_at)
+    if soon:
+        left = max(int((soon[0].expires_at - at).total_seconds() // 60), 0)
+        first = f"{left} minutes" if left < 120 else f"{left // 60} hours"
+        words = f"{_many(len(soon), 'plan expires', 'plans expire')} undecided within 6 hours, the first in {first}."
+        alerts.append(Alert("warn", words, f"/queue?open=/queue/{soon[0].approval_id}", "Decide"))
+    alerts += _about_data(looking, seen, work)
+    return alerts
+
+
+def _about_data(looking: Visitor, seen: Seen, work: Work) -> list[Alert]:
+    alerts = []
+    today = work.quarantined[-1] if work.quarantined else 0
+    if today and may_see_signals(looking.caller):
+        words = f"{_many(today, 'report of another system was', 'reports of other systems were')} refused today because they cannot be right."
+        alerts.append(Alert("warn", words, "/network/stock?show=held", "See what is held back"))
+    if work.too_old:
+        after = seen.facts.policy.data_quality.stale_after_hours
+        words = f"{_many(work.too_old, 'stock count is', 'stock counts are')} older than {after} hours."
+        alerts.append(Alert("warn", words, "/network/stock?show=stale", "See which"))
+    return alerts
+
+
+def _many(count: int, one: str, more: str) -> str:
+    return f"{count:,} {one if count == 1 else more}"
+
+
+def _worst(looking: Visitor, seen: Seen, session: Session, waiting: list[Waiting]) -> list[Worst]:
+    planned = by_end(planned_lines(session, waiting, looking.caller))
+    may_ask = looking.caller.may(Act.PLAN)
+    return [_one(seen, each, next(iter(planned.get(each.key, ())), None), may_ask) for each in seen.worst(WORST_SHOWN)]
+
+
+def _one(seen: Seen, each: Imbalance, planned: Planned | None, may_ask: bool) -> Worst:
+    out_on = stock_out_on(seen.snapshot, seen.table.view, each.key)
+    sku_id = seen.names.sku(each.sku_id)
+    say = urlencode({"say": f"Rebalance {sku_id} at {each.site_id}"})
+    return Worst(
+        kind=each.kind, site_id=each.site_id, site_name=seen.snapshot.site_by_id[each.site_id].name, sku_id=sku_id,
+        sku_name=seen.sku_name(each.sku_id), has_page=seen.sees_sku(each.sku_id), severity_minor=each.severity_minor,
+        units=each.units, days_of_cover=each.days_of_cover, nothing=if_nothing(each, out_on, seen.snapshot.currency),
+        ask=f"/chat?{say}" if may_ask else "", planned=planned,
+    )  # fmt: skip

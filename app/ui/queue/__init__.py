@@ -1,0 +1,1 @@
+"""The queue of approvals, and the drawer of a request."""

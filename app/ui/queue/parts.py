@@ -1,0 +1,184 @@
+"""Parts of the drawer that come when they are opened: what holds now, the rules, what lost, where it comes from, and why."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from sqlmodel import Session, col, select
+
+from app.approvals.edit_checks import check_edit
+from app.approvals.freshness import facts_to_check_on
+from app.approvals.requests import get_request
+from app.approvals.tables import ApprovalRequest
+from app.errors import InvalidError
+from app.explanations import explanation_view
+from app.governance.state import active_policy
+from app.ledger.append import plan_stream
+from app.ledger.tables import LedgerEvent
+from app.negotiations import negotiation_view
+from app.plans.provenance import provenance_view
+from app.plans.store import read_plan, read_snapshot
+from app.plans.tables import PlanRow, SnapshotRow
+from app.ui.queue.answers import lines_meant, subjects_of
+from app.ui.queue.changes import changes_of
+from app.ui.queue.checks import admitted, rule_results
+from app.ui.queue.drawer import AskedFor
+from app.ui.queue.plan import data_words, explanation_facts, stock_changes
+from app.ui.queue.rows import tier_words
+from app.ui.rendering import render
+from app.ui.visitor import PageRoute
+from app.views import names_for, plan_view
+from policies.library import released
+
+router = APIRouter(prefix="/queue/{approval_id}", route_class=PageRoute)
+EVENTS_SHOWN = 100
+SETTLED_SHOWN = 20
+
+
+@router.get("/now")
+def now(request: Request, about: AskedFor) -> Response:
+    """Whether the world of now still admits the plan, and what has changed since it was made."""
+    session, caller, plan = about.session, about.looking.caller, about.plan
+    facts, then = facts_to_check_on(session), read_snapshot(session, plan.snapshot_digest)
+    names = names_for(session, caller, then)
+    results, violations = rule_results(plan, facts, names.words)
+    admits = admitted(plan, facts, violations)
+    content = {
+        "looking": about.looking,
+        "currency": plan.currency,
+        "made_on": then.as_of,
+        "same": then.digest == facts.snapshot.digest,
+        "violations": [names.words(each.words) for each in admits.violations],
+        "narrowed": admits.narrowed,
+        "saving_now_minor": admits.saving_now_minor,
+        "saving_minor": plan.saving_minor,
+        "changes": [(each, names.sku(each.sku)) for each in stock_changes(plan, then, facts.snapshot, caller.covers)],
+        "data": list(data_words(plan, facts.snapshot, facts.now, caller.covers)),
+        "results": results,
+        "policy": released(plan.policy_digest).label,
+        "policy_now": facts.policy.label,
+    }
+    return render(request, "queue/now.html", content)
+
+
+@router.get("/others")
+def others(request: Request, about: AskedFor) -> Response:
+    """What was claimed, what lost, and which limits could be relaxed at which price."""
+    view = negotiation_view(about.session, about.looking.caller, about.request.plan_digest)
+    return render(
+        request, "queue/others.html",
+        {"looking": about.looking, "view": view, "rounds": view.rounds, "settled_shown": SETTLED_SHOWN},
+    )  # fmt: skip
+
+
+@router.get("/history")
+def history(request: Request, about: AskedFor) -> Response:
+    """Where the plan comes from: signals, snapshot, policy, solver; and what was done with it since."""
+    session, plan = about.session, about.plan
+    snapshot, frozen = read_snapshot(session, plan.snapshot_digest), session.get_one(SnapshotRow, plan.snapshot_digest)
+    made = session.get_one(PlanRow, plan.digest)
+    content = {
+        "looking": about.looking,
+        "as_of": frozen.as_of,
+        "frozen_at": frozen.frozen_at,
+        "signals": sorted(Counter((ref.kind, ref.verdict) for ref in snapshot.lineage).items()),
+        "planned_at": made.planned_at,
+        "policy": released(plan.policy_digest).label,
+        "in_force": active_policy(session).digest == plan.policy_digest,
+        "provenance": provenance_view(session, plan.digest),
+        "solver": plan.solver,
+        "events": _events(session, about.request),
+        "digests": {"plan": plan.digest, "snapshot": plan.snapshot_digest, "policy": plan.policy_digest},
+    }
+    return render(request, "queue/history.html", content)
+
+
+@router.get("/lines/{line_no}")
+def why(request: Request, about: AskedFor, line_no: int) -> Response:
+    """One line explained."""
+    view = explanation_view(about.session, about.looking.caller, about.request.plan_digest, line_no)
+    return render(
+        request, "queue/why.html", {"looking": about.looking, "view": view, "facts": list(explanation_facts(view))}
+    )
+
+
+@router.get("/changes")
+def changes(request: Request, about: AskedFor) -> Response:
+    """What an edit has changed: against the plan that it was made from, or that was made of it."""
+    session, caller, own = about.session, about.looking.caller, about.request
+    before = session.exec(select(ApprovalRequest).where(ApprovalRequest.superseded_by == own.approval_id)).first()
+    after = None if own.superseded_by is None else get_request(session, own.superseded_by)
+    names = names_for(session, caller, read_snapshot(session, about.plan.snapshot_digest))
+    pairs = [(before, own)] if before else []
+    pairs += [(own, after)] if after else []
+    found = [
+        (
+            first,
+            edited,
+            changes_of(
+                read_plan(session, first.plan_digest), read_plan(session, edited.plan_digest), names, caller.touches
+            ),
+        )
+        for first, edited in pairs
+    ]
+    return render(
+        request, "queue/changes.html", {"looking": about.looking, "found": found, "own": own, "currency": own.currency}
+    )
+
+
+@router.get("/check")
+def check(
+    request: Request,
+    about: AskedFor,
+    packs: Annotated[list[Annotated[str, Query(pattern=r"^\d{1,6}:\d{1,9}$")]] | None, Query(max_length=2_000)] = None,
+) -> Response:
+    """What the plan would be with so many packs on some lines (`3:2`). Nothing is stored."""
+    wanted = {int(line_no): int(count) for line_no, _, count in (each.partition(":") for each in packs or ())}
+    seen = {line.line_no for line in about.plan.lines if about.looking.caller.touches((line.origin, line.destination))}
+    if set(wanted) - seen:
+        raise InvalidError("packs", "there is no such line for you to edit", "name lines that you see")
+    found = check_edit(about.session, about.plan, wanted)
+    names = names_for(about.session, about.looking.caller, read_snapshot(about.session, about.plan.snapshot_digest))
+    content = {
+        "looking": about.looking, "plan": about.plan, "edited": found.plan, "currency": about.plan.currency,
+        "against": [names.words(each) for each in found.against], "tier": tier_words(found.tier), "signatures": found.signatures,
+    }  # fmt: skip
+    return render(request, "queue/check.html", content)
+
+
+@router.get("/answer")
+def answer(
+    request: Request, about: AskedFor, words: Annotated[str, Query(max_length=500, pattern=r"^[^\x00]*$")] = ""
+) -> Response:
+    """What the facts say to a question about the plan: lines that it names are explained, and the parts that it is about named."""
+    caller, digest = about.looking.caller, about.request.plan_digest
+    lines = [
+        line
+        for line in plan_view(about.session, caller, digest).lines
+        if caller.covers((line.origin, line.destination))
+    ]
+    found = [explanation_view(about.session, caller, digest, line_no) for line_no in lines_meant(words, lines)]
+    content = {"looking": about.looking, "words": words.strip(), "found": found, "subjects": subjects_of(words)}
+    return render(request, "queue/answer.html", content)
+
+
+def _events(session: Session, request: ApprovalRequest) -> list[tuple[str, str, datetime]]:
+    """What was done with the request and its plan, the oldest first: what, who, when."""
+    query = (
+        select(LedgerEvent)
+        .where(LedgerEvent.stream == plan_stream(request.plan_digest))
+        .order_by(col(LedgerEvent.seq))
+        .limit(EVENTS_SHOWN)
+    )
+    found = []
+    for event in session.exec(query).all():
+        body = json.loads(event.body)
+        if UUID(body["facts"].get("approval_id", str(request.approval_id))) == request.approval_id:
+            found.append((event.type.removeprefix("approval_").replace("_", " "), body["actor"], event.occurred_at))
+    return found
