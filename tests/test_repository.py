@@ -51,6 +51,15 @@ def called(tree: ast.Module) -> dict[str, list[int]]:
     return dict(found)
 
 
+def test_what_the_packages_need_beside_their_modules_is_installed_with_them() -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"][
+        "package-data"
+    ]["*"]
+    packages = [ROOT / package for package in PACKAGES]
+    needed = {path.suffix for path in tracked() if any(map(path.is_relative_to, packages))} - {".py", ".typed"}
+    assert {f"**/*{suffix}" for suffix in needed} <= set(declared)
+
+
 @pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
 def test_a_lock_file_holds_names_versions_and_hashes_and_no_address(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
