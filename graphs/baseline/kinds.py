@@ -47,6 +47,25 @@ IMBALANCES = (
     r"what (?:should|do|must) (?:i|we) (?:need to |have to )?(?:look at|look into|tackle|worry about|focus on|prioriti[sz]e|start with|deal with)(?: first)?",
     r"(?:anything|what) (?:i|we) (?:should|need to|have to) (?:know|worry|care|be worried)(?: about)?",
 )
+NOTHING_DONE = (
+    (
+        r"(?:what|how much) (?:(?:will|would|does|did|do|is going to) )?(?:it |this |that )?(?:happens?|happen to|goes wrong|go wrong|costs?|(?:do )?(?:we|i) (?:lose|risk))?"
+        r" ?(?:if|when) (?:i|we|nobody|no one|they|one) (?:do|does|did|have done|has done|am doing) (?:nothing|anything|not do anything)(?: at all)?"
+    ),
+    r"(?:what (?:happens|will happen|would happen)|what) if nothing (?:is|gets|was|were) (?:done|moved|transferred)(?: at all)?",
+    r"(?:what|how much) (?:does|will|would) (?:it )?cost (?:us |me )?to do nothing(?: at all)?",
+    r"what (?:happens|will happen|would happen) if (?:i|we) (?:leave|left) (?:it|everything|things|all of it) (?:as (?:it|they) (?:is|are)|alone|be)",
+    r"(?:the )?(?:cost|price) of doing nothing",
+)
+"""What is at stake as things are: each imbalance says it."""
+COSTLIEST = (
+    (
+        r"(?:rebalance|balance|fix|solve|resolve|cover|cure|clear|remove|plan for|plan|sort out)(?: me| us)?"
+        r" (?:the |our |my )?(?:top )?(?:(?:[0-9]+|two|three|few) )?(?:costliest|worst|biggest|largest|most expensive|most urgent|greatest)(?: (?:[0-9]+|two|three|few))?"
+        r" (?:shortages?|stock outs?|stockouts?|gaps?|shortfalls?|surplus|surpluses|excess|overstock|imbalances?|problems?|ones?|cases?|skus?|sites?|stores?)"
+    ),
+)
+"""Wants a plan for what a question would show first; which that is has to be seen before it is moved."""
 SHOWN_ONLY = r"(?<=^)(?:please )?(?:show|list|give|see|display|i (?:want|need)(?: to see)?)(?: me| us)? (?:only|just)(?: the)?(?= )"
 """Asks for nothing else, which is how every question is understood."""
 SOON = r"(?:coming up|upcoming|looming|imminent|brewing|on the horizon|ahead of us|about to happen|in sight|waiting to happen)"

@@ -71,7 +71,13 @@ VOCABULARY = (
     | words_of(*GREETING, *FAREWELL, *SHOW_PLAN, *SUBMIT, *CONSENT, *BEYOND)
 )
 
+_NAME_IT = Ask(
+    'I plan for SKUs and sites by their names, so that nothing moves that you have not seen. Say "what is short" or'
+    ' "what is out of balance" for the costliest first, and then "rebalance" with the name of the SKU.'
+)
 _KINDS: tuple[tuple[Callable[[Utterance], bool], Callable[[Utterance, Memory], Call | Ask]], ...] = (
+    (lambda utterance: utterance.has(*kinds.NOTHING_DONE), readings.imbalance_question),
+    (lambda utterance: utterance.has(*kinds.COSTLIEST), lambda _, __: _NAME_IT),
     (what_ifs.is_what_if, what_ifs.what_if),
     (plan_talk.is_comparison, lambda utterance, _: plan_talk.comparison(utterance)),
     (plan_talk.is_about_the_negotiation, lambda utterance, _: plan_talk.about_the_negotiation(utterance)),

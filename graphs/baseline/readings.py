@@ -14,6 +14,7 @@ from graphs.baseline.kinds import (
     IMBALANCES,
     MONEY_MIN,
     NAME_FIRST,
+    NOTHING_DONE,
     RANKS,
     ROWS,
     SHOWN_ONLY,
@@ -128,7 +129,7 @@ _OF_WHAT = Ask("Coverage of what? Name a SKU, a site or a category.")
 NOT_ALL_EXCEPT = Ask("I can look at SKUs, sites and categories that you name, but not at all except some. Which ones?")
 _KIND_FORMS = [form for forms in IMBALANCE_KINDS.values() for form in forms]
 WORDS = words_of(
-    *EXPLAIN, *LINE, *THE_PLAN, *(form for forms in RANKS.values() for form in forms), *COVER_MOST, *MONEY_MIN, *NOT_SERVED, NOT_SERVED_ROUND, *UNITS_WANTED, DAYS_WANTED, *BLOCKED, *_KIND_FORMS, *IMBALANCES,
+    *EXPLAIN, *LINE, *THE_PLAN, *(form for forms in RANKS.values() for form in forms), *COVER_MOST, *MONEY_MIN, *NOT_SERVED, NOT_SERVED_ROUND, *UNITS_WANTED, DAYS_WANTED, *BLOCKED, *_KIND_FORMS, *IMBALANCES, *NOTHING_DONE,
     *ROWS, SHOWN_ONLY, SOON, SUBJECT_FIRST, UNTIL, *COVERAGE, *POLICY, *POLICY_ASIDES
 )  # fmt: skip
 
@@ -241,7 +242,7 @@ def imbalance_question(utterance: Utterance, memory: Memory = NOTHING) -> Call |
     if len(ranks) > 1:
         return Ask("Which first: the most money, the most units, or the shortest cover?")
     kinds = [kind for kind, forms in IMBALANCE_KINDS.items() if utterance.take(*forms, leave=OF)]
-    utterance.take(*IMBALANCES, SOON, leave=OF)
+    utterance.take(*NOTHING_DONE, *IMBALANCES, SOON, leave=OF)
     utterance.take(*COVERAGE[3:4], leave=OF)
     rows = utterance.take(*ROWS, leave=OF)
     utterance.rewrite(NAME_FIRST, lambda match: f"{OF} {match['what']} {OF}")
