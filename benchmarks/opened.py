@@ -18,6 +18,7 @@ from app.auth.roles import Principal
 from app.service import Service, open_service
 from app.settings import Settings
 from app.stock.importing import import_network
+from app.ui.rendering import compile_templates
 from app.web.main import create_app
 from evals.databases import embedded_servers
 from tools.network_folder import NetworkFolder, write_network
@@ -47,6 +48,7 @@ def opened(network: NetworkFolder, *people: Principal) -> Iterator[Service]:
 def listening(service: Service, demo_people: Mapping[str, tuple[str, str]] = MappingProxyType({})) -> Iterator[str]:
     """The address at which the service is heard. `demo_people` sign in by one click."""
     app = create_app(service, demo_people)
+    compile_templates()
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
     thread = threading.Thread(target=server.run, name="bench-server")
     thread.start()

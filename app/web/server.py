@@ -9,6 +9,7 @@ from types import FrameType, MappingProxyType
 import uvicorn
 
 from app.service import Service
+from app.ui.rendering import compile_templates
 from app.web.main import create_app
 
 ANSWERING_SECONDS_MAX = 5
@@ -26,6 +27,7 @@ class Server(uvicorn.Server):
                 proxy_headers=False,
             )
         )  # fmt: skip
+        compile_templates()
         gc.freeze()  # what is loaded by now lives as long as the process: no collection has to look at it again
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
