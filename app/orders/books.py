@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import NestedTransaction, text
 
 from app.db.database import Database, database_now
 from app.governance.stops import posting, stop_on, stops_in_force
@@ -34,7 +33,15 @@ class OrderBooks:
         """
         with self._database.engine.connect() as connection, connection.begin():
             connection.execute(text("select pg_advisory_xact_lock(hashtextextended(:id, 0))"), {"id": str(transfer_id)})
-            yield partial(posting, connection)
+            announced: list[NestedTransaction] = []
+
+            def announce() -> None:
+                while announced:
+                    announced.pop().rollback()  # whoever announces anew stands behind a stop that is being engaged
+                announced.append(connection.begin_nested())
+                posting(connection)
+
+            yield announce
 
     def read(self, transfer_id: UUID) -> OrderFacts:
         """The order as it stands."""

@@ -19,7 +19,8 @@ POSTED, REFUSED, CANCELLED, SHIPPED, WAITING, STOPPED, UNCERTAIN = (
 )  # fmt: skip
 """What came of one word with the ERP."""
 BEGIN_SECONDS_MAX = 0.6
-"""A request that has not begun so long after it was announced is not made: a stop waits a little longer than this."""
+"""A request that has not begun so long after it was announced is announced anew: a stop waits a little longer than this."""
+_ANNOUNCED_MAX = 5
 _log = get_logger(__name__)
 
 
@@ -29,7 +30,8 @@ class Books(Protocol):
     def alone(self, transfer_id: UUID) -> AbstractContextManager[Callable[[], None]]:
         """One conversation about a transfer with the ERP at a time.
 
-        What it gives announces a post: from then to the end of the conversation a stop waits for it, though not for long.
+        What it gives announces a post, or announces it anew: from then to the end of the conversation a stop waits for it,
+        though not for long.
         """
 
     def read(self, transfer_id: UUID) -> OrderFacts:
@@ -95,16 +97,17 @@ class Carrier:
             return _outcome_of_post(self.books.learn(transfer_id, answer))
 
     def _created(self, transfer_id: UUID, announce: Callable[[], None]) -> ErpTransfer | Refused | None:
-        """What the ERP makes of the transfer; None where it may not be asked. Raises ErpNotAskedError if that took too long."""
+        """What the ERP makes of the transfer; None where it may not be asked. Raises ErpNotAskedError if it took too long to begin."""
         with self._turn():
-            announced = self._clock()
-            announce()
-            if not self.books.begin(transfer_id):
-                return None
-            content = self.books.read(transfer_id).content
-            if self._clock() - announced > BEGIN_SECONDS_MAX:
-                raise ErpNotAskedError("the intention took too long to record, and a stop may not have waited for it")
-            return self.erp.create(content)
+            for _ in range(_ANNOUNCED_MAX):
+                announced = self._clock()
+                announce()
+                if not self.books.begin(transfer_id):
+                    return None
+                content = self.books.read(transfer_id).content
+                if self._clock() - announced <= BEGIN_SECONDS_MAX:
+                    return self.erp.create(content)
+            raise ErpNotAskedError("the intention took too long to record, and a stop would not have waited for it")
 
     def look(self, transfer_id: UUID) -> str:
         """Ask the ERP where the transfer stands, and book that. What is to be undone it is asked to cancel first."""

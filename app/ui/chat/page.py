@@ -31,9 +31,12 @@ TurnId = Annotated[str, Path(pattern=r"^(?:start|[0-9a-f-]{36})$")]
 
 
 @router.get("/chat")
-def begin(request: Request, looking: Looking, service: InService, session: InSession) -> Response:
-    """A new conversation, beside those there are."""
-    return _page(request, looking, service, session, None)
+def begin(
+    request: Request, looking: Looking, service: InService, session: InSession,
+    say: Annotated[str, Query(max_length=1_000)] = "",
+) -> Response:  # fmt: skip
+    """A new conversation, beside those there are. `say` lies ready to be sent, and is not sent by itself."""
+    return _page(request, looking, service, session, None, say)
 
 
 @router.get("/chat/threads")
@@ -151,14 +154,14 @@ def export(looking: Looking, session: InSession, thread_id: UUID, digest: Digest
 
 
 def _page(
-    request: Request, looking: Visitor, service: Service, session: Session, talk: Conversation | None
+    request: Request, looking: Visitor, service: Service, session: Session, talk: Conversation | None, say: str = ""
 ) -> Response:
     whole = "all" in request.query_params
     first = 0 if talk is None or whole else max(0, len(talk.turns) - TURNS_SHOWN)
     shown = [] if talk is None else [_turn(service, session, looking, talk, turn) for turn in talk.turns[first:]]
     content = {
         "answers": who_answers(service), "tool_words": TOOL_WORDS, "step_words": STEP_WORDS, "shown": shown,
-        "earlier": first, **_threads(looking, session, THREADS_SHOWN, None if talk is None else talk.thread.thread_id),
+        "earlier": first, "say": say, **_threads(looking, session, THREADS_SHOWN, None if talk is None else talk.thread.thread_id),
     }  # fmt: skip
     return render(request, "chat/page.html", content | _stands(looking, session, talk))
 
@@ -190,9 +193,12 @@ def _turn(service: Service, session: Session, looking: Visitor, talk: Conversati
 
 def _card(session: Session, looking: Visitor, talk: Conversation, digest: str) -> dict[str, Any]:
     plan = plan_view(session, looking.caller, digest)
+    proposed = talk.proposed(digest)
+    is_empty = not plan.lines and not plan.lines_hidden
     return {
+        "nothing": plan_card.nothing_words(plan, proposed.note if proposed else "") if is_empty else (),
         "talk": talk, "thread_id": talk.thread.thread_id, "plan": plan, "quality": plan_card.quality_of(plan),
-        "bars": plan_card.bars_of(plan), "proposed": talk.proposed(digest), "first": plan_card.LINES_FIRST,
+        "bars": plan_card.bars_of(plan), "proposed": proposed, "first": plan_card.LINES_FIRST,
         "before": talk.before(digest), "is_explained": plan_card.is_explained, **_standing(session, looking, talk, plan),
     }  # fmt: skip
 

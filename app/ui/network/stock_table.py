@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from threading import Lock
 
 import numpy as np
@@ -246,11 +247,7 @@ class Seen:
         """What the SKU is called for people; a masked one says nothing."""
         return self.snapshot.sku_by_id[sku_id].name if self.sees_sku(sku_id) else "(masked)"
 
-    def worst(self, most: int) -> Iterator[Imbalance]:
-        """The caller's costliest imbalances."""
-        for each in self.table.imbalances:
-            if most <= 0:
-                return
-            if self.caller.covers((each.site_id,)):
-                most -= 1
-                yield each
+    def worst(self, kinds: Collection[ImbalanceKind], most: int) -> list[Imbalance]:
+        """The caller's costliest imbalances of these kinds."""
+        own = (each for each in self.table.imbalances if each.kind in kinds and self.caller.covers((each.site_id,)))
+        return list(islice(own, most))

@@ -162,7 +162,7 @@ def _out(now: Shelf, before: Sequence[Before]) -> Kpi:
         f"{now.likely_to_run_out:,} likely before the next supply",
         "Now: SKUs at sites with demand and no unit left. Likely: those that run out before their next regular supply "
         f"with a probability of {LIKELY_PPM // 10_000} % or more.",
-        "/network/stock?show=risk", "Which they are",
+        f"/network/stock?show={'out' if now.out_of_stock else 'risk'}", "Which they are",
         _count_trend(before, [each.shelf.likely_to_run_out for each in before], now.likely_to_run_out, "likely"),
         "bad" if now.out_of_stock else "", "some now" if now.out_of_stock else "",
     )  # fmt: skip

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+import numpy as np
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlmodel import Session
@@ -24,11 +25,13 @@ from app.ui.rendering import render
 from app.ui.visitor import Looking, PageRoute, Visitor
 from app.web.dependencies import InSession
 from tools.coverage import stock_out_on
-from tools.imbalance import Imbalance
+from tools.imbalance import Imbalance, ImbalanceKind
 from tools.kpis import Workload
 
 router = APIRouter(route_class=PageRoute)
-WORST_SHOWN = 5
+LOST, TIED_UP = (ImbalanceKind.SHORTAGE, ImbalanceKind.EXPIRING), (ImbalanceKind.SURPLUS, ImbalanceKind.STRANDED)
+"""What is lost if nothing is done, and what lies idle. The money of the one does not compare with that of the other."""
+LOST_SHOWN, TIED_UP_SHOWN = 5, 3
 EXPIRES_SOON = timedelta(hours=6)
 
 
@@ -57,6 +60,8 @@ class Worst:
     days_of_cover: int | None
     nothing: str
     ask: str
+    cut_off: bool
+    """Whether no lane could bring what is short, or take away what is too much."""
     planned: Planned | None
 
 
@@ -89,8 +94,8 @@ def _content(looking: Visitor, session: Session) -> dict[str, Any]:
         "as_of": seen.snapshot.as_of,
         "kpis": [(each, sparkline(each.trend.points)) for each in kpis],
         "alerts": _alerts(looking, seen, waiting, work, load, database_now(session)),
-        "worst": _worst(looking, seen, session, waiting),
-        "imbalances": int(seen.own_rows[seen.table.imbalance_rows[0]].sum()),
+        **_worst(looking, seen, session, waiting),
+        "imbalances": int(np.count_nonzero(seen.own_rows[np.unique(seen.table.imbalance_rows[0])])),
         "cover": _cover(shelf),
         "days_back": DAYS_BACK,
     }
@@ -144,19 +149,26 @@ def _many(count: int, one: str, more: str) -> str:
     return f"{count:,} {one if count == 1 else more}"
 
 
-def _worst(looking: Visitor, seen: Seen, session: Session, waiting: list[Waiting]) -> list[Worst]:
+def _worst(looking: Visitor, seen: Seen, session: Session, waiting: list[Waiting]) -> dict[str, list[Worst]]:
     planned = by_end(planned_lines(session, waiting, looking.caller))
     may_ask = looking.caller.may(Act.PLAN)
-    return [_one(seen, each, next(iter(planned.get(each.key, ())), None), may_ask) for each in seen.worst(WORST_SHOWN)]
+
+    def shown(kinds: Collection[ImbalanceKind], most: int) -> list[Worst]:
+        found = seen.worst(kinds, most)
+        return [_one(seen, each, next(iter(planned.get(each.key, ())), None), may_ask) for each in found]
+
+    return {"lost": shown(LOST, LOST_SHOWN), "tied_up": shown(TIED_UP, TIED_UP_SHOWN)}
 
 
 def _one(seen: Seen, each: Imbalance, planned: Planned | None, may_ask: bool) -> Worst:
     out_on = stock_out_on(seen.snapshot, seen.table.view, each.key)
     sku_id = seen.names.sku(each.sku_id)
     say = urlencode({"say": f"Rebalance {sku_id} at {each.site_id}"})
+    brings = each.kind is ImbalanceKind.SHORTAGE
+    cut_off = not any(each.site_id == (lane.destination if brings else lane.origin) for lane in seen.snapshot.lanes)
     return Worst(
         kind=each.kind, site_id=each.site_id, site_name=seen.snapshot.site_by_id[each.site_id].name, sku_id=sku_id,
         sku_name=seen.sku_name(each.sku_id), has_page=seen.sees_sku(each.sku_id), severity_minor=each.severity_minor,
         units=each.units, days_of_cover=each.days_of_cover, nothing=if_nothing(each, out_on, seen.snapshot.currency),
-        ask=f"/chat?{say}" if may_ask else "", planned=planned,
+        ask=f"/chat?{say}" if may_ask and not cut_off else "", cut_off=cut_off, planned=planned,
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -47,12 +48,11 @@ def test_an_empty_installation_says_how_to_begin(empty: Service) -> None:
 
 def test_a_newcomer_sees_what_is_wrong_what_it_costs_and_what_to_do(pages: Pages) -> None:
     page = pages("paula").get("/")
-    worst = page.one("ol", class_="worst")
-    assert "Site S1" in worst.text
-    assert "If nothing is done:" in worst.text
-    assert "USD" in worst.text
-    assert "days of cover" in worst.text
-    assert "A plan is waiting" in worst.text
+    lost, tied_up = page.all("ol", class_="worst")
+    assert "Site S2" in lost.text
+    assert "Site S1" in tied_up.text
+    for words in ("If nothing is done:", "USD", "of cover", "A plan is waiting"):
+        assert words in lost.text
     links = [tag.attributes["href"] or "" for tag in page.all("a")]
     assert "/network/sites/S1" in links
     assert "/network/skus/P1" in links
@@ -70,7 +70,25 @@ def test_whoever_may_plan_is_offered_the_agent_and_nobody_else(own_pages: Pages,
     ]
     assert asks
     assert asks[0].text == "Ask the agent to rebalance"
+    ready = own_pages("paula").get(asks[0].attributes["href"] or "").one("textarea", id="text")
+    assert ready.text == "Rebalance P1 at S2"
     assert "/chat?say=" not in " ".join(tag.attributes["href"] or "" for tag in own_pages("vera").get("/").all("a"))
+
+
+def test_losses_come_before_money_that_is_tied_up_and_no_transfer_is_offered_where_no_lane_leads(
+    empty: Service,
+) -> None:
+    """S2 runs dry; S3 has far more of P2 than anybody needs, which is worth more, and no lane leads away from it."""
+    network = a_network({("S1", "P1"): 200, ("S2", "P1"): 0, ("S3", "P2"): 9_000, ("S1", "P2"): 30})
+    lanes = tuple(lane for lane in network.lanes if lane.origin != "S3")
+    import_into(empty, replace(network, lanes=lanes))
+    page = Browsing.of(empty, "paula").get("/")
+    lost, tied_up = (each.text for each in page.all("ol", class_="worst"))
+    assert "Site S2" in lost
+    assert "will be lost" in lost
+    assert "Ask the agent to rebalance" in lost
+    assert tied_up.index("Site S3") < tied_up.index("No transfer can help: no lane leads away from here")
+    assert "will be lost" not in tied_up
 
 
 def test_every_key_figure_says_what_it_is_and_leads_to_what_is_behind_it(pages: Pages) -> None:
