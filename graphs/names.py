@@ -47,14 +47,22 @@ class UnclearError(ValueError):
     """A mention that stands for nothing known, or for several things. `nearest` holds what comes close.
 
     `surely` holds what alone comes near enough to be meant, if anything does: one name, or several written in a row.
+    With `are_several` each of the nearest has that very name.
     """
 
     def __init__(
-        self, mention: str, nearest: Sequence[str], what: str = "SKU, site or category", surely: Sequence[str] = ()
+        self,
+        mention: str,
+        nearest: Sequence[str],
+        what: str = "SKU, site or category",
+        surely: Sequence[str] = (),
+        *,
+        are_several: bool = False,
     ) -> None:
         hint = f"; nearest: {', '.join(nearest)}" if nearest else ""
         hint = f"{SURELY}{', '.join(surely)}" if surely else hint
-        super().__init__(f"{mention!r} is no {what} that is known here{hint}")
+        why = f"single {what}: several have that name" if are_several else f"{what} that is known here"
+        super().__init__(f"{mention!r} is no {why}{hint}")
         self.mention = mention
         self.nearest = tuple(nearest)
         self.surely = tuple(surely)
@@ -139,7 +147,7 @@ class Names:
             for index, into in ((self._skus, skus), (self._sites, sites), (self._categories, categories)):
                 found = index.get(wanted, set())
                 if len(found) > 1:
-                    raise UnclearError(mention, sorted(found))
+                    raise UnclearError(mention, sorted(found), are_several=True)
                 if found:
                     into.update(found)
                     break
@@ -158,7 +166,7 @@ class Names:
             matches = self._sites.get(wanted, set())
             every = set() if matches else self._every(wanted)
             if len(matches) > 1:
-                raise UnclearError(mention, sorted(matches), "site")
+                raise UnclearError(mention, sorted(matches), "site", are_several=True)
             if not (matches or every):
                 raise self._unclear(mention, self._sites, self._site_likeness, "site")
             found |= matches | every

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,18 @@ def test_all_stores_are_the_stores_of_the_caller_and_no_other_site() -> None:
     assert own.sites(["all DCs"]) == ("DC01",)
     with pytest.raises(UnclearError):
         own.sites(["all warehouses"])
+
+
+def test_a_name_that_several_skus_have_is_asked_about_and_the_answer_names_one() -> None:
+    named = {"A-100": "Mini shampoo", "A-101": "Mini shampoo"}
+    skus = tuple(replace(sku, name=named.get(sku.sku_id, sku.name)) for sku in NETWORK.skus)
+    twice = replace(NETWORK, skus=skus)
+    asked = outcome_of(twice, {"text": "rebalance mini shampoo"})
+    assert asked.calls == ()
+    assert "is no single SKU, site or category: several have that name" in asked.words
+    assert "Did you mean A-100 or A-101?" in asked.words
+    meant = outcome_of(twice, {"before": ["rebalance mini shampoo"], "text": "A-101"})
+    assert meant.calls == (("propose_plan", {"mentions": ["A-101"]}),)
 
 
 def test_stores_without_all_are_asked_about() -> None:
