@@ -47,6 +47,7 @@ STEP_SECONDS_MAX = 600
 PEOPLE: dict[str, tuple[str, Role]] = {
     "paula": ("Paula Planner", Role.PLANNER),
     "ada": ("Ada Approver", Role.APPROVER),
+    "abel": ("Abel Approver", Role.APPROVER),
     "otto": ("Otto Operator", Role.OPERATOR),
     "vera": ("Vera Viewer", Role.VIEWER),
     "adam": ("Adam Admin", Role.ADMIN),

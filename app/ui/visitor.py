@@ -21,7 +21,7 @@ from app.governance.views import StopView, stop_views
 from app.stock.installation import installation, planning_now
 from app.ui.rendering import render
 from app.web.dependencies import Caller, InSession, session_cookie
-from app.web.problems import refusal
+from app.web.problems import OUR_FAULT, noted, refusal
 
 FRAGMENT = "X-Fragment"
 """The header by which our own scripts ask for a fragment: they are told of refusals as problems, and not as pages."""
@@ -61,6 +61,12 @@ def _token(request: Request) -> str:
 Looking = Annotated[Visitor, Depends(visitor, scope="function")]
 
 
+class BrokenError(EvenkeelError):
+    """An error of ours, as a page says it."""
+
+    status = 500
+
+
 class PageRoute(APIRoute):
     """A route whose refusals are pages: the sign-in for whoever is not signed in, words and a way back for others."""
 
@@ -84,6 +90,11 @@ class PageRoute(APIRoute):
                 words = f"{field}: {first['msg']}"
                 unfit = InvalidError("invalid_request", words, "follow a link of a page, or correct the address")
                 return refusal(unfit) if FRAGMENT in request.headers else _page_of(request, unfit)
+            except Exception as broken:
+                if FRAGMENT in request.headers:
+                    raise  # it is answered with a problem, like everywhere
+                words, remedy = OUR_FAULT
+                return _page_of(request, BrokenError("internal", words, f"{remedy} {noted(request, broken)}"))
             return answer
 
         return handled

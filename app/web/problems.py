@@ -51,6 +51,17 @@ class Problem(BaseModel):
     trace_id: str | None = None
 
 
+OUR_FAULT = ("something went wrong here, not with you", "tell the operator the trace id")
+"""What is said of an error of ours, and what to do."""
+
+
+def noted(request: Request, error: Exception) -> str:
+    """The trace id under which an error of ours is found in the log."""
+    trace_id = uuid4().hex
+    _log.error("request_failed", trace_id=trace_id, path=request.url.path, exc_info=error)
+    return trace_id
+
+
 def problem(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
     """A problem document as a response."""
     body = Problem(
@@ -105,10 +116,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     def broken(request: Request, error: Exception) -> JSONResponse:
-        trace_id = uuid4().hex
-        _log.error("request_failed", trace_id=trace_id, path=request.url.path, exc_info=error)
-        words = "something went wrong here, not with you"
-        answer = problem(500, "internal", words, remedy="tell the operator the trace id", trace_id=trace_id)
+        words, remedy = OUR_FAULT
+        answer = problem(500, "internal", words, remedy=remedy, trace_id=noted(request, error))
         answer.headers.update(HEADERS | {"Cache-Control": "no-store"})  # it passes by the middleware that adds them
         return answer
 

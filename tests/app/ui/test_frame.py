@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 import app.ui
+from app.plans.tables import PlanRow
 from app.ui.rendering import VERSION
 from tests.app.ui.pages import Browsing
 from tests.app.web.door import Door, door_to, tokens_of
@@ -71,3 +73,22 @@ def test_a_page_is_for_one_person_and_their_own_browser(house: Door) -> None:
     vera, fern = Browsing.of(house.service, "vera"), Browsing.of(other.service, "fern")
     assert "Vera" in vera.get("/").text
     assert "Vera" not in fern.get("/").text
+
+
+def test_an_error_of_ours_is_a_page_with_a_trace_id_for_people_and_a_problem_for_scripts(
+    own_pages: Callable[[str], Browsing], door: Door
+) -> None:
+    request = door.pending
+    with door.service.database.transaction() as session:
+        row = session.get_one(PlanRow, request.plan_digest)
+        row.body = row.body.replace(b'"units":', b'"un1ts":', 1)
+    ada, path = own_pages("ada"), f"/queue/{request.approval_id}"
+    with capture_logs() as logged:
+        page = ada.get(path, 500)
+        fragment = ada.answer(path, fragment=True)
+    traced = [entry["trace_id"] for entry in logged if entry["event"] == "request_failed"]
+    assert [traced[0] in page.text, traced[1] == fragment.json()["trace_id"]] == [True, True]
+    assert "Something went wrong here, not with you" in page.text
+    assert page.one("a", class_="button").attributes["href"] == "/"
+    for inside in ("Traceback", "un1ts", request.plan_digest):
+        assert inside not in page.text + fragment.text
