@@ -117,7 +117,7 @@ def of_sources(line: LineExplanation) -> str:
         sentences.append(
             f"The next best source is {other.site_id} by {other.mode} with {other.units:,}: it would"
             f" {_saving(other.saving_minor, currency)}, {_more(-other.less_minor, currency)} than this line"
-            f"{_why_it_lost(other, currency)}."
+            f"{_departure_paid(line, other)}{_why_it_lost(other, currency)}."
         )
     if line.barred is not None:
         sentences.append(
@@ -125,6 +125,13 @@ def of_sources(line: LineExplanation) -> str:
             f" {line.barred.units:,} but is barred: {_barrier(line.barred.barriers[0])}."
         )
     return " ".join(sentences)
+
+
+def _departure_paid(line: LineExplanation, other: OtherSource) -> str:
+    """What the line is compared by, where that is not what it was said to save: here each pays what it adds of departures."""
+    if other.line_saving_minor == line.saving_minor:
+        return ""
+    return f", which by itself would {_saving(other.line_saving_minor, line.currency)} with its departure paid"
 
 
 def of_sensitivity(line: LineExplanation) -> str:

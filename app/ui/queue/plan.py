@@ -41,10 +41,10 @@ class Line:
 
 
 def lines_of(plan: PlanView, covers: Callable[[tuple[str, ...]], bool]) -> list[Line]:
-    """The lines of a plan, and which of them can be explained: those of which the reader sees both ends."""
+    """The lines of a plan, the greatest saving first, and which can be explained: those of which the reader sees both ends."""
     known: dict[tuple[str, str], bool] = {}
     found = []
-    for line in plan.lines:
+    for line in sorted(plan.lines, key=lambda line: (-line.saving_minor, line.line_no)):
         ends = (line.origin, line.destination)
         if ends not in known:
             known[ends] = covers(ends)
