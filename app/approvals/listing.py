@@ -18,25 +18,24 @@ from sqlalchemy.dialects.postgresql import BYTEA, JSONB
 from sqlmodel import Session, col, func, select
 
 from app.approvals.delegations import is_away, lent_to
+from app.approvals.held_by_stops import held_by
 from app.approvals.needs import needed_of
 from app.approvals.tables import ApprovalRequest, ApprovalSignature, ApprovalStatus, Decision
 from app.auth.roles import Act, Principal
 from app.db.database import database_now
-from app.governance.stops import stop_on_plan, stops_in_force
+from app.governance.stops import stops_in_force
 from app.ledger.append import EventType, plan_stream
 from app.ledger.tables import LedgerEvent
-from app.plans.store import read_plan
 from app.plans.tables import PlanRow
 from app.stock.tables import MasterRow
 from policies.signatures import Needed
-from policies.stops import Stop
 from tools.canonical import canonical_json
 
 PAGE_ROWS = 100
 NAMES_FOUND_MAX = 25
 """So many sites and SKUs are taken for what somebody searches for."""
 SKU_REQUESTS_MAX = 2_000
-"""SKUs are looked for in the plans of the newest requests, so many."""
+"""SKUs are looked for in the plans of the newest requests that fit the filters, so many; a page says how many were not."""
 
 
 class Sort(StrEnum):
@@ -62,7 +61,7 @@ _COLUMNS: dict[Sort, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which requests, and in which order. Without a sort what was escalated comes first, then the greatest saving."""
+    """Which requests, and in which order. `stopped`: by any stop in force, or by `stop_id`. Without a sort what was escalated comes first, then the greatest saving."""
 
     status: ApprovalStatus | None = ApprovalStatus.PENDING
     words: str = ""
@@ -70,17 +69,22 @@ class Wanted:
     for_me: bool = False
     claimed: bool = False
     stopped: bool = False
+    stop_id: str = ""
     sort: Sort | None = None
     descending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of the queue, how many requests there are in all, and when this was."""
+    """A page of the queue, how many requests there are in all, and when this was.
+
+    `unsearched`: how many older requests fit otherwise, and were not looked through for the SKU that was searched for.
+    """
 
     rows: tuple[ApprovalRequest, ...]
     total: int
     now: datetime
+    unsearched: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +109,17 @@ def page_of(
 ) -> Page:
     """A page of what is wanted, as far as it touches the caller's sites."""
     now = database_now(session)
-    conditions = [*_scope(principal), *_conditions(session, principal, wanted, now)]
+    filters = [*_scope(principal), *_filters(session, principal, wanted, now)]
+    conditions, unsearched = _searched(session, principal, wanted.words.strip(), filters)
     query = select(ApprovalRequest).where(*conditions).order_by(*_order(wanted))
     rows = tuple(session.exec(query.offset((page - 1) * rows_max).limit(rows_max)).all())
     if not count or (page == 1 and len(rows) < rows_max):
-        return Page(rows, len(rows), now)
-    total = session.exec(select(func.count()).select_from(ApprovalRequest).where(*conditions)).one()
-    return Page(rows, total, now)
+        return Page(rows, len(rows), now, unsearched)
+    return Page(rows, _count(session, conditions), now, unsearched)
+
+
+def _count(session: Session, conditions: Sequence[ColumnElement[bool]]) -> int:
+    return session.exec(select(func.count()).select_from(ApprovalRequest).where(*conditions)).one()
 
 
 def beside(session: Session, rows: Sequence[ApprovalRequest]) -> Beside:
@@ -164,7 +172,8 @@ def _order(wanted: Wanted) -> list[Any]:
     return [by.desc() if wanted.descending else by.asc(), col(ApprovalRequest.approval_id)]
 
 
-def _conditions(session: Session, principal: Principal, wanted: Wanted, now: datetime) -> list[ColumnElement[bool]]:
+def _filters(session: Session, principal: Principal, wanted: Wanted, now: datetime) -> list[ColumnElement[bool]]:
+    """Everything but the words."""
     found: list[ColumnElement[bool]] = []
     if wanted.status is not None:
         found.append(col(ApprovalRequest.status) == wanted.status)
@@ -179,10 +188,8 @@ def _conditions(session: Session, principal: Principal, wanted: Wanted, now: dat
     if wanted.stopped:
         found += [
             col(ApprovalRequest.status) == ApprovalStatus.PENDING,
-            or_(false(), *map(_may_hold, stops_in_force(session))),
+            held_by(stop for stop in stops_in_force(session) if wanted.stop_id in ("", stop.stop_id)),
         ]
-    if wanted.words.strip():
-        found.append(_names(session, principal, wanted))
     return found
 
 
@@ -227,36 +234,31 @@ def _reaches(owner: str, authority: Principal, principal: Principal) -> ColumnEl
     return and_(*conditions)
 
 
-def _may_hold(stop: Stop) -> ColumnElement[bool]:
-    """Requests that a stop may hold, by their sites; a stop on a class of SKUs may hold any."""
-    return and_(true(), *(_sites().has_key(site) for site in stop.sites))
-
-
 def _stopped(session: Session, rows: Sequence[ApprovalRequest]) -> frozenset[UUID]:
     stops = stops_in_force(session)
-    if not stops:
+    waiting = [row.approval_id for row in rows if row.status is ApprovalStatus.PENDING]
+    if not stops or not waiting:
         return frozenset()
-    waiting = [row for row in rows if row.status is ApprovalStatus.PENDING]
-    if any(stop.holds_everything for stop in stops):
-        return frozenset(row.approval_id for row in waiting)
-    suspects = [row for row in waiting if any(set(stop.sites) <= set(row.sites) for stop in stops)]
-    return frozenset(
-        row.approval_id for row in suspects if stop_on_plan(session, read_plan(session, row.plan_digest)) is not None
-    )
+    among = col(ApprovalRequest.approval_id) == any_(cast(waiting, ARRAY(Uuid)))
+    return frozenset(session.exec(select(ApprovalRequest.approval_id).where(among, held_by(stops))).all())
 
 
-def _names(session: Session, principal: Principal, wanted: Wanted) -> ColumnElement[bool]:
-    """Requests by somebody, or about a site or a SKU, of that name."""
-    words = wanted.words.strip()
+def _searched(
+    session: Session, principal: Principal, words: str, filters: list[ColumnElement[bool]]
+) -> tuple[list[ColumnElement[bool]], int]:
+    """What fits the filters and is by somebody, or about a site or a SKU, of that name; and how many were not looked through."""
+    if not words:
+        return filters, 0
     pattern = f"%{words.replace(chr(92), chr(92) * 2).replace('%', chr(92) + '%').replace('_', chr(92) + '_')}%"
-    conditions: list[ColumnElement[bool]] = [col(ApprovalRequest.requested_by).ilike(pattern)]
+    named: list[ColumnElement[bool]] = [col(ApprovalRequest.requested_by).ilike(pattern)]
     sites = [site for site in _known(session, "site", pattern) if principal.covers((site,))]
     if sites:
-        conditions.append(_sites().has_any(cast(sites, ARRAY(Text))))
-    skus = _known(session, "sku", pattern, cleared=principal.sees_sensitive)
+        named.append(_sites().has_any(cast(sites, ARRAY(Text))))
+    skus, unsearched = _known(session, "sku", pattern, cleared=principal.sees_sensitive), 0
     if skus:
-        conditions.append(col(ApprovalRequest.approval_id).in_(_with_skus(principal, wanted, skus)))
-    return or_(*conditions)
+        named.append(col(ApprovalRequest.approval_id).in_(_with_skus(principal, filters, skus)))
+        unsearched = max(_count(session, filters) - SKU_REQUESTS_MAX, 0)
+    return [*filters, or_(*named)], unsearched
 
 
 def _known(session: Session, kind: str, pattern: str, *, cleared: bool = True) -> list[str]:
@@ -269,11 +271,9 @@ def _known(session: Session, kind: str, pattern: str, *, cleared: bool = True) -
     return list(session.exec(query.order_by(MasterRow.key).limit(NAMES_FOUND_MAX)).all())
 
 
-def _with_skus(principal: Principal, wanted: Wanted, skus: Sequence[str]) -> Select[tuple[UUID]]:
-    """Requests whose plans hold a line of one of the SKUs at a site of the caller's, among the newest."""
-    newest = select(ApprovalRequest.approval_id, ApprovalRequest.plan_digest).where(*_scope(principal))
-    if wanted.status is not None:
-        newest = newest.where(ApprovalRequest.status == wanted.status)
+def _with_skus(principal: Principal, filters: list[ColumnElement[bool]], skus: Sequence[str]) -> Select[tuple[UUID]]:
+    """Requests whose plans hold a line of one of the SKUs at a site of the caller's, among the newest that fit the filters."""
+    newest = select(ApprovalRequest.approval_id, ApprovalRequest.plan_digest).where(*filters)
     few = newest.order_by(col(ApprovalRequest.requested_at).desc()).limit(SKU_REQUESTS_MAX).subquery()
     query = select(few.c.approval_id).join(PlanRow, col(PlanRow.digest) == few.c.plan_digest)
     # The plan is canonical JSON: bytes are compared, which is many times faster than to read it.

@@ -12,11 +12,13 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
 import xlsxwriter
+from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
 Cell = str | int | float | date | datetime | None
@@ -40,6 +42,28 @@ _FIRST_YEAR = 1900
 ROWS_MAX = 100_000
 """More rows than this are not put into one file. The file then says so in its last row."""
 NOT_ALL = "There are more rows than fit into a file. Filter the list."
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of a page as a file: the file's name (letters, digits, dashes), its heads, and its rows."""
+
+    name: str
+    heads: Sequence[str]
+    rows: Iterable[Sequence[Cell]]
+
+
+def downloads(router: APIRouter, path: str) -> Callable[[Callable[..., Table]], Callable[..., Table]]:
+    """Offer the table that a function gives at `path.csv` and `path.xlsx`. It asks for what it needs as any handler does."""
+
+    def offered(table: Callable[..., Table]) -> Callable[..., Table]:
+        def file(kind: Kind, found: Table = Depends(table)) -> Response:  # noqa: B008  no annotation can name it
+            return file_answer(found.name, found.heads, found.rows, kind)
+
+        router.add_api_route(f"{path}.{{kind}}", file, methods=["GET"], name=table.__name__)
+        return table
+
+    return offered
 
 
 def file_answer(name: str, heads: Sequence[str], rows: Iterable[Sequence[Cell]], kind: Kind) -> Response:

@@ -13,6 +13,7 @@ from app.ui.help import page as help_page
 from app.ui.network import page as network
 from app.ui.network import places
 from app.ui.orders import page as orders
+from app.ui.orders import tables as orders_tables
 from app.ui.overview import page as overview
 from app.ui.queue import drawer as queue_drawer
 from app.ui.queue import page as queue
@@ -20,7 +21,7 @@ from app.ui.queue import parts as queue_parts
 from app.ui.reports import page as reports
 
 PARTS = (
-    sign_in, overview, network, places, chat, queue, queue_drawer, queue_parts, orders, help_page, reports,
+    sign_in, overview, network, places, chat, queue, queue_drawer, queue_parts, orders, orders_tables, help_page, reports,
     governance, governance_audit, governance_people, live,
 )  # fmt: skip
 router = APIRouter(include_in_schema=False)

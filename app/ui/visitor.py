@@ -83,24 +83,25 @@ class PageRoute(APIRoute):
                 way = request.url.path + (f"?{request.url.query}" if request.url.query else "")
                 return RedirectResponse("/sign-in" if way == "/" else f"/sign-in?next={quote(way)}", 303)
             except EvenkeelError as refused:
-                return refusal(refused) if FRAGMENT in request.headers else _page_of(request, refused)
+                return refusal(refused) if FRAGMENT in request.headers else page_of(request, refused)
             except RequestValidationError as invalid:
                 first = invalid.errors()[0]
                 field = ".".join(str(part) for part in first["loc"][1:])
                 words = f"{field}: {first['msg']}"
                 unfit = InvalidError("invalid_request", words, "follow a link of a page, or correct the address")
-                return refusal(unfit) if FRAGMENT in request.headers else _page_of(request, unfit)
+                return refusal(unfit) if FRAGMENT in request.headers else page_of(request, unfit)
             except Exception as broken:
                 if FRAGMENT in request.headers:
                     raise  # it is answered with a problem, like everywhere
                 words, remedy = OUR_FAULT
-                return _page_of(request, BrokenError("internal", words, f"{remedy} {noted(request, broken)}"))
+                return page_of(request, BrokenError("internal", words, f"{remedy} {noted(request, broken)}"))
             return answer
 
         return handled
 
 
-def _page_of(request: Request, refused: EvenkeelError) -> Response:
+def page_of(request: Request, refused: EvenkeelError) -> Response:
+    """A refusal as a page."""
     return render(request, "refused.html", {"refused": refused}, status=refused.status)
 
 

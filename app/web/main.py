@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from fastapi import APIRouter, FastAPI
+from starlette.exceptions import HTTPException
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
@@ -16,10 +17,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.auth.login import login_of
+from app.errors import NotFoundError
 from app.outbound import Outbound
 from app.service import Service
 from app.ui.pages import router as pages
 from app.ui.rendering import STATIC, VersionedFiles
+from app.ui.visitor import page_of
 from app.web import problems
 from app.web.limits import BodyLimit
 from app.web.mcp import PATH, McpDoor
@@ -70,6 +73,7 @@ def create_app(service: Service, demo_people: Mapping[str, tuple[str, str]] = Ma
     app.state.login = login_of(service.settings, Outbound(private_hosts=service.settings.outbound_private_hosts))
     app.openapi = partial(_described, app.openapi)  # type: ignore[method-assign]  # the way that FastAPI documents
     problems.install(app)
+    app.add_exception_handler(404, _no_such_address)
     v1 = APIRouter(prefix="/v1")
     for part in (
         network, plans, approvals, approval_edits, orders, governance, erp, ledger, events, inbox, strategy, usage,
@@ -100,6 +104,15 @@ def _described(generate: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         if content.get("application/json", {}).get("schema") == {"$ref": "#/components/schemas/Problem"}:
             content[MEDIA_TYPE] = content.pop("application/json")
     return document
+
+
+def _no_such_address(request: Request, error: Exception) -> Response:
+    """People who follow a wrong link read a page; everybody else is told of a problem."""
+    if "text/html" in request.headers.get("accept", ""):
+        return page_of(
+            request, NotFoundError("not_found", "there is no page at this address", "follow a link of a page")
+        )
+    return problems.of_framework(cast("HTTPException", error))
 
 
 async def _with_headers(request: Request, call_next: RequestResponseEndpoint) -> Response:

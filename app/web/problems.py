@@ -77,6 +77,12 @@ def problem(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
     return JSONResponse(content, status, headers, media_type=MEDIA_TYPE)
 
 
+def of_framework(error: HTTPException) -> JSONResponse:
+    """A refusal of the framework as a response."""
+    code, remedy = _HTTP_ERRORS.get(error.status_code, ("http_error", ""))
+    return problem(error.status_code, code, str(error.detail), remedy=remedy)
+
+
 def refusal(error: EvenkeelError) -> JSONResponse:
     """A refusal of ours as a response."""
     more: dict[str, Any] = {}
@@ -111,8 +117,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def http_error(_: Request, error: HTTPException) -> JSONResponse:
-        code, remedy = _HTTP_ERRORS.get(error.status_code, ("http_error", ""))
-        return problem(error.status_code, code, str(error.detail), remedy=remedy)
+        return of_framework(error)
 
     @app.exception_handler(Exception)
     def broken(request: Request, error: Exception) -> JSONResponse:

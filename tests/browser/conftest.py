@@ -7,7 +7,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from uuid import uuid4
 
@@ -63,10 +63,13 @@ def visit(chromium: Browser) -> Iterator[Callable[..., Page]]:
 
 
 @contextmanager
-def served(servers: Servers, template: str, data: Path, **changes: object) -> Iterator[tuple[Service, str]]:
-    """A service on a database of its own that carries out its work, and its address. Its people sign in by a click.
+def served(
+    servers: Servers, template: str, data: Path, *, works: bool = True, **changes: object
+) -> Iterator[tuple[Service, str]]:
+    """A service on a database of its own, and its address. Its people sign in by a click.
 
-    It lives in a thread: the driver of the browser keeps a loop in ours, and the durable work does not begin beside one.
+    One that `works` carries out its durable work; in a process there can be one of those at a time. It lives
+    in a thread: the driver of the browser keeps a loop in ours, and the durable work does not begin beside one.
     """
 
     @contextmanager
@@ -77,7 +80,8 @@ def served(servers: Servers, template: str, data: Path, **changes: object) -> It
                 with service.database.transaction() as session:
                     for each in PEOPLE:
                         add_person(session, each, by=SYSTEM)
-                with running(service), listening(service, DEMO) as (_, address):
+                work: AbstractContextManager[object] = running(service) if works else nullcontext()
+                with work, listening(service, DEMO) as (_, address):
                     yield service, address
 
     opened: Future[tuple[Service, str]] = Future()
@@ -106,13 +110,13 @@ def served(servers: Servers, template: str, data: Path, **changes: object) -> It
 def house(
     servers: Servers, plan_waiting: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Service, str]]:
-    """The small network with a plan of Paula's in the queue, served; shared by the tests of a module."""
-    with served(servers, plan_waiting, tmp_path_factory.mktemp(uuid4().hex)) as found:
+    """The small network with a plan of Paula's in the queue, to be looked at; shared by the tests of a module."""
+    with served(servers, plan_waiting, tmp_path_factory.mktemp(uuid4().hex), works=False) as found:
         yield found
 
 
 @pytest.fixture
 def own_house(servers: Servers, plan_waiting: str, tmp_path: Path) -> Iterator[tuple[Service, str]]:
-    """The same for one test alone."""
+    """The same for one test alone, and what is asked of it is carried out."""
     with served(servers, plan_waiting, tmp_path / "data") as found:
         yield found

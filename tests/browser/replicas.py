@@ -61,14 +61,24 @@ def behind_one_address(backends: list[str]) -> Iterator[tuple[str, RoundRobin]]:
     proxy, loop, ready = RoundRobin(backends), asyncio.new_event_loop(), threading.Event()
     addresses: list[str] = []
 
-    async def serve() -> None:
+    async def serve() -> asyncio.Server:
         server = await asyncio.start_server(proxy.carry, "127.0.0.1", 0)
         addresses.append(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         ready.set()
+        return server
+
+    async def end() -> None:
+        """Nothing is left behind: a task that is collected with its loop is told of in the middle of some other test."""
+        carrying = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in carrying:
+            task.cancel()
+        await asyncio.gather(*carrying, return_exceptions=True)
 
     def run() -> None:
-        loop.create_task(serve())
+        server = loop.run_until_complete(serve())
         loop.run_forever()
+        server.close()
+        loop.close()
 
     thread = threading.Thread(target=run, name="proxy", daemon=True)
     thread.start()
@@ -76,5 +86,6 @@ def behind_one_address(backends: list[str]) -> Iterator[tuple[str, RoundRobin]]:
     try:
         yield addresses[0], proxy
     finally:
+        asyncio.run_coroutine_threadsafe(end(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)

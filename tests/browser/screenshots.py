@@ -9,7 +9,9 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -22,7 +24,8 @@ assert app.__doc__
 LINES_KEPT = 12
 """Of the first lines of the first plan; what is left of it is asked for again, and waits."""
 WIDTHS = (1440, 768, 390)
-SCHEMES = ("light", "dark")
+PHONE_BELOW = 500
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 def nothing(_: Page) -> None:
@@ -52,30 +55,104 @@ def first_of(selector: str) -> Callable[[Page], None]:
     return follow
 
 
-STATES: tuple[tuple[str, str, str, Callable[[Page], None]], ...] = (
+def then(*acts: Callable[[Page], None]) -> Callable[[Page], None]:
+    """One act after the other."""
+
+    def act(page: Page) -> None:
+        for each in acts:
+            each(page)
+
+    return act
+
+
+def press(selector: str) -> Callable[[Page], None]:
+    """What is to be clicked, if it is there, and the time that its answer takes."""
+
+    def pressed(page: Page) -> None:
+        found = page.locator(selector).first
+        if found.count():
+            found.click()
+            page.wait_for_load_state("networkidle")
+
+    return pressed
+
+
+def in_sight(selector: str) -> Callable[[Page], None]:
+    """The first such thing in the middle of the window."""
+    return lambda page: page.locator(selector).first.scroll_into_view_if_needed()
+
+
+def on_paper(page: Page) -> None:
+    """The page as it is printed."""
+    page.emulate_media(media="print")
+
+
+def keys_listed(page: Page) -> None:
+    """The keys of the page."""
+    page.keyboard.press("?")
+
+
+State = tuple[str, str, str, Callable[[Page], None]]
+"""A name, whose page it is (nobody's before the sign-in), its address, and what is done there."""
+STATES: tuple[State, ...] = (
+    ("sign-in", "", "/sign-in", nothing),
     ("overview", "paula", "/", nothing),
+    ("tour", "paula", "/#tour", nothing),
+    ("menu", "paula", "/", press(".me summary")),
+    ("keys", "ada", "/queue", keys_listed),
     ("network", "paula", "/network", nothing),
+    ("network-empty", "paula", "/network?site=nowhere", nothing),
+    ("stock", "paula", "/network/stock?show=imbalances", nothing),
     ("site", "paula", "/network", first_of("a[href^='/network/sites/']")),
     ("sku", "paula", "/network/stock", first_of("a[href^='/network/skus/']")),
     ("chat", "paula", "/chat", nothing),
     ("conversation", "paula", "/chat", first_of("a[href^='/chat/']")),
+    (
+        "conversation-lines",
+        "paula",
+        "/chat",
+        then(first_of("a[href^='/chat/']"), press(".plan-card > details summary")),
+    ),
     ("queue", "ada", "/queue", nothing),
+    ("queue-empty", "ada", "/queue?words=nothing-like-it", nothing),
+    ("queue-page", "ada", "/queue", first_of("tbody a[data-drawer]")),
     ("queue-drawer", "ada", "/queue", first_drawer),
+    ("queue-approve-drawer", "ada", "/queue", then(first_drawer, press("#drawer [data-panel=approve]"))),
+    ("queue-reject-drawer", "ada", "/queue", then(first_drawer, press("#drawer [data-panel=reject]"))),
+    (
+        "queue-why-drawer",
+        "ada",
+        "/queue",
+        then(first_drawer, press("#drawer [data-why]"), in_sight("#drawer .why-row")),
+    ),
     ("orders", "otto", "/orders", nothing),
+    ("orders-empty", "otto", "/orders?text=nothing-like-it", nothing),
+    ("orders-held", "otto", "/orders/held", nothing),
+    ("orders-differences", "otto", "/orders/differences", nothing),
+    ("order", "otto", "/orders", first_of("tbody a[data-drawer]")),
     ("order-drawer", "otto", "/orders", first_drawer),
+    ("lineage", "otto", "/orders", then(first_of("tbody a[data-drawer]"), first_of("a[href$='/lineage']"))),
     ("governance", "otto", "/governance", nothing),
-    ("governance-stops", "otto", "/governance/stops", nothing),
+    ("governance-viewer", "vera", "/governance", nothing),
+    ("governance-policies", "otto", "/governance/policies", press(".release summary")),
     ("governance-data", "otto", "/governance/data", nothing),
-    ("governance-audit", "otto", "/governance/audit", nothing),
+    ("governance-audit", "otto", "/governance/audit", press(".event-facts summary")),
     ("governance-people", "adam", "/governance/people", nothing),
     ("governance-settings", "otto", "/governance/settings", nothing),
     ("reports", "paula", "/reports", nothing),
     ("report", "paula", "/reports", first_of("a[href^='/reports/plans/']")),
+    ("report-printed", "paula", "/reports", then(first_of("a[href^='/reports/plans/']"), on_paper)),
     ("backtest", "paula", "/reports/backtest", nothing),
+    ("backtest-played", "paula", "/reports/backtest?skus=20&cycles=1", nothing),
     ("help", "vera", "/help", nothing),
-    ("refused", "vera", "/nothing-here", nothing),
+    ("refused", "vera", "/network/sites/nowhere", nothing),
 )
-"""A name, whose page it is, its address, and what is done there."""
+STOPPED: tuple[State, ...] = (
+    ("stopped-overview", "paula", "/", nothing),
+    ("stopped-queue-drawer", "ada", "/queue", first_drawer),
+    ("stopped-governance", "otto", "/governance", nothing),
+)
+"""The same while everything is stopped."""
 
 
 @contextmanager
@@ -121,27 +198,41 @@ def sign_in(page: Page, address: str, person: str) -> None:
     page.wait_for_url(f"{address}/")
 
 
-def shoot(browser: Browser, address: str, into: Path, widths: Sequence[int], only: str) -> int:
-    """Take all pictures. Returns how many."""
-    taken = 0
-    for scheme in SCHEMES:
-        for width in widths:
-            for name, person, path, act in STATES:
-                if only and only not in name:
-                    continue
-                context = browser.new_context(
-                    viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
-                )  # type: ignore[arg-type]  # one of the two
-                page = context.new_page()
-                page.add_init_script("try { localStorage.setItem('tour', 'seen'); } catch {}")
-                sign_in(page, address, person)
-                page.goto(address + path)
-                act(page)
-                page.wait_for_timeout(400)
-                page.screenshot(path=into / f"{name}-{width}-{scheme}.png", full_page="drawer" not in name)
-                taken += 1
-                context.close()
-    return taken
+def stop_everything(browser: Browser, address: str) -> None:
+    """What an operator does in an emergency."""
+    context = browser.new_context()
+    page = context.new_page()
+    sign_in(page, address, "otto")
+    page.goto(f"{address}/governance")
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.locator("#stop-all").fill("The price list is wrong")
+    page.get_by_role("button", name="Stop everything").click()
+    page.locator(".kill-switch.engaged").wait_for()
+    context.close()
+
+
+def shoot(  # each says which pictures
+    browser: Browser, address: str, into: Path, states: Sequence[State], widths: Sequence[int], only: str = ""
+) -> int:
+    """Take the pictures of these states. Returns how many."""
+    wanted = [state for state in states if only in state[0]]
+    for scheme, width, (name, person, path, act) in product(SCHEMES, widths, wanted):
+        is_phone = width < PHONE_BELOW
+        context = browser.new_context(
+            viewport={"width": width, "height": 844 if is_phone else 900}, color_scheme=scheme, reduced_motion="reduce",
+            is_mobile=is_phone, has_touch=is_phone,
+        )  # fmt: skip
+        page = context.new_page()
+        page.add_init_script("try { if (!location.hash) localStorage.setItem('tour', 'seen'); } catch {}")
+        if person:
+            sign_in(page, address, person)
+        page.goto(address + path)
+        act(page)
+        page.wait_for_timeout(400)
+        fixed = any(part in name for part in ("drawer", "tour", "menu", "keys"))
+        page.screenshot(path=into / f"{name}-{width}-{scheme}.png", full_page=not fixed)
+        context.close()
+    return len(SCHEMES) * len(widths) * len(wanted)
 
 
 def main() -> int:
@@ -159,7 +250,9 @@ def main() -> int:
     with demo() as served, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
         act_out(browser, served.address)
-        taken = shoot(browser, served.address, given.into, given.widths, given.only)
+        taken = shoot(browser, served.address, given.into, STATES, given.widths, given.only)
+        stop_everything(browser, served.address)
+        taken += shoot(browser, served.address, given.into, STOPPED, given.widths, given.only)
         browser.close()
     sys.stdout.write(f"{taken} pictures in {given.into}\n")
     return 0

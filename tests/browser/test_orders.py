@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from app.orders.tables import TransferOrder
 from app.service import Service
+from evals.databases import Servers
+from tests.browser.conftest import served
 from tests.browser.people import axe_violations
 from tests.installation import approve, orders, until, waiting
 from tools.execution import OrderState
 
 Visits = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def house(
+    servers: Servers, plan_waiting: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Service, str]]:
+    """The small network, and what is asked of it is carried out."""
+    with served(servers, plan_waiting, tmp_path_factory.mktemp(uuid4().hex)) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
 from sqlmodel import select
 
+from app.approvals.requests import withdraw
 from app.approvals.tables import ApprovalRequest, ApprovalStatus, Decision
+from app.governance.state import activate_policy
 from app.service import Service
+from app.threads.runs import start_scan
 from tests.browser.people import axe_violations
+from tests.installation import PAULA, until, waiting
+from tools.transfers import PlanRequest, Scope
 
 expect.set_options(timeout=30_000)  # a busy machine is no fault of a page
 House = tuple[Service, str]
@@ -22,6 +28,22 @@ def statuses(service: Service) -> list[ApprovalStatus]:
         return [
             row.status for row in session.exec(select(ApprovalRequest).order_by(ApprovalRequest.requested_at)).all()
         ]
+
+
+def under_rules_that_know_more(service: Service) -> None:
+    """A policy by which plans of a low tier are decided on together, and approvals may be lent."""
+    with service.database.transaction() as session:
+        activate_policy(session, "2027-01", "otto", "for the spring")
+
+
+def two_small_plans(service: Service) -> None:
+    """In place of the plan that waits, one for each SKU."""
+    (whole,) = waiting(service)
+    with service.database.transaction() as session:
+        withdraw(session, whole.approval_id, PAULA)
+        for sku_id in ("P1", "P2"):
+            start_scan(session, PAULA, PlanRequest(scope=Scope(skus=(sku_id,))))
+    until("two plans that wait", lambda: len(waiting(service)) == 2)
 
 
 def opened(page: Page) -> Page:
@@ -93,10 +115,18 @@ def test_a_rejection_carries_its_reason_its_lines_and_its_words(own_house: House
     page = opened(visit(address, "ada", "/queue"))
     page.get_by_label("Keep line 1").uncheck()
     page.keyboard.press("r")
-    page.get_by_label("Reason").select_option("line_unwanted")
-    expect(page.get_by_label("About lines")).to_have_value("1")
+    page.get_by_label("Reason").select_option("site_frozen")
     page.get_by_label("In words").fill("The shop is being rebuilt.")
     page.get_by_role("button", name="Reject this plan").click()
+    sites = page.get_by_role("group", name="Which sites")
+    assert sites.get_by_role("checkbox").first.evaluate("box => box.validationMessage") == "Tick at least one."
+    sites.get_by_label("S2").check()
+    assert sites.get_by_role("checkbox").first.evaluate("box => box.validationMessage") == ""
+    page.get_by_label("Reason").select_option("line_unwanted")
+    expect(sites).to_be_hidden()
+    expect(page.get_by_label("About lines")).to_have_value("1")
+    page.get_by_role("button", name="Reject this plan").click()
+    expect(page.get_by_role("dialog").get_by_text("Rejected. Its author is told why.")).to_be_visible()
     expect(page.locator("#q-state")).to_contain_text("Rejected by ada")
     expect(page.locator("#q-state")).to_contain_text("The shop is being rebuilt.")
     with service.database.transaction() as session:
@@ -104,11 +134,95 @@ def test_a_rejection_carries_its_reason_its_lines_and_its_words(own_house: House
     assert (rejection["code"], rejection["line_nos"]) == ("line_unwanted", [1])
 
 
+def test_several_small_plans_are_chosen_by_keyboard_and_approved_together(
+    own_house: House, visit: Callable[..., Page]
+) -> None:
+    service, address = own_house
+    under_rules_that_know_more(service)
+    two_small_plans(service)
+    page = visit(address, "ada", "/queue")
+    expect(page.locator("#queue-rows .choose")).to_have_count(2)
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    expect(page.locator("#selection")).to_contain_text("1 plan chosen")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    expect(page.locator("#selection")).to_contain_text("2 plans chosen")
+    assert axe_violations(page) == []
+    page.get_by_role("button", name="Approve all 2").click()
+    expect(page.locator("#queue-rows")).to_contain_text("Nothing waits")
+    expect(page.locator("#selection")).to_be_empty()
+    with service.database.transaction() as session:
+        decisions = session.exec(select(Decision)).all()
+    assert [each.decided_by for each in decisions] == ["ada", "ada"]
+    assert statuses(service).count(ApprovalStatus.APPROVED) == 2
+
+
+def test_plans_that_the_policy_decides_on_one_by_one_cannot_be_chosen(house: House, visit: Callable[..., Page]) -> None:
+    page = visit(house[1], "ada", "/queue")
+    expect(page.locator("#queue-rows a[data-drawer]").first).to_be_visible()
+    expect(page.locator("#queue-rows .choose")).to_have_count(0)
+    expect(page.locator("#lending-now")).to_be_empty()
+
+
+def test_approvals_are_lent_between_two_days_and_taken_back(own_house: House, visit: Callable[..., Page]) -> None:
+    service, address = own_house
+    under_rules_that_know_more(service)
+    ada, bob = visit(address, "ada", "/queue", expected=("422",)), visit(address, "bob", "/queue")
+    ada.locator("#lending > summary").click()
+    assert axe_violations(ada) == []
+    now = datetime.now(UTC)
+    first, last = (f"{now + timedelta(days=days):%Y-%m-%dT%H:%M}" for days in (-1, 90))
+    ada.get_by_label("To (their name").fill("bob")
+    ada.get_by_label("From", exact=True).fill(first)
+    ada.get_by_label("Until").fill(last)
+    ada.get_by_label("Why").fill(PLANTED)
+    ada.get_by_role("button", name="Lend", exact=True).click()
+    expect(ada.locator("#lending [data-wrong]")).to_contain_text("30 days")
+    ada.get_by_label("Until").fill(f"{now + timedelta(days=3):%Y-%m-%dT%H:%M}")
+    ada.get_by_role("button", name="Lend", exact=True).click()
+    expect(ada.locator("#lending li")).to_contain_text("You lend your sites and limit to bob, and are away")
+    expect(ada.locator("#lending li")).to_contain_text(PLANTED)
+    expect(ada.locator("#lending")).to_have_attribute("open", "")
+    expect(bob.locator("#lending li")).to_contain_text("ada lends you their sites and limit")
+    opened(ada)
+    expect(ada.get_by_role("button", name="Approve…")).to_be_hidden()
+    ada.keyboard.press("Escape")
+    ada.get_by_role("button", name="End it now").click()
+    expect(ada.locator("#lending li")).to_have_count(0)
+    expect(bob.locator("#lending li")).to_have_count(0)
+    opened(ada)
+    expect(ada.get_by_role("button", name="Approve…")).to_be_visible()
+
+
+def test_a_claim_keeps_others_out_until_it_is_given_back(own_house: House, visit: Callable[..., Page]) -> None:
+    _, address = own_house
+    ada, bob = visit(address, "ada", "/queue"), opened(visit(address, "bob", "/queue"))
+    ada.keyboard.press("j")
+    ada.keyboard.press("c")
+    expect(ada.locator("#queue-rows")).to_contain_text("claimed by you")
+    expect(bob.locator("#q-state")).to_contain_text("ada has claimed it")
+    expect(bob.get_by_role("button", name="Approve…")).to_be_hidden()
+    opened(ada)
+    expect(ada.locator("#q-state")).to_contain_text("By you until")
+    ada.get_by_role("button", name="Give back").click()
+    expect(ada.locator("#q-state")).to_contain_text("By nobody")
+    expect(bob.get_by_role("button", name="Approve…")).to_be_visible()
+    bob.locator("#drawer").get_by_role("button", name="Claim", exact=True).click()
+    expect(bob.locator("#q-state")).to_contain_text("By you until")
+    expect(ada.locator("#q-state")).to_contain_text("bob has claimed it")
+    bob.get_by_label("Hand your claim to").select_option("ada")
+    bob.get_by_role("button", name="Hand over").click()
+    expect(ada.locator("#q-state")).to_contain_text("By you until")
+    expect(bob.get_by_role("button", name="Approve…")).to_be_hidden()
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_the_queue_and_its_drawer_are_for_everybody(house: House, visit: Callable[..., Page], dark: bool) -> None:
     page = visit(house[1], "ada", "/queue", dark=dark)
     assert axe_violations(page) == []
     opened(page)
+    page.locator("#q-kept > summary").click()
     expect(page.locator("#q-now-in .rules")).to_be_visible()
     page.locator("[data-why]").first.click()
     expect(page.locator(".why-row")).to_contain_text("Without it")

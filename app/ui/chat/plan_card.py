@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from app.approvals.views import ApprovalView
 from app.orders.tables import TransferOrder
+from app.ui.queue.plan import REASONS
 from app.views import LineView, PlanView
 from graphs.names import ELSEWHERE
 from tools.execution import OrderState
+from tools.money import money_text
+from tools.rejections import RejectionCode
 
+_PPM = 1_000_000
 LINES_FIRST = 10
 LINES_MAX = 100
 """So many lines are shown at most; the downloads have all of them."""
@@ -84,6 +88,25 @@ def quality_of(plan: PlanView) -> str:
     raise AssertionError(plan.gap_ppm)
 
 
+def nothing_words(plan: PlanView, note: str) -> tuple[str, ...]:
+    """For a plan without lines: that nothing needs to move, why as the solver says it, and how well the stock serves as it is."""
+    why = note.strip().rstrip(".") or "No transfer was found that earns more than it costs"
+    served = plan.fill_rate_before_ppm * 100 / _PPM
+    words = [
+        "Nothing needs to move.",
+        f"{why[:1].upper()}{why[1:]}.",
+        f"The stock that is there is expected to meet {served:.1f} % of the demand until the regular supply.",
+    ]
+    asked = [
+        f"{name} {', '.join(values)}"
+        for name, key in (("SKUs", "skus"), ("categories", "categories"), ("sites", "sites"), ("from", "origins"), ("to", "destinations"))
+        if (values := plan.request.get("scope", {}).get(key))
+    ]  # fmt: skip
+    if asked:
+        words.append(f"The request was only about {'; '.join(asked)}.")
+    return tuple(words)
+
+
 def bars_of(plan: PlanView) -> tuple[Bar, Bar]:
     """The expected fill rate without the plan and with it."""
     return Bar("Without the plan", plan.fill_rate_before_ppm), Bar("With the plan", plan.fill_rate_after_ppm)
@@ -131,10 +154,31 @@ def standing_of(
         case "approved":
             return _moving(orders, (*changed, f"Approved by {who}."))
         case "rejected":
-            why = f": {request.rejection['words']}" if request.rejection else ""
-            return Standing("rejected", "bad", (*changed, f"Rejected by {who}{why}", "Nothing was moved."))
+            return Standing("rejected", "bad", (*changed, *rejected_words(request, who), "Nothing was moved."))
         case status:
             return Standing(status, "warn", (*changed, _OVER.get(status, "Nothing was moved.")))
+
+
+def rejected_words(request: ApprovalView, who: str) -> Iterator[str]:
+    """Who rejected a plan, for which of the reasons that there are, what that is about, and what they wrote."""
+    found = request.rejection
+    if not found:
+        yield f"Rejected by {who}."
+        return
+    reason = next((words for code, words, _ in REASONS if code == found["code"]), found["code"].replace("_", " "))
+    parts = [
+        f"{name} {', '.join(map(str, found.get(key) or ()))}"
+        for name, key in (("line", "line_nos"), ("site", "sites"), ("SKU", "skus"))
+        if found.get(key)
+    ]
+    if found.get("limit") is not None:
+        is_money = found["code"] == RejectionCode.TOO_EXPENSIVE
+        parts.append(
+            f"at most {money_text(found['limit'], request.currency) if is_money else format(found['limit'], ',')}"
+        )
+    about = f" ({'; '.join(parts)})" if parts else ""
+    yield f"Rejected by {who}. Reason: {reason[:1].lower()}{reason[1:]}{about}."
+    yield f"{who} wrote: “{found['words']}”"
 
 
 _OVER = {

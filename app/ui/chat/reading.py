@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from app.approvals.freshness import facts_to_check_on
 from app.approvals.requests import get_request
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
-from app.approvals.views import approval_view
+from app.approvals.views import approval_view, approval_views
 from app.auth.roles import Principal
 from app.auth.tables import Person
 from app.errors import NotFoundError
@@ -24,7 +24,7 @@ from app.threads.access import pending_requests
 from app.threads.runs import own_thread, threads_of
 from app.threads.stream import StreamEvent
 from app.threads.tables import ACTIVE, Run, RunKind, RunStatus, Thread
-from app.ui.chat.plan_card import Standing, standing_of
+from app.ui.chat.plan_card import Standing, rejected_words, standing_of
 from app.ui.chat.suggestions import first_questions, questions_about_a_plan, questions_while_it_waits
 from app.ui.chat.turns import START, Proposed, Turn, plans_said, timed_steps, turns_of, with_runs
 from app.views import imbalance_views, plan_view
@@ -33,6 +33,7 @@ from graphs.world import BASELINE
 
 RUNS_READ = 500
 EVENTS_READ = 1_000
+REJECTED_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ class Listed:
 class Conversation:
     """A thread as far as it has gone. `active` is the run that is under way; `pending` the request that it waits for.
 
-    `current` is the plan that it has come to, and `place` the turn that shows it whole.
+    `current` is the plan that it has come to, and `place` the turn that shows it whole. `rejected` says of plans, the last
+    first, by whom and why.
     """
 
     thread: Thread
@@ -61,6 +63,7 @@ class Conversation:
     notices: tuple[str, ...]
     trouble: str | None
     messages: int
+    rejected: Mapping[str, tuple[str, ...]]
 
     def proposed(self, digest: str) -> Proposed | None:
         """A plan as it was proposed last."""
@@ -98,8 +101,22 @@ def conversation(service: Service, session: Session, caller: Principal, thread_i
         pending=pending_requests(session, [thread_id]).get(thread_id), current=current,
         place=_place(session, turns, current), plans=plans,
         notices=tuple(each for each in values.get("notices", []) if each != BASELINE_NOTICE),
-        trouble=_trouble(runs), messages=len(messages),
+        trouble=_trouble(runs), messages=len(messages), rejected=_rejected(session, caller, thread_id),
     )  # fmt: skip
+
+
+def _rejected(session: Session, caller: Principal, thread_id: UUID) -> dict[str, tuple[str, ...]]:
+    """What was rejected in a conversation, by the plan's digest: by whom and why."""
+    query = select(ApprovalRequest).where(
+        ApprovalRequest.thread_id == str(thread_id), ApprovalRequest.status == ApprovalStatus.REJECTED
+    )
+    rows = session.exec(query.order_by(col(ApprovalRequest.closed_at).desc()).limit(REJECTED_SHOWN)).all()
+    views = approval_views(session, caller, rows)
+    names = names_of(session, [view.decided_by for view in views if view.decided_by])
+    return {
+        view.plan_digest: tuple(rejected_words(view, names.get(view.decided_by or "", view.decided_by or "somebody")))
+        for view in views
+    }
 
 
 def _place(session: Session, turns: Sequence[Turn], current: str | None) -> str | None:

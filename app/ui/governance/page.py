@@ -12,7 +12,7 @@ from app.auth.roles import Act
 from app.errors import NotFoundError
 from app.governance.state import active_policy, governance
 from app.governance.views import StopView, stop_views
-from app.ui.exports import ROWS_MAX, Kind, file_answer
+from app.ui.exports import ROWS_MAX, Kind, Table, downloads, file_answer
 from app.ui.governance import quality_board, reading
 from app.ui.governance.policy_diff import Change, Sentence, changed_sentences, changed_values
 from app.ui.orders import reading as orders_reading
@@ -80,6 +80,19 @@ def difference(
     return render(request, "governance/difference.html", _difference(looking, session, before, after))
 
 
+@downloads(router, "/governance/policies/difference")
+def difference_table(looking: Looking, session: InSession, before: Release = "", after: Release = "") -> Table:
+    """How two releases differ: sentences, then values."""
+    found = _difference(looking, session, before, after)
+    old, new = found["before"], found["after"]
+    sentences = [
+        ("In words", "", None if each.added else each.words, each.words if each.added else None)
+        for each in found["sentences"]
+    ]
+    values = [(each.section, each.what, each.before, each.after) for each in found["values"]]
+    return Table(f"policies-{old}-{new}", ("Part", "What", old, new), sentences + values)
+
+
 @router.get("/governance/policies/export.{kind}")
 def export_activations(looking: Looking, session: InSession, kind: Kind) -> Response:
     """Who put which policy in force."""
@@ -134,6 +147,29 @@ def export_signals(looking: Looking, session: InSession, sought: InSought, kind:
         for row in found
     )  # fmt: skip
     return file_answer("signals", heads, cells, kind)
+
+
+@downloads(router, "/governance/data/sources")
+def sources_table(looking: Looking, session: InSession) -> Table:
+    """How fresh each source is."""
+    _require_signals(looking)
+    heads = ("Source", "Kind", "Speaks of", "Age (hours)", "Too old", "Came", "Signals", "Warned", "Quarantined")
+    hours = active_policy(session).data_quality.stale_after_hours
+    cells = (
+        (row.source, row.kind, row.stated_at, round(max(row.age_hours, 0), 1), "yes" if row.is_stale else "no",
+         row.received_at, row.signals, row.warned, row.quarantined)
+        for row in quality_board.sources(session, looking.now, hours)
+    )  # fmt: skip
+    return Table("sources", heads, cells)
+
+
+@downloads(router, "/governance/data/holds")
+def holds_table(looking: Looking, session: InSession) -> Table:
+    """What is not planned on, all of it."""
+    _require_signals(looking)
+    found, _ = quality_board.holds(session, ROWS_MAX)
+    cells = ((row.site_id, row.sku_id, row.kind, row.reason, row.source, row.signal_id) for row in found)
+    return Table("not-planned-on", ("Site", "SKU", "Kind", "What was found", "Source", "Signal"), cells)
 
 
 def _may_look_at_signals(looking: Visitor) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -9,6 +10,7 @@ from fastapi.responses import Response
 from sqlmodel import Session
 
 from app.approvals.delegations import delegations_of
+from app.approvals.tables import Delegation
 from app.auth.keys import keys_now
 from app.auth.roles import Act
 from app.db.database import database_now
@@ -18,7 +20,7 @@ from app.llm_report import llm_report
 from app.llm_usage import money_words
 from app.orders.tables import ErpReading
 from app.service import Service
-from app.ui.exports import Kind, file_answer
+from app.ui.exports import Kind, Table, downloads, file_answer
 from app.ui.governance import people_reading
 from app.ui.governance.settings_shown import settings_shown
 from app.ui.orders import reading as orders_reading
@@ -35,14 +37,9 @@ USAGE_ROWS = 100
 def people(request: Request, looking: Looking, session: InSession) -> Response:
     """Everybody for those who manage people; for others, themselves and what they have lent or were lent."""
     content: dict[str, Any] = {"looking": looking, "tab": "people", "manages": looking.may("manage_people")}
-    content["now"] = database_now(session)
+    content |= {"now": database_now(session), "delegations": _delegations(looking, session)}
     if content["manages"]:
-        content |= {
-            "people": people_reading.people(session), "keys": keys_now(session),
-            "delegations": people_reading.delegations(session),
-        }  # fmt: skip
-    else:
-        content["delegations"] = delegations_of(session, looking.caller.user_id)
+        content |= {"people": people_reading.people(session), "keys": keys_now(session)}
     return render(request, "governance/people.html", content)
 
 
@@ -66,6 +63,43 @@ def export_people(looking: Looking, session: InSession, kind: Kind) -> Response:
         for row in people_reading.people(session)
     )  # fmt: skip
     return file_answer("people", heads, cells, kind)
+
+
+@downloads(router, "/governance/people/keys")
+def keys_table(looking: Looking, session: InSession) -> Table:
+    """The keys of other programs. No secret is in it: none is kept."""
+    looking.caller.require(Act.MANAGE_PEOPLE)
+    heads = ("For", "Key", "Answers for it", "May", "Sites", "Good until", "Revoked at", "Last used")
+    cells = (
+        (row.name, row.key_id, row.owner, ", ".join(row.acts), "all of theirs" if row.sites is None else ", ".join(row.sites),
+         row.expires_at, row.revoked_at, row.last_used_at)
+        for row in keys_now(session)
+    )  # fmt: skip
+    return Table("keys", heads, cells)
+
+
+@downloads(router, "/governance/people/delegations")
+def delegations_table(looking: Looking, session: InSession) -> Table:
+    """Who stands in for whom, as far as the page tells the caller."""
+    heads = (
+        "Lends", "To", "Away", "From", "Until", "Sites", f"Up to ({looking.currency or 'minor units'})", "Why",
+    )  # fmt: skip
+    per = 10 ** minor_digits(looking.currency) if looking.currency else 1
+    cells = (
+        (
+            row.delegator, row.delegate, "yes" if row.away else "no", row.starts_at, row.ends_at,
+            "all" if row.sites is None else ", ".join(row.sites),
+            None if row.value_limit_minor is None else row.value_limit_minor / per, row.reason,
+        )
+        for row in _delegations(looking, session)
+    )  # fmt: skip
+    return Table("delegations", heads, cells)
+
+
+def _delegations(looking: Visitor, session: Session) -> Sequence[Delegation]:
+    if looking.may("manage_people"):
+        return people_reading.delegations(session)
+    return delegations_of(session, looking.caller.user_id)
 
 
 @router.get("/governance/settings")
@@ -98,6 +132,31 @@ def export_usage(looking: Looking, session: InSession, service: InService, kind:
         for row in found.usage
     )  # fmt: skip
     return file_answer("language-model", heads, cells, kind)
+
+
+@downloads(router, "/governance/settings/subscriptions")
+def subscriptions_table(looking: Looking, session: InSession) -> Table:
+    """Who is told of events. Of an address what follows the question mark is left out, as on the page."""
+    heads = ("Name", "Address", "Events", "Behind by", "Paused", "Failed", "Why", "Passed over", "By", "Since")
+    cells = (
+        (row.name, row.url.split("?")[0], ", ".join(row.types) or "all", row.behind, "yes" if row.paused else "no",
+         row.attempts, row.error, row.dead_letters, row.created_by, row.created_at)
+        for row in list_subscriptions(session, looking.caller)
+    )  # fmt: skip
+    return Table("subscriptions", heads, cells)
+
+
+@downloads(router, "/governance/settings/in-force")
+def settings_table(looking: Looking, service: InService) -> Table:
+    """The settings in force, of secrets only whether they are set."""
+    looking.caller.require(Act.GOVERN)
+    groups = settings_shown(service.settings).items()
+    cells = (
+        (group, row.words, row.value, "no" if row.is_default else "yes", row.variable)
+        for group, rows in groups
+        for row in rows
+    )
+    return Table("settings", ("About", "Setting", "Value", "Set here", "Variable"), cells)
 
 
 def _erp(looking: Visitor, session: Session, service: Service) -> dict[str, Any]:

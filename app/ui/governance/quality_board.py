@@ -104,11 +104,11 @@ def signals(session: Session, sought: Sought, rows_max: int = PAGE_ROWS) -> tupl
     return [_signal(*row) for row in rows[:rows_max]], len(rows) > rows_max
 
 
-def holds(session: Session) -> tuple[list[DataHoldRow], int]:
+def holds(session: Session, rows_max: int = HOLDS_SHOWN) -> tuple[list[DataHoldRow], int]:
     """What is not planned on because of what was found, by site and SKU, and how many there are."""
     query = select(DataHoldRow).order_by(DataHoldRow.site_id, DataHoldRow.sku_id, DataHoldRow.kind)
     whole = session.exec(select(func.count()).select_from(DataHoldRow)).one()
-    return list(session.exec(query.limit(HOLDS_SHOWN)).all()), whole
+    return list(session.exec(query.limit(rows_max)).all()), whole
 
 
 def kind_words(kind: str) -> str:

@@ -83,7 +83,7 @@ TERMS: tuple[Term, ...] = (
     Term("source-protection", "Source protection", "A rule: a donor keeps what it needs itself until its own regular supply.", ("donor",)),
     Term("stock-move", "Stock move", "One line of the books: so many units of a SKU from one place to another. Every move balances.", ("ledger",)),
     Term("stock-out", "Stock-out", "A site has nothing left of a SKU. The risk of it is the probability that this happens before the regular supply."),
-    Term("stop", "Stop", "Part of the work is halted, for a site, a SKU or a lane, with a reason on record. Only some people can release it.", ("kill-switch", "held")),
+    Term("stop", "Stop", "Part of the work is halted, for a site, a lane or a class of goods, with a reason on record. Only some people can release it.", ("kill-switch", "held")),
     Term("stranded", "Stranded", "Stock that hardly anybody wants where it lies.", ("imbalance",)),
     Term("surplus", "Surplus", "More stock than a site needs until its regular supply.", ("imbalance",)),
     Term("target", "Target", "How much of a SKU a site should have: its safety stock, and the level it is filled up to.", ("safety-stock", "order-up-to", "coverage")),

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from app.auth.roles import Act, Principal, Role
+from app.ui.exports import Table, downloads
 from app.ui.help.glossary import TERMS, glossary
 from app.ui.rendering import render
 from app.ui.visitor import Looking, PageRoute
@@ -24,7 +25,7 @@ ACTS: dict[Act, str] = {
     Act.IMPORT: "Import a network",
     Act.SEND_SIGNALS: "Send in counts, sales and other signals",
     Act.VERIFY: "Check the audit trail",
-    Act.STOP: "Stop a site, a SKU, a lane or everything",
+    Act.STOP: "Stop a site, a lane, a class of goods or everything",
     Act.GOVERN: "Put a policy in force, and release what was stopped",
     Act.MANAGE_PEOPLE: "Add people, and change their roles",
 }
@@ -42,3 +43,11 @@ def show(request: Request, looking: Looking) -> Response:
     """All of it on one page."""
     content = {"looking": looking, "terms": glossary(), "names": NAMES, "roles": list(Role), "who_may": who_may()}
     return render(request, "help/page.html", content)
+
+
+@downloads(router, "/help/roles")
+def roles_table(looking: Looking) -> Table:
+    """Who does what."""
+    del looking  # whoever is signed in may know it
+    cells = ((words, *("yes" if is_allowed else "no" for is_allowed in allowed)) for words, allowed in who_may())
+    return Table("roles", ("To", *(role.value.capitalize() for role in Role)), cells)

@@ -25,6 +25,8 @@ from tools.money import minor_digits
 
 router = APIRouter(route_class=PageRoute)
 CARD_SHOWN = 3
+SITES_SHOWN = 25
+"""So many sites are on a page of the list; the map has all of them."""
 Words = Annotated[str, Query(max_length=100)]
 Chosen = Literal["", "shortage", "surplus", "expiring", "stranded"]
 
@@ -61,20 +63,22 @@ InStock = Annotated[StockChoice, Depends(_stock_choice)]
 
 @router.get("/network")
 def network(
-    request: Request, looking: Looking, session: InSession, wanted: InWanted, sort: SiteSort = "-stake"
+    request: Request, looking: Looking, session: InSession, wanted: InWanted, sort: SiteSort = "-stake", page: Page = 1
 ) -> Response:
     """The map and the list of sites."""
     if looking.currency is None:
         return render(request, "network/page.html", {"looking": looking, "seen": None})
-    return render(request, "network/page.html", _network(looking, session, wanted, sort))
+    return render(request, "network/page.html", _network(looking, session, wanted, sort, page))
 
 
 @router.get("/network/now")
 def network_now(
-    request: Request, looking: Looking, session: InSession, wanted: InWanted, sort: SiteSort = "-stake"
+    request: Request, looking: Looking, session: InSession, wanted: InWanted, sort: SiteSort = "-stake", page: Page = 1
 ) -> Response:
     """The same without the choice of filters, as it is chosen."""
-    return render(request, "network/now.html", _network(looking, session, wanted, sort))
+    if looking.currency is None:
+        return render(request, "network/nothing.html", {"looking": looking})
+    return render(request, "network/now.html", _network(looking, session, wanted, sort, page))
 
 
 @router.get("/network/export.{kind_of_file}")
@@ -103,6 +107,8 @@ def stock(request: Request, looking: Looking, session: InSession, chosen: InStoc
 @router.get("/network/stock/rows")
 def stock_rows(request: Request, looking: Looking, session: InSession, chosen: InStock) -> Response:
     """The list alone."""
+    if looking.currency is None:
+        return render(request, "network/nothing.html", {"looking": looking})
     content = stock_content(looking, Seen.by(session, looking.caller), chosen)
     return render(request, "network/stock_rows.html", content)
 
@@ -116,6 +122,8 @@ def stock_export(looking: Looking, session: InSession, chosen: InStock, kind_of_
 @router.get("/network/sites/{site_id}/card")
 def card(request: Request, looking: Looking, session: InSession, wanted: InWanted, site_id: str) -> Response:
     """What the map tells about a site that is pointed at."""
+    if looking.currency is None:
+        raise NotFoundError("unknown_site", f"there is no site {site_id[:40]}", "import a network first")
     seen, rows, _ = _sites(looking, session, wanted, "site")
     row = next((row for row in rows if row.site.site_id == site_id), None)
     if row is None:
@@ -190,12 +198,16 @@ _SORT: dict[str, Callable[[SiteRow], Any]] = {
 }
 
 
-def _network(looking: Visitor, session: Session, wanted: Wanted, sort: str) -> dict[str, Any]:
+def _network(looking: Visitor, session: Session, wanted: Wanted, sort: str, page: int) -> dict[str, Any]:
     seen, rows, moving = _sites(looking, session, wanted, sort)
+    pages = max(-(-len(rows) // SITES_SHOWN), 1)
+    page = min(page, pages)
+    first = (page - 1) * SITES_SHOWN
     return {
         "looking": looking, "seen": seen, "wanted": wanted, "sort": sort, "rows": rows, "map": picture(seen, rows, moving),
         "categories": categories(seen), "query": _query(wanted, sort=sort), "card_query": _query(wanted), "kinds": KINDS,
         "as_of": seen.snapshot.as_of, "all_sites": int(seen.own_sites.sum()),
+        "page": page, "pages": pages, "first": first, "shown": rows[first : first + SITES_SHOWN],
     }  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Annotated, Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from app.errors import NotFoundError
 from app.orders.tables import UNDER_WAY, TransferOrder
-from app.ui.exports import Cell, Kind, file_answer
+from app.ui.exports import ROWS_MAX, Cell, Kind, Table, downloads, file_answer
 from app.ui.network.page import InStock, stock_content, stock_file
 from app.ui.network.pending import Planned, planned_lines, waiting_for
 from app.ui.network.sku_sheet import CHARTS_SHOWN, SkuSheet
@@ -24,10 +26,26 @@ from app.web.dependencies import InSession
 from tools.coverage import stock_out_on
 from tools.imbalance import Imbalance
 from tools.inventory import SiteSku
-from tools.money import minor_from_e4
+from tools.money import minor_digits, minor_from_e4
 
 router = APIRouter(route_class=PageRoute)
+_SORTS: dict[str, Callable[[StockRow, SkuSheet], Any]] = {
+    "site": lambda row, _: (row.site_id,),
+    "stake": lambda row, _: (_stake(row), row.site_id),
+    "on_hand": lambda row, _: (row.on_hand, row.site_id),
+    "reserved": lambda row, _: (row.reserved, row.site_id),
+    "available": lambda row, _: (row.available, row.site_id),
+    "in_transit": lambda row, _: (row.in_transit, row.site_id),
+    "on_order": lambda row, _: (row.on_order, row.site_id),
+    "cover": lambda row, _: (row.cover_days is None, row.cover_days or 0, row.site_id),
+    "risk": lambda row, _: (row.risk_ppm, row.site_id),
+    "safety": lambda row, sheet: (_target(row, sheet)[0], row.site_id),
+    "order_up_to": lambda row, sheet: (_target(row, sheet)[1], row.site_id),
+}
+"""What the sites of a SKU can be sorted by."""
+SkuSort = Annotated[str, Query(pattern=rf"^-?(?:{'|'.join(_SORTS)})$")]
 IMBALANCES_SHOWN = 10
+FORETOLD_MAX = 200
 LINES_SHOWN = 50
 ORDERS_SHOWN = 50
 
@@ -62,33 +80,103 @@ def site_stock_file(
     return stock_file(_seen(looking, session, site_id), chosen, kind_of_file, site_id)
 
 
+@downloads(router, "/network/sites/{site_id}/imbalances")
+def site_imbalances(looking: Looking, session: InSession, site_id: str) -> Table:
+    """Everything that is wrong at a site."""
+    seen = _seen(looking, session, site_id)
+    currency = seen.snapshot.currency
+    unit = 10 ** minor_digits(currency)
+    cells = (
+        (sku_id, name, str(each.kind), each.units, each.severity_minor / unit, nothing)
+        for each, sku_id, name, _, nothing in _imbalances(seen, site_id)
+    )
+    foretold = f"If nothing is done (of the costliest {FORETOLD_MAX})"
+    heads = ("SKU", "Name", "Imbalance", "Units", f"At stake ({currency})", foretold)
+    return Table("site-imbalances", heads, cells)
+
+
+@downloads(router, "/network/sites/{site_id}/plans")
+def site_plans(looking: Looking, session: InSession, site_id: str) -> Table:
+    """What plans that wait would change at a site, all of their lines."""
+    seen = _seen(looking, session, site_id)
+    heads = ("SKU", "Name", "Comes in", "Goes out", "Other end", "By", "Leaves", "Arrives", "Request", "Line")
+    cells = (
+        (
+            seen.names.sku(line.sku_id), seen.sku_name(line.sku_id), line.units if line.destination == site_id else None,
+            line.units if line.origin == site_id else None, seen.names.site(_other_end(line, site_id)), line.mode,
+            line.depart_on, line.arrive_on, str(line.approval_id), line.line_no,
+        )
+        for line in _planned_at(session, looking, site_id)
+    )  # fmt: skip
+    return Table("site-plans", heads, cells)
+
+
+@downloads(router, "/network/sites/{site_id}/transfers")
+def site_transfers(looking: Looking, session: InSession, site_id: str) -> Table:
+    """Transfers to and from a site that are under way, all of them."""
+    seen = _seen(looking, session, site_id)
+    heads = ("Order", "SKU", "Comes in", "Goes out", "Other end", "By", "State", "Leaves", "Arrives")
+    cells = (
+        (
+            str(order.transfer_id), seen.names.sku(order.sku_id), order.units if order.destination == site_id else None,
+            order.units if order.origin == site_id else None, seen.names.site(_other_end(order, site_id)), order.mode,
+            str(order.state).replace("_", " "), order.depart_on, order.arrive_on,
+        )
+        for order in _orders(session, site_id, ROWS_MAX)
+    )  # fmt: skip
+    return Table("site-transfers", heads, cells)
+
+
+def _other_end(moved: Planned | TransferOrder, site_id: str) -> str:
+    return moved.origin if moved.destination == site_id else moved.destination
+
+
 @router.get("/network/skus/{sku_id}")
 def sku(
     request: Request, looking: Looking, session: InSession, sku_id: str,
-    site_id: Annotated[str, Query(alias="site", max_length=40)] = "",
+    site_id: Annotated[str, Query(alias="site", max_length=40)] = "", sort: SkuSort = "site",
 ) -> Response:  # fmt: skip
     """A SKU at the caller's sites."""
-    return render(request, "network/sku.html", _sku(looking, session, sku_id, site_id))
+    return render(request, "network/sku.html", _sku(looking, session, sku_id, site_id, sort))
 
 
 @router.get("/network/skus/{sku_id}/now")
 def sku_now(
     request: Request, looking: Looking, session: InSession, sku_id: str,
-    site_id: Annotated[str, Query(alias="site", max_length=40)] = "",
+    site_id: Annotated[str, Query(alias="site", max_length=40)] = "", sort: SkuSort = "site",
 ) -> Response:  # fmt: skip
     """The same without its frame."""
-    return render(request, "network/sku_now.html", _sku(looking, session, sku_id, site_id))
+    return render(request, "network/sku_now.html", _sku(looking, session, sku_id, site_id, sort))
 
 
 @router.get("/network/skus/{sku_id}/export.{kind_of_file}")
-def sku_file(looking: Looking, session: InSession, sku_id: str, kind_of_file: Kind) -> Response:
+def sku_file(looking: Looking, session: InSession, sku_id: str, kind_of_file: Kind, sort: SkuSort = "site") -> Response:
     """The SKU's stock at the caller's sites as a file."""
-    found = _sku(looking, session, sku_id, "", charts=False)
+    found = _sku(looking, session, sku_id, "", sort, charts=False)
     heads = (
         "Site", "Name", "On hand", "Reserved", "Available", "In transit", "On order", "Days of cover",
         "Risk of running out (%)", "Safety stock", "Order up to", "Imbalance", "Units",
     )  # fmt: skip
     return file_answer(f"sku-{sku_id}", heads, (_cells(row, found["sheet"]) for row in found["rows"]), kind_of_file)
+
+
+@downloads(router, "/network/skus/{sku_id}/changes")
+def sku_changes(looking: Looking, session: InSession, sku_id: str) -> Table:
+    """What plans that wait would change of a SKU at the caller's sites."""
+    found = _sku(looking, session, sku_id, "", charts=False)
+    heads = (
+        "Site", "Name", "Comes in", "Goes out", "Units until the next supply", "Units then", "Days of cover",
+        "Days of cover then", "Risk of running out (%)", "Risk then (%)",
+    )  # fmt: skip
+    cells = (
+        (
+            each.key.site_id, found["site_name"][each.key.site_id], each.received, each.sent, each.before.projected_units,
+            each.after.projected_units, each.before.cover_days, each.after.cover_days, each.before.risk_ppm / 10_000,
+            each.after.risk_ppm / 10_000,
+        )
+        for each in found["sheet"].changed
+    )  # fmt: skip
+    return Table("sku-changes", heads, cells)
 
 
 def _cells(row: StockRow, sheet: SkuSheet) -> tuple[Cell, ...]:
@@ -116,13 +204,8 @@ def _planned(session: Session, looking: Visitor) -> list[Planned]:
 def _site(looking: Visitor, session: Session, seen: Seen, site_id: str) -> dict[str, Any]:
     place = [each.site_id for each in seen.snapshot.sites].index(site_id)
     rows = seen.table.site == place
-    worst: list[tuple[Imbalance, str, str, bool, str]] = []
-    for each in seen.table.imbalances:
-        if each.site_id == site_id and len(worst) < IMBALANCES_SHOWN:
-            out_on = stock_out_on(seen.snapshot, seen.table.view, each.key)
-            worst.append((each, seen.names.sku(each.sku_id), seen.sku_name(each.sku_id), seen.sees_sku(each.sku_id),
-                          if_nothing(each, out_on, seen.snapshot.currency)))  # fmt: skip
-    planned = [line for line in _planned(session, looking) if site_id in (line.origin, line.destination)]
+    worst = list(islice(_imbalances(seen, site_id), IMBALANCES_SHOWN))
+    planned = _planned_at(session, looking, site_id)
     counted = seen.table.counted_at[rows]
     known = counted[~np.isnan(counted)]
     age = (looking.now.timestamp() - float(known.min())) if len(known) else None
@@ -135,22 +218,42 @@ def _site(looking: Visitor, session: Session, seen: Seen, site_id: str) -> dict[
     }  # fmt: skip
 
 
+def _imbalances(seen: Seen, site_id: str) -> Iterator[tuple[Imbalance, str, str, bool, str]]:
+    """What is wrong at a site, the costliest first: the imbalance, the SKU and its name, whether it has a page, and what comes of it.
+
+    What comes of it takes a while to foretell, so that is said of the first ones alone.
+    """
+    there = (each for each in seen.table.imbalances if each.site_id == site_id)
+    for number, each in enumerate(there):
+        nothing = ""
+        if number < FORETOLD_MAX:
+            out_on = stock_out_on(seen.snapshot, seen.table.view, each.key)
+            nothing = if_nothing(each, out_on, seen.snapshot.currency)
+        yield each, seen.names.sku(each.sku_id), seen.sku_name(each.sku_id), seen.sees_sku(each.sku_id), nothing
+
+
+def _planned_at(session: Session, looking: Visitor, site_id: str) -> list[Planned]:
+    return [line for line in _planned(session, looking) if site_id in (line.origin, line.destination)]
+
+
 def _holds(stop: Any, site_id: str) -> bool:
     named = (stop.site_id, stop.origin, stop.destination)
     return site_id in named or not any(named)
 
 
-def _orders(session: Session, site_id: str) -> list[TransferOrder]:
+def _orders(session: Session, site_id: str, rows_max: int = ORDERS_SHOWN) -> list[TransferOrder]:
     query = select(TransferOrder).where(
         col(TransferOrder.state).in_(UNDER_WAY),
         (col(TransferOrder.origin) == site_id) | (col(TransferOrder.destination) == site_id),
     )
     return list(
-        session.exec(query.order_by(col(TransferOrder.arrive_on), col(TransferOrder.transfer_id)).limit(ORDERS_SHOWN))
+        session.exec(query.order_by(col(TransferOrder.arrive_on), col(TransferOrder.transfer_id)).limit(rows_max))
     )
 
 
-def _sku(looking: Visitor, session: Session, sku_id: str, site_id: str, *, charts: bool = True) -> dict[str, Any]:
+def _sku(
+    looking: Visitor, session: Session, sku_id: str, site_id: str, sort: str = "site", *, charts: bool = True
+) -> dict[str, Any]:
     seen = None if looking.currency is None else Seen.by(session, looking.caller)
     if seen is None or not seen.sees_sku(sku_id):
         raise NotFoundError("unknown_sku", f"there is no SKU {sku_id[:40]!r}", "follow a link of the network page")
@@ -168,7 +271,8 @@ def _sku(looking: Visitor, session: Session, sku_id: str, site_id: str, *, chart
     drawn = [sheet.charts(row.site_id) for row in first[:CHARTS_SHOWN]] if charts else []
     found = seen.snapshot.sku_by_id[sku_id]
     return {
-        "looking": looking, "seen": seen, "sku": found, "sheet": sheet, "rows": rows, "charts_of": drawn, "site_id": site_id,
+        "looking": looking, "seen": seen, "sku": found, "sheet": sheet, "charts_of": drawn, "site_id": site_id,
+        "sort": sort, "rows": sorted(rows, key=lambda row: _SORTS[sort.removeprefix("-")](row, sheet), reverse=sort.startswith("-")),
         "planned": planned, "names": seen.names, "as_of": seen.snapshot.as_of, "site_name": _site_names(seen),
         "sales_class": table.classes[[each.sku_id for each in seen.snapshot.skus].index(sku_id)],
         "value_minor": minor_from_e4(sum(row.on_hand for row in rows) * found.unit_cost_e4, seen.snapshot.currency),
@@ -179,6 +283,12 @@ def _sku(looking: Visitor, session: Session, sku_id: str, site_id: str, *, chart
 
 def _is_changed(sheet: SkuSheet, row: StockRow) -> bool:
     return any(each.key.site_id == row.site_id for each in sheet.changed)
+
+
+def _target(row: StockRow, sheet: SkuSheet) -> tuple[int, int]:
+    """The safety stock and the level that is ordered up to; below any, where there is no target."""
+    target = sheet.targets.get(SiteSku(row.site_id, row.sku_id))
+    return (-1, -1) if target is None else (target.safety_stock_units, target.order_up_to_units)
 
 
 def _stake(row: StockRow) -> int:

@@ -20,7 +20,7 @@ from app.lineage import lineage
 from app.orders.reconciling import open_differences
 from app.orders.tables import TransferOrder
 from app.orders.validating import held_orders
-from app.ui.exports import ROWS_MAX, Cell, Kind, file_answer
+from app.ui.exports import ROWS_MAX, Cell, Kind, Table, downloads, file_answer
 from app.ui.orders import reading, story
 from app.ui.orders.lineage_graph import BOX_HEIGHT, BOX_WIDTH, graph_of
 from app.ui.orders.reading import SORTS, Show, Wanted
@@ -43,9 +43,10 @@ def _wanted(
     text: Annotated[str, Query(max_length=100)] = "",
     sort: Annotated[str, Query(pattern=rf"^-?(?:{_SORT})$")] = "-changed",
     page: Annotated[int, Query(ge=1, le=10_000)] = 1,
+    stop: UUID | None = None,
 ) -> Wanted:
     """What a list is asked for."""
-    return Wanted(show, state, site.strip(), text.strip(), sort, page)
+    return Wanted(show, state, site.strip(), text.strip(), sort, page, stop)
 
 
 InWanted = Annotated[Wanted, Depends(_wanted)]
@@ -95,6 +96,20 @@ def held(request: Request, looking: Looking, session: InSession) -> Response:
     if looking.may("govern"):
         content["held"] = held_views(session, looking.caller, held_orders(session, looking.caller))
     return render(request, "orders/held_rows.html" if FRAGMENT in request.headers else "orders/held.html", content)
+
+
+@downloads(router, "/orders/held/export")
+def held_table(looking: Looking, session: InSession) -> Table:
+    """Orders that stops have held, for whoever may let them go on."""
+    heads = ("Order", "SKU", "Units", "From", "To", "Waits since", "Still stopped", "What has changed")
+    cells = (
+        (
+            str(row.order.transfer_id), row.order.sku_id, row.order.units, row.order.origin, row.order.destination,
+            row.order.state_at, row.stopped or "no", "; ".join(row.changes),
+        )
+        for row in held_views(session, looking.caller, held_orders(session, looking.caller))
+    )  # fmt: skip
+    return Table("orders-held", heads, cells)
 
 
 @router.get("/orders/differences")

@@ -49,7 +49,7 @@ SORTS = ("changed", "sku", "units", "state", "departs", "arrives")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What somebody wants to see."""
+    """What somebody wants to see. `stop`: what waits under this one."""
 
     show: Show = Show.OPEN
     state: OrderState | None = None
@@ -57,10 +57,13 @@ class Wanted:
     text: str = ""
     sort: str = "-changed"
     page: int = 1
+    stop: UUID | None = None
 
     def query(self, **changed: object) -> str:
         """The part of an address that asks for this, with some of it changed; what is as by default is left out."""
-        names = {"show": Show.OPEN, "state": None, "site": "", "text": "", "sort": "-changed", "page": 1}
+        names = {
+            "show": Show.OPEN, "state": None, "site": "", "text": "", "sort": "-changed", "page": 1, "stop": None,
+        }  # fmt: skip
         values = {name: changed.get(name, getattr(self, name)) for name in names}
         return urlencode({name: value for name, value in values.items() if value not in (names[name], "")})
 
@@ -179,6 +182,8 @@ def _filters(caller: Principal, wanted: Wanted, today: date, hidden: list[str]) 
     found = [_shown(wanted.show, today)]
     if wanted.state is not None:
         found.append(col(TransferOrder.state) == wanted.state)
+    if wanted.stop is not None:
+        found.append(col(TransferOrder.held_by) == str(wanted.stop))
     if wanted.site:
         at = (col(TransferOrder.origin) == wanted.site) | (col(TransferOrder.destination) == wanted.site)
         found.append(at if caller.covers((wanted.site,)) else false())

@@ -17,13 +17,15 @@ from app.db.database import database_now
 from app.orders.queries import orders_of_approval
 from app.plans.store import read_plan
 from app.ui.exports import Kind, file_answer
+from app.ui.orders.reading import titles
 from app.ui.queue.plan import REASONS, line_cells, line_heads, lines_of, uncertain, urgency_counts
 from app.ui.queue.rows import STATUS_KIND, STATUS_WORDS, ago_words, left_words, tier_words, title_of
 from app.ui.queue.standing import outcome_words, standing_of
 from app.ui.rendering import render
 from app.ui.visitor import FRAGMENT, Looking, PageRoute, Visitor
-from app.views import plan_view
+from app.views import PlanView, plan_view
 from app.web.dependencies import InSession
+from graphs.names import ELSEWHERE
 from tools.money import minor_digits
 from tools.transfers import TransferPlan
 
@@ -69,8 +71,8 @@ def drawer(request: Request, about: AskedFor) -> Response:
         "urgencies": urgency_counts(plan),
         "uncertain": list(uncertain(plan)),
         "reasons": REASONS,
-        "sites": sorted({site for line in plan.lines for site in (line.origin, line.destination)}),
-        "skus": sorted({line.sku_id for line in plan.lines}),
+        "sites": _sites(about, plan),
+        "skus": sorted({line.sku_id: line.sku_name for line in plan.lines}.items()),
         "digits": minor_digits(plan.currency),
         "before": before,
         "changed": before or about.request.superseded_by,
@@ -105,6 +107,12 @@ def export_lines(about: AskedFor, kind: Kind) -> Response:
     """The lines as a file."""
     plan = plan_view(about.session, about.looking.caller, about.request.plan_digest)
     return file_answer(f"plan-{plan.digest[:12]}", line_heads(plan.currency), line_cells(plan), kind)
+
+
+def _sites(about: Asked, plan: PlanView) -> list[tuple[str, str]]:
+    """The sites of the plan that the reader may know of, and their names."""
+    ends = {site for line in plan.lines for site in (line.origin, line.destination)} - {ELSEWHERE}
+    return sorted(titles(about.session, "site", ends).items())
 
 
 def _state(about: Asked) -> dict[str, Any]:

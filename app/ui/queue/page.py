@@ -44,13 +44,15 @@ def chosen(
     status: Status = "",
     tier: Annotated[str, Query(max_length=40, pattern=r"^[^\x00]*$")] = "",
     show: Show = "",
+    stop: UUID | None = None,
     sort: Annotated[str, Query(max_length=20)] = "",
     page: Annotated[str, Query(pattern=r"^[0-9]{0,3}$")] = "",
 ) -> Chosen:
     """The filters of an address."""
     by, descending = sort_of(sort)
     only = None if status == "any" else ApprovalStatus(status or "pending")
-    wanted = Wanted(only, words.strip(), tier, show == "for_me", show == "claimed", show == "stopped", by, descending)
+    stopped, stop_id = show == "stopped", str(stop) if stop and show == "stopped" else ""
+    wanted = Wanted(only, words.strip(), tier, show == "for_me", show == "claimed", stopped, stop_id, by, descending)
     return Chosen(wanted, int(page or 1) or 1)
 
 
@@ -66,12 +68,27 @@ def queue_page(request: Request, looking: Looking, session: InSession, filters: 
         "statuses": [(each.value, words.capitalize()) for each, words in STATUS_WORDS.items()],
         "tiers": [(name, tier_words(name)) for name in tiers],
         "built_in": [(name, query) for name, query in _built_in()],
-        "delegations": delegations_of(session, looking.caller.user_id),
-        "lends": looking.may("decide") and rules is not None and rules.delegations is not None,
-        "days_max": rules.delegations.days_max if rules and rules.delegations else 0,
-        "currency": looking.currency,
+        **_lending(session, looking),
     }
     return render(request, "queue/page.html", content)
+
+
+@router.get("/queue/lending")
+def lending(request: Request, looking: Looking, session: InSession) -> Response:
+    """What somebody has lent or was lent, and the form to lend more."""
+    return render(request, "queue/delegations.html", _lending(session, looking))
+
+
+def _lending(session: Session, looking: Visitor) -> dict[str, Any]:
+    rules = active_policy(session).approvals
+    terms = rules.delegations if rules else None
+    return {
+        "looking": looking,
+        "delegations": delegations_of(session, looking.caller.user_id),
+        "lends": looking.may("decide") and terms is not None,
+        "days_max": terms.days_max if terms else 0,
+        "currency": looking.currency,
+    }
 
 
 @router.get("/queue/rows")
@@ -133,6 +150,7 @@ def _rows(session: Session, looking: Visitor, filters: Chosen, bulk: Bulk | None
         else f"{'-' if filters.wanted.descending else ''}{filters.wanted.sort}",
         "rows": rows_of(page, beside(session, page.rows), looking.caller, offered),
         "total": page.total,
+        "unsearched": page.unsearched,
         "first": first,
         "last": first + len(page.rows) - 1,
         "page": number,

@@ -25,18 +25,21 @@ from app.negotiations import negotiation_view
 from app.plans.provenance import provenance_view
 from app.plans.store import read_plan, read_snapshot
 from app.plans.tables import PlanRow, SnapshotRow
+from app.ui.exports import Table, downloads
 from app.ui.queue.answers import lines_meant, subjects_of
-from app.ui.queue.changes import changes_of
+from app.ui.queue.changes import Changes, changes_of
 from app.ui.queue.checks import admitted, rule_results
-from app.ui.queue.drawer import AskedFor
+from app.ui.queue.drawer import Asked, AskedFor
 from app.ui.queue.plan import data_words, explanation_facts, stock_changes
 from app.ui.queue.rows import tier_words
 from app.ui.rendering import render
 from app.ui.visitor import PageRoute
 from app.views import names_for, plan_view
 from policies.library import released
+from tools.money import minor_digits
 
 router = APIRouter(prefix="/queue/{approval_id}", route_class=PageRoute)
+CHANGES_SHOWN = 50
 EVENTS_SHOWN = 100
 SETTLED_SHOWN = 20
 
@@ -47,10 +50,12 @@ def now(request: Request, about: AskedFor) -> Response:
     session, caller, plan = about.session, about.looking.caller, about.plan
     facts, then = facts_to_check_on(session), read_snapshot(session, plan.snapshot_digest)
     names = names_for(session, caller, then)
+    changed = stock_changes(plan, then, facts.snapshot, caller.covers)
     results, violations = rule_results(plan, facts, names.words)
     admits = admitted(plan, facts, violations)
     content = {
         "looking": about.looking,
+        "approval_id": about.request.approval_id,
         "currency": plan.currency,
         "made_on": then.as_of,
         "same": then.digest == facts.snapshot.digest,
@@ -58,7 +63,8 @@ def now(request: Request, about: AskedFor) -> Response:
         "narrowed": admits.narrowed,
         "saving_now_minor": admits.saving_now_minor,
         "saving_minor": plan.saving_minor,
-        "changes": [(each, names.sku(each.sku)) for each in stock_changes(plan, then, facts.snapshot, caller.covers)],
+        "changes": [(each, names.sku(each.sku)) for each in changed[:CHANGES_SHOWN]],
+        "changes_more": max(len(changed) - CHANGES_SHOWN, 0),
         "data": list(data_words(plan, facts.snapshot, facts.now, caller.covers)),
         "results": results,
         "policy": released(plan.policy_digest).label,
@@ -67,14 +73,48 @@ def now(request: Request, about: AskedFor) -> Response:
     return render(request, "queue/now.html", content)
 
 
+@downloads(router, "/stock")
+def stock_table(about: AskedFor) -> Table:
+    """Stock at the ends of its lines that is not what it was when the plan was made."""
+    then = read_snapshot(about.session, about.plan.snapshot_digest)
+    names = names_for(about.session, about.looking.caller, then)
+    facts = facts_to_check_on(about.session)
+    cells = (
+        (each.site, names.sku(each.sku), each.then, each.now, ", ".join(map(str, each.lines)))
+        for each in stock_changes(about.plan, then, facts.snapshot, about.looking.caller.covers)
+    )
+    return Table("stock-changed", ("Site", "SKU", "Available then", "Available now", "Lines"), cells)
+
+
 @router.get("/others")
 def others(request: Request, about: AskedFor) -> Response:
     """What was claimed, what lost, and which limits could be relaxed at which price."""
     view = negotiation_view(about.session, about.looking.caller, about.request.plan_digest)
     return render(
         request, "queue/others.html",
-        {"looking": about.looking, "view": view, "rounds": view.rounds, "settled_shown": SETTLED_SHOWN},
+        {
+            "looking": about.looking, "view": view, "rounds": view.rounds, "settled_shown": SETTLED_SHOWN,
+            "approval_id": about.request.approval_id,
+        },
     )  # fmt: skip
+
+
+@downloads(router, "/claims")
+def claims_table(about: AskedFor) -> Table:
+    """Who claimed the same stock in the last round, and what each gets; money in units of its currency."""
+    view = negotiation_view(about.session, about.looking.caller, about.request.plan_digest)
+    unit = 10 ** minor_digits(view.currency)
+    heads = (
+        "SKU", "At", "Units there", "Claimed by", "Claimed", f"Highest bid for a pack ({view.currency})", "Awarded",
+        "By the plan",
+    )  # fmt: skip
+    cells = (
+        (settled.pool.sku, settled.pool.site, settled.pool_units, award.site, award.claimed_units,
+         award.highest_bid_minor / unit, award.awarded_units, award.planned_units)
+        for settled in (view.rounds[-1].settlements if view.rounds else ())
+        for award in settled.awards
+    )  # fmt: skip
+    return Table("claims", heads, cells)
 
 
 @router.get("/history")
@@ -111,25 +151,41 @@ def why(request: Request, about: AskedFor, line_no: int) -> Response:
 @router.get("/changes")
 def changes(request: Request, about: AskedFor) -> Response:
     """What an edit has changed: against the plan that it was made from, or that was made of it."""
-    session, caller, own = about.session, about.looking.caller, about.request
+    content = {"looking": about.looking, "found": _edits(about), "own": about.request, "currency": about.plan.currency}
+    return render(request, "queue/changes.html", content)
+
+
+@downloads(router, "/changes")
+def changes_table(about: AskedFor) -> Table:
+    """The same line by line; money in units of its currency."""
+    currency = about.plan.currency
+    unit = 10 ** minor_digits(currency)
+    heads = (
+        "Plan before", "Plan after", "SKU", "From", "To", "Units before", "Units after", f"Saving before ({currency})",
+        f"Saving after ({currency})", "What was changed",
+    )  # fmt: skip
+    cells = (
+        (first.plan_digest[:12], edited.plan_digest[:12], line.sku, line.origin, line.destination, line.before, line.after,
+         line.saving_before_minor / unit, line.saving_after_minor / unit, line.words)
+        for first, edited, change in _edits(about)
+        for line in change.lines
+    )  # fmt: skip
+    return Table("plan-changes", heads, cells)
+
+
+def _edits(about: Asked) -> list[tuple[ApprovalRequest, ApprovalRequest, Changes]]:
+    """The request before the edit, the one after it, and what is different; none where nothing was edited."""
+    session, own = about.session, about.request
     before = session.exec(select(ApprovalRequest).where(ApprovalRequest.superseded_by == own.approval_id)).first()
     after = None if own.superseded_by is None else get_request(session, own.superseded_by)
-    names = names_for(session, caller, read_snapshot(session, about.plan.snapshot_digest))
+    names = names_for(session, about.looking.caller, read_snapshot(session, about.plan.snapshot_digest))
     pairs = [(before, own)] if before else []
     pairs += [(own, after)] if after else []
-    found = [
-        (
-            first,
-            edited,
-            changes_of(
-                read_plan(session, first.plan_digest), read_plan(session, edited.plan_digest), names, caller.touches
-            ),
-        )
+    touches = about.looking.caller.touches
+    return [
+        (first, edited, changes_of(read_plan(session, first.plan_digest), read_plan(session, edited.plan_digest), names, touches))
         for first, edited in pairs
-    ]
-    return render(
-        request, "queue/changes.html", {"looking": about.looking, "found": found, "own": own, "currency": own.currency}
-    )
+    ]  # fmt: skip
 
 
 @router.get("/check")

@@ -13,7 +13,7 @@ from sqlmodel import Session
 from app.approvals.tables import ApprovalStatus
 from app.errors import InvalidError, UnavailableError
 from app.governance.state import active_policy
-from app.ui.exports import ROWS_MAX, Kind, file_answer
+from app.ui.exports import ROWS_MAX, Kind, Table, downloads, file_answer
 from app.ui.rendering import render
 from app.ui.reports import backtest as replay
 from app.ui.reports import reading, words
@@ -99,6 +99,15 @@ def orders(looking: Looking, session: InSession, digest: Digest, kind: Kind) -> 
     plan_view(session, looking.caller, digest)
     found = reading.orders_of_plan(session, looking.caller, digest)
     return file_answer(f"plan-{digest[:12]}-orders", words.ORDER_HEADS, map(words.order_cells, found), kind)
+
+
+@downloads(router, "/reports/plans/{digest}/left")
+def left_behind(looking: Looking, session: InSession, digest: Digest) -> Table:
+    """What had to leave a site and stays, with the reasons."""
+    found = plan_view(session, looking.caller, digest).left_behind
+    cells = ((row.site_id, row.sku_id, row.due_units, row.left_units, row.leave_by, row.words) for row in found)
+    heads = ("Site", "SKU", "Should leave", "Stays", "By", "Why, and what can be done")
+    return Table(f"plan-{digest[:12]}-left-behind", heads, cells)
 
 
 def _plan_content(looking: Visitor, report: PlanReport) -> dict[str, Any]:

@@ -135,7 +135,8 @@ class Browsing:
 
     def answer(self, path: str, *, fragment: bool = False) -> httpx2.Response:
         """What comes back, as it is."""
-        return self.client.get(path, headers={"X-Fragment": "1"} if fragment else {}, follow_redirects=False)
+        headers = {"X-Fragment": "1"} if fragment else {"Accept": "text/html"}
+        return self.client.get(path, headers=headers, follow_redirects=False)
 
     @property
     def form_token(self) -> str:

@@ -169,8 +169,46 @@ def test_a_plan_that_was_rejected_says_by_whom_and_why(own_pages: Callable[[str]
     (request,) = [each for each in waiting(paula.service) if each.plan_digest == digest]
     reject(paula.service, request, Rejection(code=RejectionCode.OTHER, words=f"not now {MARKUP}"))
     stands = paula.get(f"/chat/{thread_id}/plans/{digest}/standing", fragment=True)
-    assert f"Rejected by Ada: not now {MARKUP}" in stands.text
+    for words in ("Rejected by Ada. Reason: something else.", f"Ada wrote: “not now {MARKUP}”"):
+        assert words in stands.text
+        assert words in paula.get(f"/chat/{thread_id}").text
     assert not stands.foreign
+
+
+def test_beside_the_plan_made_instead_stands_who_rejected_the_one_before_and_why(
+    own_pages: Callable[[str], Browsing],
+) -> None:
+    paula = own_pages("paula")
+    thread_id = opened(paula)
+    digest = digest_on(asked(paula, thread_id, "rebalance P2", "submit"))
+    (request,) = [each for each in waiting(paula.service) if each.plan_digest == digest]
+    too_many = Rejection(code=RejectionCode.TOO_MANY_UNITS, limit=20, words=f"half of it will do {MARKUP}")
+    reject(paula.service, request, too_many)
+    paula.service.resume_thread(request.approval_id)
+    page = paula.get(f"/chat/{thread_id}")
+    instead = digest_on(page)
+    assert instead != digest
+    card = page.one("div", class_="card plan-card").text
+    for words in (
+        f"Plan {digest[:12]}, before:", "Rejected by Ada. Reason: it moves too many units (at most 20).",
+        f"Ada wrote: “half of it will do {MARKUP}”",
+    ):  # fmt: skip
+        assert words in card
+    assert "waiting for a decision" in card
+    assert not page.foreign
+
+
+def test_a_plan_without_lines_says_that_nothing_needs_to_move_and_why(own_pages: Callable[[str], Browsing]) -> None:
+    paula = own_pages("paula")
+    page = asked(paula, opened(paula), "rebalance P1 from S3 to S1")
+    card = page.one("div", class_="card plan-card")
+    for words in (
+        "Nothing needs to move.", "one of the 1 possible lines earns more than it costs.", "of the demand until the regular supply",
+        "The request was only about SKUs P1; from S3; to S1.",
+    ):  # fmt: skip
+        assert words in card.text
+    for words in ("0.00 USD", "Departures", "Submit for approval", "Why these transfers?"):
+        assert words not in card.text
 
 
 def test_what_ifs_and_plans_stand_side_by_side_and_only_the_last_plan_is_shown_whole(

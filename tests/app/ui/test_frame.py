@@ -92,3 +92,11 @@ def test_an_error_of_ours_is_a_page_with_a_trace_id_for_people_and_a_problem_for
     assert page.one("a", class_="button").attributes["href"] == "/"
     for inside in ("Traceback", "un1ts", request.plan_digest):
         assert inside not in page.text + fragment.text
+
+
+def test_a_wrong_link_is_a_page_for_people_and_a_problem_for_programs(pages: Callable[[str], Browsing]) -> None:
+    ada = pages("ada")
+    page = ada.get("/nothing-here", 404)
+    assert "There is no page at this address" in page.text
+    answer = ada.client.get("/v1/nothing-here", headers={"Accept": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")

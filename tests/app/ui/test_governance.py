@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from app.approvals.delegations import Loan, delegate_to
+from app.auth.keys import KeyGrant, add_key
+from app.auth.roles import Act
+from app.db.database import database_now
+from app.governance.state import activate_policy
 from app.settings import Settings
 from app.ui.governance.policy_diff import changed_sentences, changed_values
 from app.ui.governance.settings_shown import GROUPS, SECRETS, settings_shown
 from policies.library import released, releases
 from tests.app.ui.pages import Browsing
 from tests.app.web.door import Door
+from tests.installation import ADA, PAULA
 
 WICKED = "<img src=x onerror=window.__xss=1>"
 Pages = Callable[[str], Browsing]
@@ -164,3 +171,40 @@ def test_settings_are_for_those_who_run_the_service(pages: Pages, house: Door) -
     vera = pages("vera").get("/governance/settings")
     assert "EVENKEEL_WORKERS" not in vera.text
     assert vera.text.count("Operators and administrators") == 3
+
+
+def test_the_tables_of_people_and_settings_are_downloaded_by_those_who_see_them(own_pages: Pages, door: Door) -> None:
+    with door.service.database.transaction() as session:
+        made = add_key(session, PAULA, KeyGrant("robot", (Act.READ,), None, sees_sensitive=False, days=9), by="adam")
+        activate_policy(session, "2027-01", "otto", "it knows delegations")
+        now = database_now(session)
+        delegate_to(session, ADA, Loan("bob", reason=WICKED, starts_at=now, ends_at=now + timedelta(days=2)))
+    adam, otto, vera = (own_pages(each) for each in ("adam", "otto", "vera"))
+    keys = adam.answer("/governance/people/keys.csv").text
+    assert "robot" in keys
+    assert made.secret not in keys
+    assert otto.answer("/governance/people/keys.csv").status_code == 403
+    assert WICKED in adam.answer("/governance/people/delegations.csv").text
+    assert len(own_pages("bob").answer("/governance/people/delegations.csv").text.splitlines()) == 2, "it concerns him"
+    assert len(vera.answer("/governance/people/delegations.csv").text.splitlines()) == 1, "others are not told"
+    settings = otto.answer("/governance/settings/in-force.csv").text
+    assert settings.count("EVENKEEL_") > 30
+    assert vera.answer("/governance/settings/in-force.csv").status_code == 403
+    assert otto.answer("/governance/settings/subscriptions.csv").status_code == 200
+    assert vera.answer("/governance/settings/subscriptions.csv").status_code == 403
+
+
+def test_sources_and_the_comparison_of_two_releases_are_downloaded_as_they_are_shown(pages: Pages) -> None:
+    otto, vera = pages("otto"), pages("vera")
+    head, *rows = otto.answer("/governance/data/sources.csv").text.splitlines()
+    assert "Age (hours)" in head
+    assert rows
+    assert otto.answer("/governance/data/holds.csv").status_code == 200
+    for what in ("sources", "holds"):
+        assert vera.answer(f"/governance/data/{what}.csv").status_code == 403
+    page = vera.get("/governance/policies/difference?before=2026-01&after=2026-04", fragment=True)
+    (link,) = [tag.attributes["href"] or "" for tag in page.all("a") if tag.text == "CSV"]
+    found = vera.answer(link).text
+    assert found.splitlines()[0].endswith("2026-01,2026-04")
+    assert '"line, at least",1.00 USD,1.50 USD' in found
+    assert "In words" in found

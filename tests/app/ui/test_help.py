@@ -10,7 +10,11 @@ import app.ui
 from app.auth.roles import Act, Principal, Role
 from app.ui.help.glossary import TERMS, glossary
 from app.ui.help.page import ACTS
+from graphs.baseline.language import understand
+from graphs.baseline.understood import Call
 from tests.app.ui.pages import Browsing
+from tests.app.web.door import Door
+from tests.installation import approve, carry_out, orders
 
 TEMPLATES = Path(app.ui.__file__).parent / "templates"
 FROM_DESIGN = (
@@ -58,6 +62,50 @@ def test_the_questions_of_people_are_answered_with_the_way_to_click(pages: Calla
         assert f"{way} ›" in page.by_id(f"ask-{identity}").text
     assert "your roles do not include it" in page.by_id("ask-ask").text
     assert "your roles do not include it" not in pages("paula").get("/help").by_id("ask-ask").text
+
+
+def test_each_way_to_click_leads_where_it_says(door: Door, own_pages: Callable[[str], Browsing]) -> None:
+    request, paula, otto = door.pending, own_pages("paula"), own_pages("otto")
+    places = {
+        "Overview": "/", "Network": "/network", "Queue": "/queue", "Chat": "/chat", "Orders": "/orders",
+        "Governance": "/governance", "Reports": "/reports", "a site": "/network/sites/S2", "Policies": "/governance/policies",
+        "Audit": "/governance/audit",
+    }  # fmt: skip
+    plans = {"Queue": f"/queue/{request.approval_id}", "Reports": f"/reports/plans/{request.plan_digest}"}
+
+    def walk(way: str) -> None:
+        first, *steps = way.split(" › ")
+        browsing = paula if first == "Chat" else otto
+        page = browsing.get(places[first])
+        for step in steps:
+            if step in ("the plan", "the order", *places):
+                href = (
+                    plans[first]
+                    if step == "the plan"
+                    else places.get(step) or f"/orders/{orders(door.service)[0].transfer_id}"
+                )
+                assert href in {tag.attributes.get("href") for tag in page.all("a")}, way
+                page = browsing.get(href)
+            else:
+                assert step in page.text, way
+
+    ways = [tag.text for tag in otto.get("/help").all("p", class_="way")]
+    assert len(ways) >= 12
+    for way in ways:
+        if not way.startswith("Orders"):
+            walk(way)
+    approve(door.service, request)
+    carry_out(door.service, request)
+    for way in ways:
+        if way.startswith("Orders"):
+            walk(way)
+
+
+def test_what_help_gives_as_an_example_is_understood_without_a_language_model(
+    pages: Callable[[str], Browsing],
+) -> None:
+    (example,) = re.findall("For instance “([^”]+)”", pages("paula").get("/help").text)
+    assert isinstance(understand(example), Call)
 
 
 def test_who_does_what_is_what_the_rules_say(pages: Callable[[str], Browsing]) -> None:

@@ -6,7 +6,11 @@ import csv
 import io
 from collections.abc import Callable
 
+import pytest
+from sqlalchemy import text
+
 from app.auth.roles import Role
+from app.ui.network import page as network_page
 from tests.app.ui.pages import Browsing, Markup
 from tests.app.web.door import Door
 from tests.builders import a_dc, a_site, a_sku
@@ -159,3 +163,71 @@ def test_names_are_text_in_the_map_as_well_and_masked_skus_stay_masked(own_pages
     assert "3 rows" in ada.get("/network/stock/rows?category=drugs").text
     assert "drugs" not in vera.get("/network").text
     ada.get("/network/skus/P2")
+
+
+def test_a_long_list_of_sites_has_pages_and_the_map_has_all_of_them(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network_page, "SITES_SHOWN", 2)
+    paula = pages("paula")
+    first = paula.get("/network?sort=name")
+    assert [row.split()[1] for row in _rows(first)] == ["S1", "S2"]
+    assert "3 sites, 1 to 2 listed" in first.text
+    assert len(first.all("circle")) == 3
+    (following,) = [tag.attributes["href"] for tag in first.all("a", rel="next")]
+    assert following == "/network?sort=name&page=2#sites-title"
+    second = paula.get("/network?sort=name&page=2")
+    assert [row.split()[1] for row in _rows(second)] == ["S3"]
+    assert second.by_id("network").attributes["data-url"] == "/network/now?sort=name&page=2", "it stays on its page"
+    assert [row.split()[1] for row in _rows(paula.get("/network/now?sort=name&page=9"))] == ["S3"]
+    assert len(_csv(paula, "/network/export.csv")) == 3
+
+
+def test_the_sites_of_a_sku_are_sorted_by_each_column(pages: Pages) -> None:
+    paula = pages("paula")
+    heads = {
+        "on_hand": "On hand", "reserved": "Reserved", "available": "Available", "in_transit": "In transit",
+        "on_order": "On order", "risk": "Risk of running out (%)", "safety": "Safety stock", "order_up_to": "Order up to",
+    }  # fmt: skip
+    page = paula.get("/network/skus/P1?sort=-on_hand")
+    offered = [tag.attributes["data-sort"] for tag in page.all("button", data_for="sku-form")]
+    assert set(offered) == {*heads, "site", "stake", "cover"}
+    assert page.by_id("sku-form").attributes["data-filter"] == "/network/skus/P1/now"
+    for sort, head in heads.items():
+        found = [float(row[head]) for row in _csv(paula, f"/network/skus/P1/export.csv?sort=-{sort}")]
+        assert found == sorted(found, reverse=True), sort
+        listed = _rows(paula.get(f"/network/skus/P1/now?sort=-{sort}", fragment=True))[-3:]
+        rows = [row["Site"] for row in _csv(paula, f"/network/skus/P1/export.csv?sort=-{sort}")]
+        assert [row.split()[1] for row in listed] == rows, sort
+    assert [row["Site"] for row in _csv(paula, "/network/skus/P1/export.csv?sort=-site")] == ["S3", "S2", "S1"]
+    assert paula.answer("/network/skus/P1?sort=secret").status_code == 422
+
+
+def test_before_any_network_a_fragment_says_what_to_do_like_the_page(own_pages: Pages, door: Door) -> None:
+    with door.service.database.engine.begin() as connection:
+        connection.execute(text("update installation set currency = null"))
+    paula = own_pages("paula")
+    for path in ("/network", "/network/now", "/network/stock", "/network/stock/rows"):
+        assert "evenkeel import" in paula.get(path, fragment="/" in path[9:]).text, path
+    paula.get("/network/sites/S1/card", 404, fragment=True)
+
+
+def test_the_tables_of_a_site_and_of_a_sku_are_downloaded(pages: Pages) -> None:
+    paula = pages("paula")
+    wrong = _csv(paula, "/network/sites/S2/imbalances.csv")
+    assert {row["SKU"] for row in wrong} == {"P1", "P2"}
+    assert all(
+        "Runs out about" in row["If nothing is done (of the costliest 200)"] and float(row["At stake (USD)"]) > 0
+        for row in wrong
+    )
+    planned = _csv(paula, "/network/sites/S2/plans.csv")
+    assert planned
+    assert all(int(row["Comes in"]) > 0 and row["Other end"] == "S1" for row in planned)
+    assert _csv(paula, "/network/sites/S2/transfers.csv") == []
+    changes = {row["Site"]: row for row in _csv(paula, "/network/skus/P1/changes.csv")}
+    assert set(changes) == {"S1", "S2"}
+    assert int(changes["S2"]["Comes in"]) == int(changes["S1"]["Goes out"]) > 0
+    fern = pages("fern")
+    for what in ("imbalances", "plans", "transfers"):
+        assert fern.answer(f"/network/sites/S2/{what}.csv").status_code == 404
+    assert _csv(fern, "/network/skus/P1/changes.csv") == []

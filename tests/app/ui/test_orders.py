@@ -241,9 +241,21 @@ def test_orders_that_a_stop_held_wait_for_somebody_who_looks(door: Door, own_pag
     order = orders(door.service)[0]
     held = otto.get("/orders/held", fragment=True)
     assert str(order.transfer_id)[:8] in held.text
+    assert str(order.transfer_id) in otto.answer("/orders/held/export.csv").text
+    assert own_pages("vera").answer("/orders/held/export.csv").status_code == 403
     assert "stopped" in held.text
     assert held.all("input", type="checkbox") == [], "what is stopped still cannot be ticked"
     assert "Held by a stop" in own_pages("vera").get(f"/orders/{order.transfer_id}").text
+    other = otto.send("/v1/stops", {"sku_class": "frozen", "reason": "a warm night"}).json()["stop_id"]
+    assert "No order fits" in otto.get(f"/orders/rows?show=held&stop={other}").text
+    whole = next(
+        tag.attributes["href"] or ""
+        for tag in otto.get("/governance").all("a")
+        if "show=stopped" in (tag.attributes.get("href") or "")
+    )
+    assert whole.endswith(other), "the switch itself holds everything and needs no list"
+    switch = orders(door.service)[0].held_by
+    assert str(order.transfer_id)[:8] in otto.get(f"/orders/rows?show=held&stop={switch}").text
     otto.send("/v1/kill-switch", {"engaged": False, "reason": "it is over"})
     held = otto.get("/orders/held", fragment=True)
     boxes = [tag.attributes["value"] for tag in held.all("input", type="checkbox")]
@@ -287,6 +299,31 @@ def test_the_lineage_leads_from_signals_to_receipts(door: Door, carried: list[Tr
     page = own_pages("vera").get(f"/orders/{order.transfer_id}/lineage")
     for words in ("Signed by ada", f"ERP {order.erp_id}", "Made with", "by otto"):
         assert words in page.text
+
+
+def test_the_tables_of_an_order_and_of_its_lineage_are_downloaded(
+    door: Door, carried: list[TransferOrder], own_pages: Pages
+) -> None:
+    otto, order = own_pages("otto"), carried[0]
+    path = f"/orders/{order.transfer_id}"
+    otto.send(f"/v1{path}/receipts", {"receipt_key": "dock-1-scan-1", "units": 1})
+
+    def rows(what: str, who: str = "otto") -> list[dict[str, str]]:
+        answer = own_pages(who).answer(f"{path}/{what}.csv")
+        assert answer.status_code == 200, answer.text
+        return list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+
+    assert [(row["Usable"], row["By"]) for row in rows("receipts")] == [("1", "otto")]
+    assert [row["Signed by"] for row in rows("lineage/signatures")] == ["ada"]
+    assert {"Signals", "Plan", "Decisions", "Receipts"} <= {row["Step"] for row in rows("lineage/steps")}
+    assert all(row["Verdict"] == "accepted" for row in rows("lineage/signals"))
+    assert "transfer received" in {row["What"] for row in rows("lineage/events")}
+    links = {tag.attributes["href"] for tag in otto.get(f"{path}/lineage").all("a") if "download" in tag.attributes}
+    assert {f"{path}/lineage/{what}.csv" for what in ("steps", "signals", "signatures", "events")} <= links
+    assert f"{path}/receipts.csv" in links
+    door.admit(person("nora", Role.VIEWER, sites=frozenset({"S3"})))
+    for what in ("receipts", "lineage/steps", "lineage/events"):
+        assert own_pages("nora").answer(f"{path}/{what}.csv").status_code == 404
 
 
 def test_before_any_network_the_page_says_what_to_do(own_pages: Pages, door: Door) -> None:

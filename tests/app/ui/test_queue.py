@@ -7,9 +7,11 @@ from functools import cache
 
 import pytest
 
+from app.approvals import listing
 from app.approvals.listing import Sort
 from tests.app.ui.pages import Browsing
 from tests.app.web.door import Door
+from tests.installation import waiting
 
 Pages = Callable[[str], Browsing]
 
@@ -164,3 +166,49 @@ def test_what_is_chosen_together_is_summed_and_bound_to_one_digest(house: Door, 
     assert "1 plan chosen" in page.text
     assert len(page.one("input", name="set_digest").attributes["value"] or "") == 64
     assert str(approval_id) in (page.one("input", name="plans").attributes["value"] or "")
+
+
+def test_a_search_for_a_sku_says_what_it_has_not_looked_through(
+    house: Door, pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = pages("ada")
+    assert "were not" not in ada.get("/queue/rows?words=p1", fragment=True).text
+    monkeypatch.setattr(listing, "SKU_REQUESTS_MAX", 0)
+    assert "1 older one was not" in ada.get("/queue/rows?words=p1", fragment=True).text
+    assert "older" not in ada.get("/queue/rows?words=S1", fragment=True).text, "sites are looked for in all of them"
+    assert "older" not in ada.get("/queue/rows?words=p1&tier=huge", fragment=True).text, "no plan is of that kind"
+    assert house.pending
+
+
+def test_what_changed_what_was_claimed_and_what_stock_moved_are_downloaded(own_pages: Pages, door: Door) -> None:
+    ada, request = own_pages("ada"), door.pending
+    path = f"/queue/{request.approval_id}"
+    assert ada.answer(f"{path}/claims.csv").text.startswith("\ufeffSKU,At,Units there,Claimed by")
+    assert len(ada.answer(f"{path}/stock.csv").text.splitlines()) == 1, "nothing has changed"
+    edit = {"plan_digest": request.plan_digest, "packs": [{"line_no": 2, "packs": 0}]}
+    answer = ada.send(f"/v1/approvals/{request.approval_id}/edit", edit)
+    assert answer.status_code in (200, 201), answer.text
+    edited = next(each for each in waiting(door.service) if each.approval_id != request.approval_id)
+    rows = ada.answer(f"/queue/{edited.approval_id}/changes.csv").text.splitlines()
+    assert "Units before,Units after" in rows[0]
+    assert len(rows) == 2
+    assert request.plan_digest[:12] in rows[1]
+    fern = own_pages("fern")
+    for what in ("claims", "stock", "changes"):
+        assert fern.answer(f"{path}/{what}.csv").status_code == 404
+
+
+def test_what_a_stop_holds_is_listed_and_nothing_else(own_pages: Pages, door: Door) -> None:
+    otto, request = own_pages("otto"), door.pending
+    frozen, lane = (
+        otto.send("/v1/stops", {"reason": "a leak", **what}).json()["stop_id"]
+        for what in ({"sku_class": "frozen"}, {"origin": "S1", "destination": "S2"})
+    )
+    rows = {stop: otto.get(f"/queue/rows?show=stopped&stop={stop}", fragment=True) for stop in (frozen, lane)}
+    assert "Nothing fits" in rows[frozen].text, "nothing of it is frozen"
+    assert rows[lane].by_id(f"open-{request.approval_id}")
+    assert "Only what one stop holds" in rows[lane].text
+    links = {tag.attributes.get("href") for tag in otto.get("/governance").all("a")}
+    assert {f"/queue?show=stopped&stop={stop}" for stop in (frozen, lane)} <= links
+    otto.send(f"/v1/stops/{lane}/release", {"reason": "dry again"})
+    assert "Nothing fits" in otto.get("/queue/rows?show=stopped", fragment=True).text

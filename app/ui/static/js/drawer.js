@@ -7,13 +7,18 @@ const content = document.getElementById("drawer-content");
 let opener = null;
 let address = null;
 
+/** What says that something went well or wrong: it belongs to what lies on top, or nobody would see it. */
+function told() {
+  return [document.getElementById("said"), document.getElementById("wrong")];
+}
+
 /** Open the drawer on an address, or show it there anew. */
 export async function open(url, { from = null, push = true } = {}) {
   opener = from ?? opener;
   address = url;
   content.dataset.url = url;
   const shown = swap(url, content);
-  if (!drawer.open) drawer.showModal();
+  if (!drawer.open) { drawer.showModal(); drawer.append(...told()); }
   if (!(await shown)) { if (address === url && !content.childElementCount) drawer.close(); return; }
   content.dataset.on = content.firstElementChild?.dataset.topics ?? "";
   const title = content.querySelector("h2");
@@ -27,6 +32,7 @@ export async function open(url, { from = null, push = true } = {}) {
 
 drawer?.addEventListener("close", () => {
   if (drawer.open) return; // opened again before this was told
+  document.body.append(...told());
   const here = new URL(location.href);
   here.searchParams.delete("open");
   history.replaceState(null, "", here);

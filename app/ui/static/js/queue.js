@@ -91,5 +91,3 @@ setInterval(() => {
     each.classList.toggle("soon", seconds < 7200);
   }
 }, 20_000);
-
-document.addEventListener("sent", (event) => { if (event.target.hasAttribute("data-reload")) location.reload(); });

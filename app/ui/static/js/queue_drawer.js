@@ -40,6 +40,8 @@ function begin(within) {
 document.addEventListener("swapped", (event) => {
   if (event.target.id === "drawer-content" && plan()) begin(event.target);
   if (event.target.id === "q-state") offer();
+  // What would go back at once is not what the page proposes to do.
+  if (event.target.id === "q-now-in") document.querySelector("[data-panel=approve]")?.classList.toggle("plain", Boolean(event.target.querySelector(".notice.bad")));
   if (event.target.id === "q-more") offer();
 });
 
@@ -65,17 +67,28 @@ function wire() {
 
 /* Which fields a reason needs. */
 document.addEventListener("change", (event) => {
+  const choices = event.target.closest("#q-reject .choices");
+  if (choices) return say_what_is_missing(choices);
   if (event.target.id !== "q-code") return;
   const needs = event.target.selectedOptions[0].dataset.needs ?? "";
   for (const field of document.querySelectorAll("#q-reject [data-need]")) {
     const wanted = needs === field.dataset.need || (needs === "any" && field.dataset.need !== "limit");
     field.hidden = !wanted;
-    field.querySelector("input").disabled = !wanted;
+    for (const each of field.querySelectorAll("input")) each.disabled = !wanted;
+    if (field.matches(".choices")) say_what_is_missing(field);
   }
   const about = document.getElementById("q-about");
   if (!about.disabled && !about.value) about.value = dropped().join(", ");
   document.getElementById("q-limit-unit").textContent = { too_many_lines: "lines", too_expensive: "for moving, in the currency of the plan" }[event.target.value] ?? "units";
 });
+
+/** A reason that is about sites or SKUs names one of them at least; where both may be named, neither has to be. */
+function say_what_is_missing(choices) {
+  const first = choices.querySelector("input");
+  const needs = document.getElementById("q-code").selectedOptions[0].dataset.needs;
+  const missing = needs === choices.dataset.need && !choices.querySelector("input:checked");
+  first?.setCustomValidity(missing ? "Tick at least one." : "");
+}
 
 document.addEventListener("click", (event) => {
   const why = event.target.closest("[data-why]");
