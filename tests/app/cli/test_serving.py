@@ -76,7 +76,7 @@ def test_a_demo_shows_its_people_and_what_waits_and_ctrl_c_ends_it_in_order(serv
         waiting = service.get("/v1/approvals", tokens["ada"])
         ended = service.end(signal.SIGINT)
     assert (told["address"], told["runner"]) == (service.address, True)
-    assert set(tokens) == {"paula", "ada", "otto", "vera", "adam"}
+    assert set(tokens) == {"paula", "ada", "abel", "otto", "vera", "adam"}
     assert [row["requested_by"] for row in waiting] == ["paula"]
     assert (ended.status, ended.out) == (0, "")
     assert "Traceback" not in ended.err
