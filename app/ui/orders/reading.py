@@ -6,7 +6,7 @@ the caller's own by nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, UnaryExpression, asc, case, cast, desc, false, literal, true
+from sqlalchemy import ColumnElement, Select, Text, UnaryExpression, asc, case, cast, desc, false, literal, true
 from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, func, select
 
@@ -91,7 +91,9 @@ def page_of(session: Session, caller: Principal, wanted: Wanted, today: date, ro
     query = select(TransferOrder).where(*where).order_by(_order(wanted.sort, hidden), col(TransferOrder.transfer_id))
     views = order_views(session, caller, session.exec(query.offset(first).limit(rows_max)).all())
     if wanted.text and not caller.sees_everything:  # what was masked in its time may be open today
-        views = [view for view in views if _says(view, wanted.text)]
+        skus = titles(session, "sku", (view.sku_id for view in views))
+        sites = titles(session, "site", (end for view in views for end in (view.origin, view.destination)))
+        views = [view for view in views if _says(view, wanted.text, skus, sites)]
     return Page(views, total, first + 1)
 
 
@@ -193,8 +195,9 @@ def _filters(caller: Principal, wanted: Wanted, today: date, hidden: list[str]) 
 
 
 def _speaks_of(caller: Principal, text: str, hidden: list[str]) -> ColumnElement[bool]:
-    """Whether an order has a text in its SKU, its sites, its id or the ERP's, as far as the caller may read them."""
+    """Whether an order has a text in its SKU or sites, by id or name, its id or the ERP's, as far as the caller may read them."""
     sku = col(TransferOrder.sku_id).icontains(text, autoescape=True)
+    sku |= col(TransferOrder.sku_id).in_(_called("sku", text))
     if hidden:
         by_alias = [sku_id for sku_id in hidden if text.lower() in alias_of(sku_id).lower()]
         sku = (sku & col(TransferOrder.sku_id).not_in(hidden)) | col(TransferOrder.sku_id).in_(by_alias)
@@ -202,12 +205,21 @@ def _speaks_of(caller: Principal, text: str, hidden: list[str]) -> ColumnElement
     found |= col(TransferOrder.erp_id).icontains(text, autoescape=True)
     for end in (col(TransferOrder.origin), col(TransferOrder.destination)):
         own = true() if caller.sites is None else end.in_(sorted(caller.sites))
-        found |= end.icontains(text, autoescape=True) & own
+        found |= (end.icontains(text, autoescape=True) | end.in_(_called("site", text))) & own
     return found
 
 
-def _says(view: OrderView, text: str) -> bool:
-    shown = (str(view.transfer_id), view.sku_id, view.origin, view.destination, view.erp_id or "")
+def _called(kind: str, text: str) -> Select[tuple[str]]:
+    """The SKUs or sites with a text in their name."""
+    name = MasterRow.body["name"].as_string()
+    return select(MasterRow.key).where(MasterRow.kind == kind, name.icontains(text, autoescape=True))
+
+
+def _says(view: OrderView, text: str, skus: Mapping[str, str], sites: Mapping[str, str]) -> bool:
+    shown = (
+        str(view.transfer_id), view.erp_id or "", view.sku_id, skus.get(view.sku_id, ""),
+        view.origin, sites.get(view.origin, ""), view.destination, sites.get(view.destination, ""),
+    )  # fmt: skip
     return any(text.lower() in each.lower() for each in shown)
 
 

@@ -149,6 +149,8 @@ def test_the_list_is_filtered_and_sorted_and_nonsense_is_refused(
         f"text={str(order.transfer_id)[:8]}",
         f"text={order.erp_id}",
         f"state=shipped&text={order.sku_id.lower()}",
+        f"text=sku {order.sku_id}",
+        f"text=site {order.destination}",
     ):
         assert str(order.transfer_id)[:8] in vera.get(f"/orders/rows?{query}").text, query
     for query in ("text=nothing-like-it", "state=closed", "site=S9", "text=%25"):
@@ -166,10 +168,12 @@ def test_the_list_is_filtered_and_sorted_and_nonsense_is_refused(
 
 def test_a_masked_sku_is_found_by_its_alias_only(door: Door, carried: list[TransferOrder], own_pages: Pages) -> None:
     sku_id = carried[0].sku_id
-    change(door, """update master_data set body = jsonb_set(body, '{sensitive}', 'true') where kind = 'sku' and key = :sku""", sku=sku_id)  # fmt: skip
+    change(door, """update master_data set body = body || '{"sensitive": true, "name": "A secret thing"}' where kind = 'sku' and key = :sku""", sku=sku_id)  # fmt: skip
     vera = own_pages("vera")
     assert "No order fits" in vera.get(f"/orders/rows?text={sku_id}").text or sku_id not in vera.get("/orders").text
     assert f"{alias_of(sku_id)}" in vera.get(f"/orders/rows?text={alias_of(sku_id)}").text
+    assert "No order fits" in vera.get("/orders/rows?text=a secret thing").text
+    assert sku_id in own_pages("otto").get("/orders/rows?text=a secret thing").text
     order = vera.get(f"/orders/{carried[0].transfer_id}")
     assert alias_of(sku_id) in order.text
     assert sku_id in own_pages("otto").get(f"/orders/rows?text={sku_id}").text
@@ -185,6 +189,8 @@ def test_whoever_has_one_end_sees_the_order_without_the_other_end(door: Door, ca
     assert "(elsewhere)" in page.text
     assert order.origin not in page.text.split("Did it arrive?")[1]
     assert "No order fits" in fern.get(f"/orders/rows?text={order.origin}").text
+    assert "No order fits" in fern.get(f"/orders/rows?text=site {order.origin}").text
+    assert str(order.transfer_id)[:8] in fern.get(f"/orders/rows?text=site {order.destination}").text
     assert "No order fits" in fern.get(f"/orders/rows?site={order.origin}").text
     assert nora.answer(f"/orders/{order.transfer_id}").status_code == 404
     assert nora.answer(f"/orders/{order.transfer_id}/lineage").status_code == 404
