@@ -73,7 +73,7 @@ erp: $(VENV)/installed-dev ## 30 transfers in a real Tryton, which is killed 10 
 simulate: $(VENV)/installed-dev ## 200,000 seeds of the simulated world of execution (an hour)
 	$(RUN) -W ignore -m evals.simulation --seeds 200000
 
-screenshots: $(VENV)/installed-dev ## every page at three widths, light and dark, into build/screenshots (needs a Chromium)
+screenshots: $(VENV)/installed-dev ## every page at three widths, light and dark, into build/screenshots, each looked at by axe (needs a Chromium)
 	$(RUN) -W ignore -m tests.browser.screenshots
 
 lock: ## resolve the pinned requirements again (needs uv)

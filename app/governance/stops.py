@@ -106,7 +106,9 @@ def set_kill_switch(session: Session, *, engaged: bool, actor: str, reason: str)
     require_reason(reason)
     if engaged:
         engage_stop(session, Stop(), actor, reason)
-    elif (row := kill_switch(session)) is not None:
+        return
+    changing(session)  # before it is looked whether there is one: another may be releasing it
+    if (row := kill_switch(session)) is not None:
         release_stop(session, row.stop_id, actor, reason)
 
 

@@ -1,4 +1,7 @@
-"""`make screenshots`: every page and state at three widths, light and dark, of the demo's network, into build/screenshots."""
+"""`make screenshots`: every page and state at three widths, light and dark, of the demo's network, into build/screenshots.
+
+Each is looked at by axe-core as well, and must not be wider than its window.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 import app
 
 # isort: split
+from tests.browser.people import axe_violations
 from tests.shell import Serving, serving
 
 assert app.__doc__
@@ -213,9 +217,10 @@ def stop_everything(browser: Browser, address: str) -> None:
 
 def shoot(  # each says which pictures
     browser: Browser, address: str, into: Path, states: Sequence[State], widths: Sequence[int], only: str = ""
-) -> int:
-    """Take the pictures of these states. Returns how many."""
+) -> dict[str, list[str]]:
+    """Take the pictures of these states. Returns what is wrong in each, which should be nothing."""
     wanted = [state for state in states if only in state[0]]
+    found: dict[str, list[str]] = {}
     for scheme, width, (name, person, path, act) in product(SCHEMES, widths, wanted):
         is_phone = width < PHONE_BELOW
         context = browser.new_context(
@@ -230,9 +235,13 @@ def shoot(  # each says which pictures
         act(page)
         page.wait_for_timeout(400)
         fixed = any(part in name for part in ("drawer", "tour", "menu", "keys"))
-        page.screenshot(path=into / f"{name}-{width}-{scheme}.png", full_page=not fixed)
+        picture = f"{name}-{width}-{scheme}.png"
+        page.screenshot(path=into / picture, full_page=not fixed)
+        found[picture] = axe_violations(page)
+        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            found[picture].append("it is wider than its window")
         context.close()
-    return len(SCHEMES) * len(widths) * len(wanted)
+    return found
 
 
 def main() -> int:
@@ -242,20 +251,21 @@ def main() -> int:
     parser.add_argument("--widths", type=int, nargs="*", default=WIDTHS)
     parser.add_argument("--only", default="", help="pages whose name has this in it")
     given = parser.parse_args()
-    found = os.environ.get("EVENKEEL_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if found is None:
+    chromium = os.environ.get("EVENKEEL_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
         sys.stdout.write("There is no Chromium here: install one, or name it in EVENKEEL_CHROMIUM.\n")
         return 1
     given.into.mkdir(parents=True, exist_ok=True)
     with demo() as served, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         act_out(browser, served.address)
         taken = shoot(browser, served.address, given.into, STATES, given.widths, given.only)
         stop_everything(browser, served.address)
-        taken += shoot(browser, served.address, given.into, STOPPED, given.widths, given.only)
+        taken |= shoot(browser, served.address, given.into, STOPPED, given.widths, given.only)
         browser.close()
-    sys.stdout.write(f"{taken} pictures in {given.into}\n")
-    return 0
+    faults = [f"{picture}: {words}" for picture, found in taken.items() for words in found]
+    sys.stdout.write("".join(f"{each}\n" for each in [f"{len(taken)} pictures in {given.into}", *faults]))
+    return int(bool(faults))
 
 
 if __name__ == "__main__":

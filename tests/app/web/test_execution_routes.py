@@ -259,7 +259,7 @@ def test_a_part_is_stopped_and_let_go_on_over_http_and_the_queue_says_so(door: D
     assert door.get(f"/v1/approvals/{request.approval_id}", "ada").json()["stopped"] == stop["words"]
     problem_of(door.decide(request, "ada"), 409, "kill_switch")
     page = Markup(door.get("/", "vera").text).text
-    assert "everything from or to S1 is stopped" in page
+    assert "Everything from or to S1 is stopped" in page
     path = f"/v1/stops/{stop['stop_id']}/release"
     problem_of(door.post(path, "ada", {"reason": "dry"}), 403, "role")
     assert door.post(path, "otto", {"reason": "dry"}).json()["released_by"] == "otto"
