@@ -240,6 +240,8 @@ def shoot(  # each says which pictures
         found[picture] = axe_violations(page)
         if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
             found[picture].append("it is wider than its window")
+        sys.stdout.writelines(f"{picture}: {words}\n" for words in found[picture])
+        sys.stdout.flush()
         context.close()
     return found
 
@@ -263,9 +265,9 @@ def main() -> int:
         stop_everything(browser, served.address)
         taken |= shoot(browser, served.address, given.into, STOPPED, given.widths, given.only)
         browser.close()
-    faults = [f"{picture}: {words}" for picture, found in taken.items() for words in found]
-    sys.stdout.write("".join(f"{each}\n" for each in [f"{len(taken)} pictures in {given.into}", *faults]))
-    return int(bool(faults))
+    faulty = sum(map(bool, taken.values()))
+    sys.stdout.write(f"{len(taken)} pictures in {given.into}, something is wrong in {faulty}\n")
+    return int(faulty > 0)
 
 
 if __name__ == "__main__":
