@@ -14,9 +14,10 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Text, UnaryExpression, asc, case, cast, desc, false, literal, true
+from sqlalchemy import ColumnElement, Text, UnaryExpression, asc, case, cast, desc, false, literal, true
 from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, func, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from app.auth.roles import Principal
 from app.errors import NotFoundError
@@ -209,7 +210,7 @@ def _speaks_of(caller: Principal, text: str, hidden: list[str]) -> ColumnElement
     return found
 
 
-def _called(kind: str, text: str) -> Select[tuple[str]]:
+def _called(kind: str, text: str) -> SelectOfScalar[str]:
     """The SKUs or sites with a text in their name."""
     name = MasterRow.body["name"].as_string()
     return select(MasterRow.key).where(MasterRow.kind == kind, name.icontains(text, autoescape=True))
