@@ -16,12 +16,12 @@ from app.threads.runs import own_thread
 from app.ui.chat import plan_card
 from app.ui.chat.reading import Conversation, conversation, listed, standing, suggested, told_steps, who_answers
 from app.ui.chat.turns import STEP_WORDS, TOOL_WORDS, Turn
-from app.ui.exports import Kind, file_answer
+from app.ui.exports import Table, downloads
+from app.ui.plan_lines import plan_lines
 from app.ui.rendering import render
 from app.ui.visitor import Looking, PageRoute, Visitor
 from app.views import PlanView, plan_view
 from app.web.dependencies import InService, InSession
-from tools.money import minor_digits
 
 router = APIRouter(route_class=PageRoute)
 THREADS_SHOWN = 30
@@ -135,22 +135,11 @@ def beside(
     return render(request, "chat/beside.html", {"columns": columns, "currency": plan.currency, "words": words})
 
 
-@router.get("/chat/{thread_id}/plans/{digest}/export.{kind}")
-def export(looking: Looking, session: InSession, thread_id: UUID, digest: Digest, kind: Kind) -> Response:
+@downloads(router, "/chat/{thread_id}/plans/{digest}/export")
+def export(looking: Looking, session: InSession, thread_id: UUID, digest: Digest) -> Table:
     """The lines of a plan as a file."""
     own_thread(session, looking.caller, thread_id)
-    plan = plan_view(session, looking.caller, digest)
-    whole = 10 ** minor_digits(plan.currency)
-    heads = [head.format(plan.currency) for head in plan_card.HEADS]
-    rows = (
-        (
-            line.line_no, line.sku_id, line.sku_name, line.origin, line.destination, line.mode, line.units, line.packs,
-            line.depart_on, line.arrive_on, line.saving_minor / whole, line.move_cost_minor / whole,
-            line.goods_value_minor / whole, line.urgency,
-        )
-        for line in plan.lines
-    )  # fmt: skip
-    return file_answer(f"plan-{digest[:12]}", heads, rows, kind)
+    return plan_lines(plan_view(session, looking.caller, digest))
 
 
 def _page(

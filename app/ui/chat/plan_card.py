@@ -19,10 +19,6 @@ _PPM = 1_000_000
 LINES_FIRST = 10
 LINES_MAX = 100
 """So many lines are shown at most; the downloads have all of them."""
-HEADS = (
-    "Line", "SKU", "Name", "From", "To", "By", "Units", "Packs", "Departs", "Arrives", "Saving ({})", "Cost to move ({})",
-    "Goods value ({})", "Urgency",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from app.auth.roles import Act
 from app.db.database import database_now
 from app.orders.queries import orders_of_approval
 from app.plans.store import read_plan
-from app.ui.exports import Kind, file_answer
+from app.ui.exports import Table, downloads
 from app.ui.orders.reading import titles
-from app.ui.queue.plan import REASONS, line_cells, line_heads, lines_of, uncertain, urgency_counts
+from app.ui.plan_lines import plan_lines
+from app.ui.queue.plan import REASONS, lines_of, uncertain, urgency_counts
 from app.ui.queue.rows import STATUS_KIND, STATUS_WORDS, ago_words, left_words, tier_words, title_of
 from app.ui.queue.standing import outcome_words, standing_of
 from app.ui.rendering import render
@@ -102,11 +103,10 @@ def who(request: Request, about: AskedFor) -> Response:
     return render(request, "queue/who.html", content)
 
 
-@router.get("/lines.{kind}")
-def export_lines(about: AskedFor, kind: Kind) -> Response:
+@downloads(router, "/lines")
+def export_lines(about: AskedFor) -> Table:
     """The lines as a file."""
-    plan = plan_view(about.session, about.looking.caller, about.request.plan_digest)
-    return file_answer(f"plan-{plan.digest[:12]}", line_heads(plan.currency), line_cells(plan), kind)
+    return plan_lines(plan_view(about.session, about.looking.caller, about.request.plan_digest))
 
 
 def _sites(about: Asked, plan: PlanView) -> list[tuple[str, str]]:

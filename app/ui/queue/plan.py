@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from app.explanations import ExplanationView
-from app.ui.exports import Cell
 from app.ui.rendering import percent_text
 from app.views import LineView, PlanView
 from tools.inventory import SiteSku, Snapshot
-from tools.money import minor_digits, money_text
+from tools.money import money_text
 from tools.transfers import TransferPlan
 
 REASONS = (
@@ -168,23 +167,3 @@ def _parts(words: str) -> Iterator[tuple[str, str]]:
     ):  # fmt: skip
         if found:
             yield name, " ".join(found).removeprefix("What binds it: ")
-
-
-def line_heads(currency: str) -> list[str]:
-    """The heads of a plan's lines as a file."""
-    return [
-        "Line", "SKU", "Name", "From", "To", "By", "Packs", "Units", "Leaves", "Arrives", f"Saving ({currency})",
-        f"Cost of moving ({currency})", f"Value of goods ({currency})", "Urgency", "Why",
-    ]  # fmt: skip
-
-
-def line_cells(plan: PlanView) -> Iterator[list[Cell]]:
-    """A plan's lines as a file. Money in units of the currency."""
-    unit = 10 ** minor_digits(plan.currency)
-    for line in plan.lines:
-        days: tuple[date, date] = (line.depart_on, line.arrive_on)
-        yield [
-            line.line_no, line.sku_id, line.sku_name, line.origin, line.destination, line.mode, line.packs, line.units,
-            *days, line.saving_minor / unit, line.move_cost_minor / unit, line.goods_value_minor / unit,
-            line.urgency, line.urgency_words,
-        ]  # fmt: skip

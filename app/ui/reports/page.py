@@ -14,6 +14,7 @@ from app.approvals.tables import ApprovalStatus
 from app.errors import InvalidError, UnavailableError
 from app.governance.state import active_policy
 from app.ui.exports import ROWS_MAX, Kind, Table, downloads, file_answer
+from app.ui.plan_lines import plan_lines
 from app.ui.rendering import render
 from app.ui.reports import backtest as replay
 from app.ui.reports import reading, words
@@ -85,12 +86,10 @@ def plan(request: Request, looking: Looking, session: InSession, digest: Digest)
     return render(request, "reports/plan_body.html" if FRAGMENT in request.headers else "reports/plan.html", content)
 
 
-@router.get("/reports/plans/{digest}/lines.{kind}")
-def lines(looking: Looking, session: InSession, digest: Digest, kind: Kind) -> Response:
+@downloads(router, "/reports/plans/{digest}/lines")
+def lines(looking: Looking, session: InSession, digest: Digest) -> Table:
     """The lines of a plan as a file."""
-    view = plan_view(session, looking.caller, digest)
-    found = (words.line_cells(line, view.currency) for line in view.lines)
-    return file_answer(f"plan-{digest[:12]}-lines", words.line_heads(view.currency), found, kind)
+    return plan_lines(plan_view(session, looking.caller, digest))
 
 
 @router.get("/reports/plans/{digest}/orders.{kind}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from app.approvals.tables import ApprovalRequest
 from app.approvals.views import ApprovalView
 from app.ui.exports import Cell
-from app.views import LineView, OrderView, PlanView
+from app.views import OrderView, PlanView
 from tools.money import minor_digits, money_text
 
 STATUS_WORDS = {
@@ -119,23 +119,6 @@ def index_cells(row: ApprovalRequest) -> tuple[Cell, ...]:
     return (
         row.requested_at, row.requested_by, row.status.value, row.lines, row.units,
         money_number(row.goods_value_minor, row.currency), money_number(row.saving_minor, row.currency), row.tier, row.plan_digest,
-    )  # fmt: skip
-
-
-def line_heads(currency: str) -> tuple[str, ...]:
-    """The columns of a plan's lines as a file."""
-    return (
-        "Line", "SKU", "SKU name", "From", "To", "By", "Units", "Packs", "Departs", "Arrives", f"Saving ({currency})",
-        f"Moving ({currency})", f"Goods ({currency})", "Urgency", "Why it is urgent", "Transfer",
-    )  # fmt: skip
-
-
-def line_cells(line: LineView, currency: str) -> tuple[Cell, ...]:
-    """A line as a file."""
-    return (
-        line.line_no, line.sku_id, line.sku_name, line.origin, line.destination, line.mode, line.units, line.packs,
-        line.depart_on, line.arrive_on, money_number(line.saving_minor, currency), money_number(line.move_cost_minor, currency),
-        money_number(line.goods_value_minor, currency), line.urgency, line.urgency_words, str(line.transfer_id),
     )  # fmt: skip
 
 
