@@ -21,6 +21,9 @@ import xlsxwriter
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
+from app.db.database import database_now
+from app.web.dependencies import InSession
+
 Cell = str | int | float | date | datetime | None
 Kind = Literal["csv", "xlsx"]
 _UNSEEN = r"[\s\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\"'`]*"
@@ -46,7 +49,7 @@ NOT_ALL = "There are more rows than fit into a file. Filter the list."
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of a page as a file: the file's name (letters, digits, dashes), its heads, and its rows."""
+    """A table of a page as a file: what the file is (letters, digits, dashes), its heads, and its rows."""
 
     name: str
     heads: Sequence[str]
@@ -57,19 +60,22 @@ def downloads(router: APIRouter, path: str) -> Callable[[Callable[..., Table]], 
     """Offer the table that a function gives at `path.csv` and `path.xlsx`. It asks for what it needs as any handler does."""
 
     def offered(table: Callable[..., Table]) -> Callable[..., Table]:
-        def file(kind: Kind, found: Table = Depends(table)) -> Response:  # noqa: B008  no annotation can name it
-            return file_answer(found.name, found.heads, found.rows, kind)
+        # Not `kind`: lists are filtered by a kind, and a name in the path would stand for that one, too.
+        def file(
+            session: InSession, kind_of_file: Kind, found: Table = Depends(table)  # noqa: B008  no annotation can name it
+        ) -> Response:  # fmt: skip
+            return file_answer(found, kind_of_file, database_now(session).date())
 
-        router.add_api_route(f"{path}.{{kind}}", file, methods=["GET"], name=table.__name__)
+        router.add_api_route(f"{path}.{{kind_of_file}}", file, methods=["GET"], name=table.__name__)
         return table
 
     return offered
 
 
-def file_answer(name: str, heads: Sequence[str], rows: Iterable[Sequence[Cell]], kind: Kind) -> Response:
-    """A table as a download called `name` (letters, digits, dashes). Numbers stay numbers, in the units that the heads name."""
-    content = as_csv(heads, rows) if kind == "csv" else as_xlsx(heads, rows)
-    headers = {"Content-Disposition": f'attachment; filename="{name}.{kind}"'}
+def file_answer(table: Table, kind: Kind, made_on: date) -> Response:
+    """A table as a download: its name says what it is and when it was made. Numbers stay numbers, in the units of the heads."""
+    content = as_csv(table.heads, table.rows) if kind == "csv" else as_xlsx(table.heads, table.rows)
+    headers = {"Content-Disposition": f'attachment; filename="{table.name}-{made_on.isoformat()}.{kind}"'}
     return Response(content, media_type=_MEDIA_TYPES[kind], headers=headers)
 
 

@@ -16,7 +16,7 @@ from app.ledger.keys import signer
 from app.ledger.tables import LedgerHead
 from app.ledger.verify import verify
 from app.ledger.views import require_auditor
-from app.ui.exports import ROWS_MAX, Kind, file_answer
+from app.ui.exports import ROWS_MAX, Table, downloads
 from app.ui.governance import audit_reading
 from app.ui.governance.audit_words import KINDS
 from app.ui.rendering import render
@@ -83,8 +83,8 @@ def verification(request: Request, looking: Looking, service: InService) -> Resp
     )
 
 
-@router.get("/governance/audit/export.{kind}")
-def export(looking: Looking, session: InSession, asked: InAsked, kind: Kind) -> Response:
+@downloads(router, "/governance/audit/export")
+def export(looking: Looking, session: InSession, asked: InAsked) -> Table:
     """The events as a file, the newest first."""
     require_auditor(looking.caller)
     found = audit_reading.events(session, asked, min(_EXPORT_MAX, ROWS_MAX))
@@ -96,7 +96,7 @@ def export(looking: Looking, session: InSession, asked: InAsked, kind: Kind) -> 
         )
         for row in found.events
     )  # fmt: skip
-    return file_answer("ledger", heads, cells, kind)
+    return Table("ledger", heads, cells)
 
 
 def _events(looking: Visitor, session: Session, asked: audit_reading.Asked) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from app.auth.roles import Act
 from app.errors import NotFoundError
 from app.governance.state import active_policy, governance
 from app.governance.views import StopView, stop_views
-from app.ui.exports import ROWS_MAX, Kind, Table, downloads, file_answer
+from app.ui.exports import ROWS_MAX, Table, downloads
 from app.ui.governance import quality_board, reading
 from app.ui.governance.policy_diff import Change, Sentence, changed_sentences, changed_values
 from app.ui.orders import reading as orders_reading
@@ -49,8 +49,8 @@ def stops(request: Request, looking: Looking, session: InSession) -> Response:
     return render(request, "governance/stops.html", _stops(looking, session))
 
 
-@router.get("/governance/stops/export.{kind}")
-def export_stops(looking: Looking, session: InSession, kind: Kind) -> Response:
+@downloads(router, "/governance/stops/export")
+def export_stops(looking: Looking, session: InSession) -> Table:
     """Every stop, those that were released as well."""
     heads = ("What", "Stopped at", "By", "Why", "Orders waiting", "Released at", "Released by", "Why released")
     cells = (
@@ -58,7 +58,7 @@ def export_stops(looking: Looking, session: InSession, kind: Kind) -> Response:
          row.release_reason)
         for row in stop_views(session, looking.caller, released=True)
     )  # fmt: skip
-    return file_answer("stops", heads, cells, kind)
+    return Table("stops", heads, cells)
 
 
 @router.get("/governance/policies")
@@ -93,13 +93,13 @@ def difference_table(looking: Looking, session: InSession, before: Release = "",
     return Table(f"policies-{old}-{new}", ("Part", "What", old, new), sentences + values)
 
 
-@router.get("/governance/policies/export.{kind}")
-def export_activations(looking: Looking, session: InSession, kind: Kind) -> Response:
+@downloads(router, "/governance/policies/export")
+def export_activations(looking: Looking, session: InSession) -> Table:
     """Who put which policy in force."""
     found = reading.activations(session, reading.names_of(session, looking.caller))
     heads = ("At", "Release", "Name", "By", "Why", "In force before")
     cells = ((row.at, row.release, row.name, row.by, row.reason, row.before) for row in found)
-    return file_answer("policies-in-force", heads, cells, kind)
+    return Table("policies-in-force", heads, cells)
 
 
 def _sought(
@@ -135,8 +135,8 @@ def signals(request: Request, looking: Looking, session: InSession, sought: InSo
     return render(request, "governance/signals.html", _signals(looking, session, sought))
 
 
-@router.get("/governance/data/export.{kind}")
-def export_signals(looking: Looking, session: InSession, sought: InSought, kind: Kind) -> Response:
+@downloads(router, "/governance/data/export")
+def export_signals(looking: Looking, session: InSession, sought: InSought) -> Table:
     """The list of signals as a file."""
     _require_signals(looking)
     found, _ = quality_board.signals(session, sought, ROWS_MAX)
@@ -146,7 +146,7 @@ def export_signals(looking: Looking, session: InSession, sought: InSought, kind:
          " ".join(row.reasons))
         for row in found
     )  # fmt: skip
-    return file_answer("signals", heads, cells, kind)
+    return Table("signals", heads, cells)
 
 
 @downloads(router, "/governance/data/sources")

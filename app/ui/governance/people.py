@@ -20,7 +20,7 @@ from app.llm_report import llm_report
 from app.llm_usage import money_words
 from app.orders.tables import ErpReading
 from app.service import Service
-from app.ui.exports import Kind, Table, downloads, file_answer
+from app.ui.exports import Table, downloads
 from app.ui.governance import people_reading
 from app.ui.governance.settings_shown import settings_shown
 from app.ui.orders import reading as orders_reading
@@ -43,8 +43,8 @@ def people(request: Request, looking: Looking, session: InSession) -> Response:
     return render(request, "governance/people.html", content)
 
 
-@router.get("/governance/people/export.{kind}")
-def export_people(looking: Looking, session: InSession, kind: Kind) -> Response:
+@downloads(router, "/governance/people/export")
+def export_people(looking: Looking, session: InSession) -> Table:
     """Everybody as a file."""
     looking.caller.require(Act.MANAGE_PEOPLE)
     heads = (
@@ -62,7 +62,7 @@ def export_people(looking: Looking, session: InSession, kind: Kind) -> Response:
         )
         for row in people_reading.people(session)
     )  # fmt: skip
-    return file_answer("people", heads, cells, kind)
+    return Table("people", heads, cells)
 
 
 @downloads(router, "/governance/people/keys")
@@ -118,8 +118,8 @@ def settings(request: Request, looking: Looking, session: InSession, service: In
     return render(request, "governance/settings.html", content)
 
 
-@router.get("/governance/settings/usage.{kind}")
-def export_usage(looking: Looking, session: InSession, service: InService, kind: Kind) -> Response:
+@downloads(router, "/governance/settings/usage")
+def export_usage(looking: Looking, session: InSession, service: InService) -> Table:
     """What the language model took, as a file."""
     found = llm_report(session, looking.caller, service.llm, service.settings, since=None, limit=1_000)
     heads = (
@@ -131,7 +131,7 @@ def export_usage(looking: Looking, session: InSession, service: InService, kind:
          row.cost_e6 / 1_000_000)
         for row in found.usage
     )  # fmt: skip
-    return file_answer("language-model", heads, cells, kind)
+    return Table("language-model", heads, cells)
 
 
 @downloads(router, "/governance/settings/subscriptions")

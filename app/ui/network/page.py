@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from sqlmodel import Session
 
 from app.errors import NotFoundError
-from app.ui.exports import ROWS_MAX, Cell, Kind, file_answer
+from app.ui.exports import ROWS_MAX, Cell, Table, downloads
 from app.ui.network import stock_list
 from app.ui.network.network_map import SORTS, SiteRow, Wanted, flows, picture, site_rows, skus_wanted
 from app.ui.network.pending import planned_lines, waiting_for
@@ -81,10 +81,8 @@ def network_now(
     return render(request, "network/now.html", _network(looking, session, wanted, sort, page))
 
 
-@router.get("/network/export.{kind_of_file}")
-def network_export(
-    looking: Looking, session: InSession, wanted: InWanted, kind_of_file: Kind, sort: SiteSort = "-stake"
-) -> Response:
+@downloads(router, "/network/export")
+def network_export(looking: Looking, session: InSession, wanted: InWanted, sort: SiteSort = "-stake") -> Table:
     """The list of sites as a file."""
     seen, rows, _ = _sites(looking, session, wanted, sort)
     currency = seen.snapshot.currency
@@ -92,7 +90,7 @@ def network_export(
         "Site", "Name", "Kind", "Region", f"Stock value ({currency})", f"At stake ({currency})", "Worst",
         *(each.value.title() for each in KINDS), "Units coming in", "Units going out",
     )  # fmt: skip
-    return file_answer("sites", heads, (_cells(row, currency) for row in rows), kind_of_file)
+    return Table("sites", heads, (_cells(row, currency) for row in rows))
 
 
 @router.get("/network/stock")
@@ -113,10 +111,10 @@ def stock_rows(request: Request, looking: Looking, session: InSession, chosen: I
     return render(request, "network/stock_rows.html", content)
 
 
-@router.get("/network/stock/export.{kind_of_file}")
-def stock_export(looking: Looking, session: InSession, chosen: InStock, kind_of_file: Kind) -> Response:
+@downloads(router, "/network/stock/export")
+def stock_export(looking: Looking, session: InSession, chosen: InStock) -> Table:
     """The list as a file."""
-    return stock_file(Seen.by(session, looking.caller), chosen, kind_of_file)
+    return stock_file(Seen.by(session, looking.caller), chosen)
 
 
 @router.get("/network/sites/{site_id}/card")
@@ -150,13 +148,13 @@ def stock_content(looking: Visitor, seen: Seen, chosen: StockChoice, site_id: st
     }  # fmt: skip
 
 
-def stock_file(seen: Seen, chosen: StockChoice, kind: Kind, site_id: str = "") -> Response:
+def stock_file(seen: Seen, chosen: StockChoice, site_id: str = "") -> Table:
     """The list of stock as a file."""
     found = stock_list.rows_of(seen, chosen.wanted, chosen.show, site_id)
     rows = stock_list.in_order(seen, found, chosen.sort)[:ROWS_MAX]
     currency = seen.snapshot.currency
     cells = (stock_list.cells(row, currency) for row in stock_list.shown(seen, rows))
-    return file_answer("stock", stock_list.heads(currency), cells, kind)
+    return Table(f"site-{site_id}-stock" if site_id else "stock", stock_list.heads(currency), cells)
 
 
 def categories(seen: Seen) -> list[str]:

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from app.errors import NotFoundError
 from app.orders.tables import UNDER_WAY, TransferOrder
-from app.ui.exports import ROWS_MAX, Cell, Kind, Table, downloads, file_answer
+from app.ui.exports import ROWS_MAX, Cell, Table, downloads
 from app.ui.network.page import InStock, stock_content, stock_file
 from app.ui.network.pending import Planned, planned_lines, waiting_for
 from app.ui.network.sku_sheet import CHARTS_SHOWN, SkuSheet
@@ -72,12 +72,10 @@ def site_stock(request: Request, looking: Looking, session: InSession, site_id: 
     return render(request, "network/stock_rows.html", content)
 
 
-@router.get("/network/sites/{site_id}/stock/export.{kind_of_file}")
-def site_stock_file(
-    looking: Looking, session: InSession, site_id: str, chosen: InStock, kind_of_file: Kind
-) -> Response:
+@downloads(router, "/network/sites/{site_id}/stock/export")
+def site_stock_file(looking: Looking, session: InSession, site_id: str, chosen: InStock) -> Table:
     """The stock of a site as a file."""
-    return stock_file(_seen(looking, session, site_id), chosen, kind_of_file, site_id)
+    return stock_file(_seen(looking, session, site_id), chosen, site_id)
 
 
 @downloads(router, "/network/sites/{site_id}/imbalances")
@@ -92,7 +90,7 @@ def site_imbalances(looking: Looking, session: InSession, site_id: str) -> Table
     )
     foretold = f"If nothing is done (of the costliest {FORETOLD_MAX})"
     heads = ("SKU", "Name", "Imbalance", "Units", f"At stake ({currency})", foretold)
-    return Table("site-imbalances", heads, cells)
+    return Table(f"site-{site_id}-imbalances", heads, cells)
 
 
 @downloads(router, "/network/sites/{site_id}/plans")
@@ -108,7 +106,7 @@ def site_plans(looking: Looking, session: InSession, site_id: str) -> Table:
         )
         for line in _planned_at(session, looking, site_id)
     )  # fmt: skip
-    return Table("site-plans", heads, cells)
+    return Table(f"site-{site_id}-plans", heads, cells)
 
 
 @downloads(router, "/network/sites/{site_id}/transfers")
@@ -124,7 +122,7 @@ def site_transfers(looking: Looking, session: InSession, site_id: str) -> Table:
         )
         for order in _orders(session, site_id, ROWS_MAX)
     )  # fmt: skip
-    return Table("site-transfers", heads, cells)
+    return Table(f"site-{site_id}-transfers", heads, cells)
 
 
 def _other_end(moved: Planned | TransferOrder, site_id: str) -> str:
@@ -149,15 +147,15 @@ def sku_now(
     return render(request, "network/sku_now.html", _sku(looking, session, sku_id, site_id, sort))
 
 
-@router.get("/network/skus/{sku_id}/export.{kind_of_file}")
-def sku_file(looking: Looking, session: InSession, sku_id: str, kind_of_file: Kind, sort: SkuSort = "site") -> Response:
+@downloads(router, "/network/skus/{sku_id}/export")
+def sku_file(looking: Looking, session: InSession, sku_id: str, sort: SkuSort = "site") -> Table:
     """The SKU's stock at the caller's sites as a file."""
     found = _sku(looking, session, sku_id, "", sort, charts=False)
     heads = (
         "Site", "Name", "On hand", "Reserved", "Available", "In transit", "On order", "Days of cover",
         "Risk of running out (%)", "Safety stock", "Order up to", "Imbalance", "Units",
     )  # fmt: skip
-    return file_answer(f"sku-{sku_id}", heads, (_cells(row, found["sheet"]) for row in found["rows"]), kind_of_file)
+    return Table(f"sku-{sku_id}", heads, (_cells(row, found["sheet"]) for row in found["rows"]))
 
 
 @downloads(router, "/network/skus/{sku_id}/changes")
@@ -176,7 +174,7 @@ def sku_changes(looking: Looking, session: InSession, sku_id: str) -> Table:
         )
         for each in found["sheet"].changed
     )  # fmt: skip
-    return Table("sku-changes", heads, cells)
+    return Table(f"sku-{sku_id}-changes", heads, cells)
 
 
 def _cells(row: StockRow, sheet: SkuSheet) -> tuple[Cell, ...]:

@@ -20,7 +20,7 @@ from app.lineage import lineage
 from app.orders.reconciling import open_differences
 from app.orders.tables import TransferOrder
 from app.orders.validating import held_orders
-from app.ui.exports import ROWS_MAX, Cell, Kind, Table, downloads, file_answer
+from app.ui.exports import ROWS_MAX, Cell, Table, downloads
 from app.ui.orders import reading, story
 from app.ui.orders.lineage_graph import BOX_HEIGHT, BOX_WIDTH, graph_of
 from app.ui.orders.reading import SORTS, Show, Wanted
@@ -77,8 +77,8 @@ def rows(request: Request, looking: Looking, session: InSession, wanted: InWante
     return render(request, "orders/rows.html", _list(looking, session, wanted))
 
 
-@router.get("/orders/export.{kind}")
-def export(looking: Looking, session: InSession, wanted: InWanted, kind: Kind) -> Response:
+@downloads(router, "/orders/export")
+def export(looking: Looking, session: InSession, wanted: InWanted) -> Table:
     """The list as a file, all pages of it."""
     found = reading.page_of(session, looking.caller, wanted, looking.now.date(), ROWS_MAX)
     heads = (
@@ -86,7 +86,7 @@ def export(looking: Looking, session: InSession, wanted: InWanted, kind: Kind) -
         "Units damaged", "Units returned", "Units lost", "State", "Since", "Departs", "Arrives", "Days late",
         "ERP reference", "To be known",
     )  # fmt: skip
-    return file_answer("orders", heads, (_cells(row) for row in _rows(looking, session, found.orders)), kind)
+    return Table("orders", heads, (_cells(row) for row in _rows(looking, session, found.orders)))
 
 
 @router.get("/orders/held")
@@ -122,12 +122,12 @@ def differences(request: Request, looking: Looking, session: InSession) -> Respo
     return render(request, name, content)
 
 
-@router.get("/orders/differences/export.{kind}")
-def export_differences(looking: Looking, session: InSession, kind: Kind) -> Response:
+@downloads(router, "/orders/differences/export")
+def export_differences(looking: Looking, session: InSession) -> Table:
     """The open differences as a file."""
     found = open_differences(session, looking.caller)
     cells = [(row.reference, row.kind, row.words, row.correction, row.found_at) for row in found]
-    return file_answer("differences", ("Reference", "Kind", "What differs", "Correction", "Found at"), cells, kind)
+    return Table("differences", ("Reference", "Kind", "What differs", "Correction", "Found at"), cells)
 
 
 @router.get("/orders/{transfer_id}")

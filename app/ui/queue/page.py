@@ -18,7 +18,7 @@ from app.approvals.tables import ApprovalRequest, ApprovalStatus
 from app.approvals.views import visible_request
 from app.auth.roles import Act
 from app.governance.state import active_policy
-from app.ui.exports import ROWS_MAX, Kind, file_answer
+from app.ui.exports import ROWS_MAX, Table, downloads
 from app.ui.queue.rows import BUILT_IN, STATUS_WORDS, cells, heads, query_of, rows_of, sort_of, tier_words
 from app.ui.rendering import render
 from app.ui.visitor import Looking, PageRoute, Visitor
@@ -97,12 +97,12 @@ def queue_rows(request: Request, looking: Looking, session: InSession, filters: 
     return render(request, "queue/rows.html", _rows(session, looking, filters, _bulk(session)))
 
 
-@router.get("/queue/export.{kind}")
-def export(looking: Looking, session: InSession, filters: Filters, kind: Kind) -> Response:
+@downloads(router, "/queue/export")
+def export(looking: Looking, session: InSession, filters: Filters) -> Table:
     """The queue as a file, as it is filtered and sorted."""
     page = page_of(session, looking.caller, filters.wanted, rows_max=ROWS_MAX, count=False)
     rows = rows_of(page, beside(session, page.rows), looking.caller, None)
-    return file_answer("queue", heads(looking.currency or ""), cells(rows), kind)
+    return Table("queue", heads(looking.currency or ""), cells(rows))
 
 
 @router.get("/queue/selection")

@@ -13,7 +13,7 @@ from sqlmodel import Session
 from app.approvals.tables import ApprovalStatus
 from app.errors import InvalidError, UnavailableError
 from app.governance.state import active_policy
-from app.ui.exports import ROWS_MAX, Kind, Table, downloads, file_answer
+from app.ui.exports import ROWS_MAX, Table, downloads
 from app.ui.plan_lines import plan_lines
 from app.ui.rendering import render
 from app.ui.reports import backtest as replay
@@ -66,12 +66,12 @@ def rows(request: Request, looking: Looking, session: InSession, wanted: InWante
     return render(request, "reports/rows.html", _listed(looking, session, wanted))
 
 
-@router.get("/reports/plans/export.{kind}")
-def export(looking: Looking, session: InSession, wanted: InWanted, kind: Kind) -> Response:
+@downloads(router, "/reports/plans/export")
+def export(looking: Looking, session: InSession, wanted: InWanted) -> Table:
     """The list as a file, all pages of it."""
     found = reading.plans_listed(session, looking.caller, Wanted(wanted.status), ROWS_MAX + 1)
     heads = words.index_heads(looking.currency or "")
-    return file_answer("plans", heads, (words.index_cells(row) for row in found.rows), kind)
+    return Table("plans", heads, (words.index_cells(row) for row in found.rows))
 
 
 def _listed(looking: Visitor, session: Session, wanted: Wanted) -> dict[str, Any]:
@@ -92,12 +92,12 @@ def lines(looking: Looking, session: InSession, digest: Digest) -> Table:
     return plan_lines(plan_view(session, looking.caller, digest))
 
 
-@router.get("/reports/plans/{digest}/orders.{kind}")
-def orders(looking: Looking, session: InSession, digest: Digest, kind: Kind) -> Response:
+@downloads(router, "/reports/plans/{digest}/orders")
+def orders(looking: Looking, session: InSession, digest: Digest) -> Table:
     """The orders of a plan as a file."""
     plan_view(session, looking.caller, digest)
     found = reading.orders_of_plan(session, looking.caller, digest)
-    return file_answer(f"plan-{digest[:12]}-orders", words.ORDER_HEADS, map(words.order_cells, found), kind)
+    return Table(f"plan-{digest[:12]}-orders", words.ORDER_HEADS, map(words.order_cells, found))
 
 
 @downloads(router, "/reports/plans/{digest}/left")
@@ -164,11 +164,11 @@ def backtest(request: Request, looking: Looking, session: InSession, asked: InAs
     return render(request, "reports/backtest.html", content)
 
 
-@router.get("/reports/backtest/export.{kind}")
-def backtest_file(looking: Looking, session: InSession, asked: InAsked, kind: Kind) -> Response:
+@downloads(router, "/reports/backtest/export")
+def backtest_file(looking: Looking, session: InSession, asked: InAsked) -> Table:
     """The backtest's table as a file."""
     found = _replayed(looking, session, asked)
-    return file_answer("backtest", replay.heads(found.currency), replay.cells(found), kind)
+    return Table("backtest", replay.heads(found.currency), replay.cells(found))
 
 
 _KEPT: OrderedDict[tuple[object, ...], Replayed] = OrderedDict()

@@ -17,6 +17,7 @@ from app.approvals.comments import comment
 from app.approvals.tables import ApprovalRequest
 from app.auth.people import SYSTEM, add_person
 from app.auth.roles import Principal, Role
+from app.db.database import database_now
 from app.governance.state import activate_policy
 from app.ledger.append import EventType, append
 from app.plans.tables import PlanRow
@@ -110,7 +111,7 @@ def _ids(service: Service, site_id: str, sku_id: str) -> dict[str, str]:
         (order, *_) = orders(service)
         return {
             "thread_id": str(thread.thread_id), "digest": plan.digest, "approval_id": str(order.approval_id),
-            "transfer_id": str(order.transfer_id), "site_id": site_id, "sku_id": sku_id, "kind": "csv", "kind_of_file": "csv",
+            "transfer_id": str(order.transfer_id), "site_id": site_id, "sku_id": sku_id, "kind_of_file": "csv",
             "turn_id": str(run.run_id), "line_no": "1",
             "position": "1", "older": "2026-01", "newer": "2026-11", "policy": "2026-01", "stream": "governance",
         }  # fmt: skip
@@ -235,7 +236,7 @@ def test_ids_that_are_nobodys_are_not_found_and_nonsense_is_refused_in_words(hos
         "site_id": "NOWHERE", "sku_id": "NOTHING", "line_no": "99999", "position": "999999999", "older": "1999-01",
         "newer": "1999-02", "policy": "1999-01", "stream": "nothing", "turn_id": str(UUID(int=7)),
     }  # fmt: skip
-    named = set(re.findall(r"\{(\w+)", path)) - {"kind", "kind_of_file"}
+    named = set(re.findall(r"\{(\w+)", path)) - {"kind_of_file"}
     if named:
         answer = otto.answer(replace(hostile, ids=hostile.ids | nobody).address(path))
         assert answer.status_code in (404, 422), (path, answer.status_code)
@@ -266,5 +267,15 @@ def test_whatever_a_page_offers_for_download_is_a_file_with_a_head(hostile: Hous
     for href, who in offered.items():
         answer = hostile.browser_of(who).answer(href)
         assert answer.status_code == 200, href
-        assert "attachment" in answer.headers["content-disposition"], href
+        name = answer.headers["content-disposition"]
+        assert re.fullmatch(rf'attachment; filename="[A-Za-z0-9._-]+-{_today(hostile)}\.(csv|xlsx)"', name), (
+            href,
+            name,
+        )
     assert len(offered) >= 40
+
+
+def _today(house: House) -> str:
+    """The day by the clock that files are named by."""
+    with house.service.database.transaction() as session:
+        return database_now(session).date().isoformat()

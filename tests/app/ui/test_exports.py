@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.ui import exports
-from app.ui.exports import Cell, as_csv, as_xlsx, file_answer
+from app.ui.exports import Cell, Table, as_csv, as_xlsx, file_answer
 
 SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 SIGNS = "=+-@|%＝＋－＠﹢﹣﹦﹫−\t\r\n"
@@ -171,7 +171,7 @@ def test_a_file_that_cannot_hold_all_rows_says_so(monkeypatch: pytest.MonkeyPatc
         assert len(found) == 5
 
 
-def test_an_answer_is_a_download_under_its_name() -> None:
-    answer = file_answer("plans", ["a"], [[1]], "csv")
-    assert answer.headers["content-disposition"] == 'attachment; filename="plans.csv"'
+def test_a_file_is_called_what_it_is_and_the_day_it_was_made() -> None:
+    answer = file_answer(Table("plans", ["a"], [[1]]), "csv", date(2026, 11, 27))
+    assert answer.headers["content-disposition"] == 'attachment; filename="plans-2026-11-27.csv"'
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
