@@ -83,13 +83,16 @@ def network_now(
 
 @downloads(router, "/network/export")
 def network_export(looking: Looking, session: InSession, wanted: InWanted, sort: SiteSort = "-stake") -> Table:
-    """The list of sites as a file."""
-    seen, rows, _ = _sites(looking, session, wanted, sort)
-    currency = seen.snapshot.currency
+    """The list of sites as a file, with heads alone while there is no network."""
+    currency = looking.currency
     heads = (
-        "Site", "Name", "Kind", "Region", f"Stock value ({currency})", f"At stake ({currency})", "Worst",
-        *(each.value.title() for each in KINDS), "Units coming in", "Units going out",
+        "Site", "Name", "Kind", "Region", stock_list.money_head("Stock value", currency),
+        stock_list.money_head("At stake", currency), "Worst", *(each.value.title() for each in KINDS), "Units coming in",
+        "Units going out",
     )  # fmt: skip
+    if currency is None:
+        return Table("sites", heads, ())
+    _, rows, _ = _sites(looking, session, wanted, sort)
     return Table("sites", heads, (_cells(row, currency) for row in rows))
 
 
@@ -113,7 +116,9 @@ def stock_rows(request: Request, looking: Looking, session: InSession, chosen: I
 
 @downloads(router, "/network/stock/export")
 def stock_export(looking: Looking, session: InSession, chosen: InStock) -> Table:
-    """The list as a file."""
+    """The list as a file, with heads alone while there is no network."""
+    if looking.currency is None:
+        return Table("stock", stock_list.heads(None), ())
     return stock_file(Seen.by(session, looking.caller), chosen)
 
 

@@ -137,11 +137,16 @@ def shown(seen: Seen, rows: IntArray) -> Iterator[StockRow]:
         )  # fmt: skip
 
 
-def heads(currency: str) -> tuple[str, ...]:
+def money_head(what: str, currency: str | None) -> str:
+    """The head of a column of money. Before a network is there, no currency is known."""
+    return f"{what} ({currency})" if currency else what
+
+
+def heads(currency: str | None) -> tuple[str, ...]:
     """The heads of the download."""
     return (
         "Site", "Site name", "SKU", "SKU name", "On hand", "Reserved", "Available", "In transit", "On order",
-        "Days of cover", "Risk of running out (%)", "Imbalance", "Units", f"At stake ({currency})", "Held back because",
+        "Days of cover", "Risk of running out (%)", "Imbalance", "Units", money_head("At stake", currency), "Held back because",
     )  # fmt: skip
 
 

@@ -42,8 +42,13 @@ def test_an_empty_installation_says_how_to_begin(empty: Service) -> None:
         assert "evenkeel demo" in page.text
     for path in ("/network", "/network/stock"):
         assert "There is no network here yet" in browsing.get(path).text
-    for path in ("/network/sites/S1", "/network/skus/P1", "/network/export.csv", "/network/stock/export.csv"):
-        assert browsing.answer(path).status_code in (404, 409)
+    for path in ("/network/sites/S1", "/network/skus/P1"):
+        assert browsing.answer(path).status_code == 404
+    for path in ("/network/export", "/network/stock/export"):
+        head, *rows = browsing.answer(f"{path}.csv").content.decode("utf-8-sig").splitlines()
+        assert (head.split(",")[0], rows) == ("Site", []), "a file that says what would be in it"
+        assert ",At stake," in head, "no currency is known"
+        assert browsing.answer(f"{path}.xlsx").content[:2] == b"PK"
 
 
 def test_a_newcomer_sees_what_is_wrong_what_it_costs_and_what_to_do(pages: Pages) -> None:
