@@ -54,8 +54,8 @@ class Waiting:
     lines: int
 
 
-_Line = tuple[int, str, str, str, str, int, date, date, int]
-_KEPT: OrderedDict[str, tuple[_Line, ...]] = OrderedDict()
+PlannedLine = tuple[int, str, str, str, str, int, date, date, int]
+_KEPT: OrderedDict[str, tuple[PlannedLine, ...]] = OrderedDict()
 _KEPT_LOCK = Lock()
 
 
@@ -75,7 +75,7 @@ def waiting_for(session: Session, principal: Principal) -> list[Waiting]:
 
 def planned_lines(session: Session, waiting: list[Waiting], principal: Principal) -> list[Planned]:
     """Their lines that touch the caller's sites, plan by plan."""
-    by_plan = _lines_of(session, [each.plan_digest for each in waiting])
+    by_plan = lines_of_plans(session, [each.plan_digest for each in waiting])
     own = principal.sites
     return [
         Planned(each.approval_id, *line)
@@ -85,7 +85,8 @@ def planned_lines(session: Session, waiting: list[Waiting], principal: Principal
     ]
 
 
-def _lines_of(session: Session, digests: list[str]) -> dict[str, tuple[_Line, ...]]:
+def lines_of_plans(session: Session, digests: list[str]) -> dict[str, tuple[PlannedLine, ...]]:
+    """The lines of plans by digest, of every site: number, SKU, origin, destination, mode, units, days, saving."""
     with _KEPT_LOCK:
         found = {digest: _KEPT[digest] for digest in digests if digest in _KEPT}
     unread = cast([digest for digest in digests if digest not in found], ARRAY(Text))

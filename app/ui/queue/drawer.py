@@ -68,7 +68,7 @@ def drawer(request: Request, about: AskedFor) -> Response:
         "lines": lines[:LINES_SHOWN],
         "lines_more": len(lines) - LINES_SHOWN,
         "lines_all": about.request.lines,
-        "title": title_of(about.request),
+        "title": title_of(about.request.plan_digest),
         "urgencies": urgency_counts(plan),
         "uncertain": list(uncertain(plan)),
         "reasons": REASONS,

@@ -15,7 +15,8 @@ from sqlmodel import Session, col, select
 from app.approvals.edit_checks import check_edit
 from app.approvals.freshness import facts_to_check_on
 from app.approvals.requests import get_request
-from app.approvals.tables import ApprovalRequest
+from app.approvals.tables import ApprovalRequest, ApprovalStatus
+from app.db.database import database_now
 from app.errors import InvalidError
 from app.explanations import explanation_view
 from app.governance.state import active_policy
@@ -29,6 +30,7 @@ from app.ui.exports import Table, downloads
 from app.ui.queue.answers import lines_meant, subjects_of
 from app.ui.queue.changes import Changes, changes_of
 from app.ui.queue.checks import admitted, rule_results
+from app.ui.queue.competing import competing, shared_words
 from app.ui.queue.drawer import Asked, AskedFor
 from app.ui.queue.plan import data_words, explanation_facts, stock_changes
 from app.ui.queue.rows import tier_words
@@ -40,6 +42,7 @@ from tools.money import minor_digits
 
 router = APIRouter(prefix="/queue/{approval_id}", route_class=PageRoute)
 CHANGES_SHOWN = 50
+COMPETING_SHOWN, COMPETING_MAX = 3, 50
 EVENTS_SHOWN = 100
 SETTLED_SHOWN = 20
 
@@ -71,6 +74,22 @@ def now(request: Request, about: AskedFor) -> Response:
         "policy_now": facts.policy.label,
     }
     return render(request, "queue/now.html", content)
+
+
+@router.get("/competing")
+def competing_plans(request: Request, about: AskedFor) -> Response:
+    """Which other plans that wait draw on the same, and what it means that one of them is approved first."""
+    session, caller, at = about.session, about.looking.caller, database_now(about.session)
+    waits = about.request.status is ApprovalStatus.PENDING and about.request.expires_at > at
+    found = competing(session, about.request, about.plan, caller.sites, at) if waits else []
+    names = names_for(session, caller, read_snapshot(session, about.plan.snapshot_digest))
+    rules = active_policy(session).approvals
+    content = {
+        "looking": about.looking, "waits": waits, "count": len(found), "currency": about.plan.currency,
+        "found": [(each, " ".join(shared_words(each, names.sku))) for each in found[:COMPETING_MAX]],
+        "first": COMPETING_SHOWN, "shrinks": rules is not None and rules.drift is not None,
+    }  # fmt: skip
+    return render(request, "queue/competing.html", content)
 
 
 @downloads(router, "/stock")

@@ -83,7 +83,7 @@ def _row(request: ApprovalRequest, now: datetime, beside: Beside, caller: Princi
     return Row(
         approval_id=request.approval_id,
         plan_digest=request.plan_digest,
-        title=title_of(request),
+        title=title_of(request.plan_digest),
         status=STATUS_WORDS[status],
         kind=STATUS_KIND.get(status, ""),
         waits=waits,
@@ -111,9 +111,9 @@ def _row(request: ApprovalRequest, now: datetime, beside: Beside, caller: Princi
     )
 
 
-def title_of(request: ApprovalRequest) -> str:
-    """What a request is called: short, and telling it from others by its first eight signs."""
-    return f"Plan {request.plan_digest[:8]}"
+def title_of(plan_digest: str) -> str:
+    """What a request is called: short, and telling it from others by the first eight signs of its plan."""
+    return f"Plan {plan_digest[:8]}"
 
 
 def tier_words(tier: str) -> str:

@@ -6,12 +6,17 @@ from collections.abc import Callable
 from functools import cache
 
 import pytest
+from sqlmodel import select
 
 from app.approvals import listing
 from app.approvals.listing import Sort
+from app.auth.roles import Role
+from app.stock.tables import MasterRow
+from graphs.names import alias_of
 from tests.app.ui.pages import Browsing
 from tests.app.web.door import Door
-from tests.installation import waiting
+from tests.installation import PAULA, person, scan, waiting
+from tools.transfers import PlanRequest, Scope
 
 Pages = Callable[[str], Browsing]
 
@@ -76,6 +81,7 @@ def test_who_sees_none_of_its_sites_sees_no_plan_and_cannot_search_for_it(house:
         "/state",
         "/who",
         "/now",
+        "/competing",
         "/others",
         "/history",
         "/changes",
@@ -212,3 +218,42 @@ def test_what_a_stop_holds_is_listed_and_nothing_else(own_pages: Pages, door: Do
     assert {f"/queue?show=stopped&stop={stop}" for stop in (frozen, lane)} <= links
     otto.send(f"/v1/stops/{lane}/release", {"reason": "dry again"})
     assert "Nothing fits" in otto.get("/queue/rows?show=stopped", fragment=True).text
+
+
+def test_plans_that_compete_with_each_other_are_told_of_each_other_with_what_both_need(
+    own_pages: Pages, door: Door
+) -> None:
+    first = door.pending
+    scan(door.service, PAULA, PlanRequest(scope=Scope(skus=("P1",))))
+    second = next(each for each in waiting(door.service) if each.approval_id != first.approval_id)
+    for one, other in ((first, second), (second, first)):
+        path = f"/queue/{one.approval_id}"
+        assert (
+            own_pages("ada").get(path, fragment=True).by_id("q-competing").attributes["data-load"]
+            == f"{path}/competing"
+        )
+        page = own_pages("ada").get(f"{path}/competing", fragment=True)
+        link = page.one("a")
+        assert (link.attributes["href"], link.text) == (f"/queue/{other.approval_id}", f"Plan {other.plan_digest[:8]}")
+        assert "If that one is approved first, this one is checked again on what is left" in page.text
+        assert "Both change the stock of P1 at S1, P1 at S2. Both travel S1 → S2 by van" in page.text
+    assert own_pages("ada").decide(first.approval_id, first.plan_digest).status_code in (200, 201)
+    for over in (first, second):
+        page = own_pages("ada").get(f"/queue/{over.approval_id}/competing", fragment=True)
+        assert page.all("a") == [], "what is approved competes no more"
+    assert "No other plan that waits draws on the same stock or departure." in page.text
+
+
+def test_competing_plans_are_named_only_as_far_as_the_reader_sees(own_pages: Pages, door: Door) -> None:
+    first = door.pending
+    scan(door.service, PAULA, PlanRequest(scope=Scope(skus=("P1",))))
+    with door.service.database.transaction() as session:
+        row = session.exec(select(MasterRow).where(MasterRow.kind == "sku", MasterRow.key == "P1")).one()
+        row.body = row.body | {"sensitive": True}
+        session.add(row)
+    door.admit(person("bob", Role.APPROVER, sites=frozenset({"S2"}), sees_sensitive=False))
+    page = own_pages("bob").get(f"/queue/{first.approval_id}/competing", fragment=True)
+    assert f"Both change the stock of {alias_of('P1')} at S2." in page.text
+    for hidden in ("S1", "P1 ", "travel"):
+        assert hidden not in page.text
+    assert own_pages("fern").answer(f"/queue/{first.approval_id}/competing").status_code == 404
