@@ -56,7 +56,7 @@ def answer(tool: str, content: str, arguments: Mapping[str, Any] | None = None) 
             words = _ANSWERS[tool](content, arguments or {}) if tool in _ANSWERS else UNREADABLE
         except ValidationError:
             words = UNREADABLE
-    return " ".join(words.split())
+    return "\n".join(filter(None, (" ".join(line.split()) for line in words.split("\n"))))
 
 
 def is_sound_plan(content: str) -> bool:
@@ -136,8 +136,8 @@ def _explanation(found: LineExplained) -> str:
 
 
 def _plan_explained(found: PlanExplained) -> str:
-    lines = " ".join(f"Line {line.line_no}: {sentence(line.words)}" for line in found.why_lines)
-    return f"As of {instant(found.as_of)}, plan {found.plan[:12]}: {found.words} {lines}"
+    lines = "\n".join(f"Line {line.line_no}: {sentence(line.words)}" for line in found.why_lines)
+    return f"As of {instant(found.as_of)}, plan {found.plan[:12]}: {found.words}\n{lines}"
 
 
 def _negotiation(found: NegotiationExplained) -> str:
@@ -215,7 +215,7 @@ def _order(row: OrderRow) -> str:
 
 
 def _policy(found: PolicyFound) -> str:
-    lines = " ".join(sentence(line) for line in found.policy.splitlines())
+    lines = "\n".join(sentence(line) for line in found.policy.splitlines())
     rules = (
         f" Every plan is checked for: {listed([name.replace('_', ' ') for name in found.rules])}."
         if found.rules
@@ -224,7 +224,7 @@ def _policy(found: PolicyFound) -> str:
     engaged = found.kill_switch_engaged
     switch = f"The kill switch is {'engaged: nothing may be approved or posted' if engaged else 'not engaged'}."
     stopped = f" Stopped: {listed(found.stopped)}." if found.stopped and not engaged else ""
-    return f"{switch}{stopped} {lines}{rules}"
+    return f"{switch}{stopped}\n{lines}\n{rules}"
 
 
 def _submitted(found: Submitted) -> str:

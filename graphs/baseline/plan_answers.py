@@ -44,7 +44,7 @@ def comparison_words(found: Comparison, arguments: Mapping[str, Any]) -> str:
     everywhere = [what for name, (what, of) in _ASSUMED.items() if name in arguments and not arguments.get(of or "")]
     late = found.purchase_orders_late
     parts = (
-        f"As of {instant(found.as_of)}. As things are: {_side(found.as_things_are)} What if: {_side(found.what_if)}",
+        f"As of {instant(found.as_of)}.\nAs things are: {_side(found.as_things_are)}\nWhat if: {_side(found.what_if)}\n",
         ""
         if late is None
         else f"It makes {count(late, 'open purchase order') if late else 'no open purchase order'} late.",

@@ -28,9 +28,11 @@ def instant(text: str) -> str:
 
 
 def rows_of(rows: Iterable[str], most: int = ROWS_SAID) -> str:
-    """The first rows in one sentence; nothing where there is no row."""
-    said = "; ".join(islice(rows, most))
-    return f"{said}." if said else ""
+    """The first rows, one in its sentence, several a line each; nothing where there is no row."""
+    said = [" ".join(row.split()) for row in islice(rows, most)]
+    if len(said) > 1:
+        return "".join(f"\n- {row}" for row in said) + "\n"
+    return f"{said[0]}." if said else ""
 
 
 def sentence(text: str) -> str:

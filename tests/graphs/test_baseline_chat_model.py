@@ -115,7 +115,20 @@ def test_an_answer_holds_no_number_that_the_tool_has_not_found(tool: str) -> Non
 @pytest.mark.parametrize("tool", RESULTS)
 def test_an_answer_is_plain_text(tool: str) -> None:
     words = answer(tool, json.dumps(RESULTS[tool]))
-    assert not re.search(r"[*_#`\[\]\n]", words.replace("within_gap", ""))
+    assert not re.search(r"[*_#`\[\]]|\n\n|^\s|\s$| \n|\n ", words.replace("within_gap", ""))
+
+
+def test_several_rows_stand_in_a_line_each_and_a_single_one_in_its_sentence() -> None:
+    row = {
+        "kind": "shortage", "site": "S1", "sku": "P1", "units": 5, "until": "2026-03-09", "at_stake": "7.00 USD",
+        "days_of_cover": 1, "stock_out_percent": "80",
+    }  # fmt: skip
+    found = RESULTS["find_imbalances"] | {"imbalances": [row, row | {"sku": "P2\nP3"}], "counts": {"shortage": 2}}
+    several = answer("find_imbalances", json.dumps(found)).split("\n")
+    assert several[0].endswith("The costliest first:")
+    assert [line[:13] for line in several[1:3]] == ["- P1 at S1 is", "- P2 P3 at S1"]
+    single = answer("find_imbalances", json.dumps(found | {"imbalances": [row], "counts": {"shortage": 1}}))
+    assert "The costliest first: P1 at S1 is short of 5 units" in single
 
 
 def test_the_same_messages_give_the_same_answer() -> None:
@@ -199,7 +212,7 @@ def test_as_many_rows_are_told_as_were_asked_for() -> None:
         ("status", {"waiting": [], "orders": []}, "No plan waits for a decision. There are no transfer orders yet."),
         ("find_imbalances", {"imbalances": [], "counts": {}}, "nothing is out of balance there. 6 stock positions are held back"),
         ("coverage", {"rows": []}, "neither stock nor demand is known there."),
-        ("policy", {}, "The kill switch is not engaged. Policy standard"),
+        ("policy", {}, "The kill switch is not engaged.\nPolicy standard"),
         ("policy", {"kill_switch_engaged": True}, "The kill switch is engaged: nothing may be approved or posted."),
         ("status", {"decided": [{"plan": "cdcdcdcdcdcd", "status": "rejected", "requested_by": "paula"}]}, "Decided or over: plan cdcdcdcdcdcd of paula: rejected."),
         ("signal_quality", {"held": [], "not_shown": 0}, "6 SKUs at sites are held back for bad data."),
