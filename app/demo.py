@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
@@ -22,6 +22,7 @@ from app.auth.people import SYSTEM, add_person, issue_token, principal_of
 from app.auth.roles import Principal, Role
 from app.auth.tables import AccessToken
 from app.cli.data import DEMO_AS_OF
+from app.db.database import database_now
 from app.errors import UnavailableError
 from app.ledger.verify import verify
 from app.orders.queries import orders_of_approval
@@ -31,6 +32,7 @@ from app.service import Service, open_service, running
 from app.settings import Settings, settings
 from app.stock.folder import read_folder
 from app.stock.importing import Imported, ImportRefusedError, import_network
+from app.stock.installation import installation
 from app.threads.runs import start_scan
 from app.threads.tables import ACTIVE, Run
 from graphs.planning import imbalances_of
@@ -43,6 +45,7 @@ from tools.transfers import PlanRequest, TransferPlan, Verdict
 
 _SCANS = UUID("9f0b0a8e-28b4-5c0e-9d1c-6f6d0c6a4b0f")
 STEP_SECONDS_MAX = 600
+MORNING = timedelta(hours=6)
 
 PEOPLE: dict[str, tuple[str, Role]] = {
     "paula": ("Paula Planner", Role.PLANNER),
@@ -63,10 +66,9 @@ class Sample:
     skus: int
     seed: int
 
-    def files(self, size_limit_bytes: int) -> dict[str, bytes]:
-        """The network's files. Raises ImportRefusedError for a folder that cannot be read."""
+    def files(self, size_limit_bytes: int, as_of: datetime) -> dict[str, bytes]:
+        """The network's files; a generated one is of `as_of`. Raises ImportRefusedError for a folder that cannot be read."""
         if self.folder is None:
-            as_of = datetime.fromisoformat(DEMO_AS_OF)
             return write_network(generate_network(self.sites, self.skus, self.seed, as_of))
         read = read_folder(self.folder, size_limit_bytes)
         if isinstance(read, ImportFaults):
@@ -75,8 +77,12 @@ class Sample:
 
 
 def prepare(service: Service, sample: Sample, say: Callable[[str], None]) -> dict[str, tuple[str, str]]:
-    """Import, register people, and scan: each once. Returns the tokens of people who had none yet."""
-    imported = _import(service, sample, say)
+    """Import, register people, and scan: each once. Returns the tokens of people who had none yet.
+
+    The sample's stock is of this morning, so that its days and the days of decisions are of one calendar. Started
+    again, its day is the one it had.
+    """
+    imported = _import(service, sample, say, _day_of_sample(service))
     tokens = _register(service)
     with running(service):
         _scan(service, imported.digest, say)
@@ -86,7 +92,7 @@ def prepare(service: Service, sample: Sample, say: Callable[[str], None]) -> dic
 def main_job(sample: Sample, say: Callable[[str], None]) -> dict[str, Any]:
     """The whole job once, with two scripted people, in a directory of its own. Returns what happened, as plain JSON."""
     with _own_directory() as chosen, open_service(chosen) as service:
-        imported = _import(service, sample, say)
+        imported = _import(service, sample, say, datetime.fromisoformat(DEMO_AS_OF))
         _register(service)
         with service.database.transaction() as session:
             facts = facts_now(session)
@@ -147,9 +153,20 @@ def _own_directory() -> Iterator[Settings]:
         yield chosen.model_copy(update={"data": Path(directory) / "data"})
 
 
-def _import(service: Service, sample: Sample, say: Callable[[str], None]) -> Imported:
+def _day_of_sample(service: Service) -> datetime:
+    """The day that an earlier start has pinned; of a first one the last time that it was six in the morning, in UTC."""
+    with service.database.transaction() as session:
+        pinned, now = installation(session).pinned_now, database_now(session).astimezone(UTC)
+    return (
+        pinned.astimezone(UTC)
+        if pinned
+        else (now - MORNING).replace(hour=0, minute=0, second=0, microsecond=0) + MORNING
+    )
+
+
+def _import(service: Service, sample: Sample, say: Callable[[str], None], as_of: datetime) -> Imported:
     limit = service.settings.import_file_bytes_max
-    files = sample.files(limit)
+    files = sample.files(limit, as_of)
     with service.database.transaction() as session:
         done = import_network(session, files, SYSTEM, pin=True, size_limit_bytes=limit)
     say(f"network {done.digest[:12]}: {done.counts['sites']} sites, {done.counts['skus']} SKUs"

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from app.auth.people import sign_in
+from app.db.database import database_now
 from app.demo import PEOPLE, Sample, _own_directory, prepare
 from app.service import Service
 from app.settings import settings
+from app.stock.installation import installation, planning_now
 from evals.databases import Servers
 from tests.installation import a_network, orders, waiting
 from tests.shell import Said, Shell, without_ours
@@ -110,6 +113,21 @@ def test_started_twice_a_demo_repeats_and_doubles_nothing(service: Service) -> N
     assert [row.approval_id for row in waiting(service)] == queue
     assert "known already" in told[-2]
     assert told[-1] == "scanned before; see the queue"
+
+
+def test_the_stock_of_a_demo_is_of_its_first_morning_and_stays_so(service: Service) -> None:
+    prepare(service, SAMPLE, quietly)
+    with service.database.transaction() as session:
+        first, now = planning_now(session), database_now(session)
+    assert timedelta(0) <= now - first < timedelta(days=1)
+    assert (first.hour, first.minute, first.second) == (6, 0, 0)
+
+    earlier = first - timedelta(days=3)
+    with service.database.transaction() as session:
+        installation(session).pinned_now = earlier
+    prepare(service, SAMPLE, quietly)
+    with service.database.transaction() as session:
+        assert planning_now(session) == earlier
 
 
 def test_the_tokens_of_a_demo_work_and_belong_to_the_roles_that_are_told(service: Service) -> None:
