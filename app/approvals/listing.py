@@ -28,6 +28,7 @@ from app.ledger.append import EventType, plan_stream
 from app.ledger.tables import LedgerEvent
 from app.plans.tables import PlanRow
 from app.stock.tables import MasterRow
+from policies.library import released
 from policies.signatures import Needed
 from tools.canonical import canonical_json
 
@@ -61,7 +62,10 @@ _COLUMNS: dict[Sort, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which requests, and in which order. `stopped`: by any stop in force, or by `stop_id`. Without a sort what was escalated comes first, then the greatest saving."""
+    """Which requests, and in which order. Without a sort what was escalated comes first, then the greatest saving.
+
+    `stopped`: by any stop in force, or by `stop_id`. `policy`: planned under this release.
+    """
 
     status: ApprovalStatus | None = ApprovalStatus.PENDING
     words: str = ""
@@ -70,6 +74,7 @@ class Wanted:
     claimed: bool = False
     stopped: bool = False
     stop_id: str = ""
+    policy: str = ""
     sort: Sort | None = None
     descending: bool = False
 
@@ -109,7 +114,7 @@ def page_of(
 ) -> Page:
     """A page of what is wanted, as far as it touches the caller's sites."""
     now = database_now(session)
-    filters = [*_scope(principal), *_filters(session, principal, wanted, now)]
+    filters = [*in_scope(principal), *_filters(session, principal, wanted, now)]
     conditions, unsearched = _searched(session, principal, wanted.words.strip(), filters)
     query = select(ApprovalRequest).where(*conditions).order_by(*_order(wanted))
     rows = tuple(session.exec(query.offset((page - 1) * rows_max).limit(rows_max)).all())
@@ -150,7 +155,8 @@ def tiers_known(session: Session) -> list[str]:
     return sorted(session.exec(query).all())
 
 
-def _scope(principal: Principal) -> list[ColumnElement[bool]]:
+def in_scope(principal: Principal) -> list[ColumnElement[bool]]:
+    """That a request touches the caller's sites."""
     if principal.sites is None:
         return []
     return [_sites().has_any(cast(sorted(principal.sites), ARRAY(Text)))]
@@ -179,6 +185,9 @@ def _filters(session: Session, principal: Principal, wanted: Wanted, now: dateti
         found.append(col(ApprovalRequest.status) == wanted.status)
     if wanted.tier:
         found.append(col(ApprovalRequest.tier) == wanted.tier)
+    if wanted.policy:
+        planned = select(PlanRow.digest).where(PlanRow.policy_digest == released(wanted.policy).digest)
+        found.append(col(ApprovalRequest.plan_digest).in_(planned))
     if wanted.claimed:
         found.append(
             and_(col(ApprovalRequest.claimed_by) == principal.user_id, col(ApprovalRequest.claimed_until) > now)

@@ -9,7 +9,6 @@ from fastapi.responses import Response
 from sqlmodel import Session
 
 from app.auth.roles import Act
-from app.errors import NotFoundError
 from app.governance.state import active_policy, governance
 from app.governance.views import StopView, stop_views
 from app.ui.exports import ROWS_MAX, Table, downloads
@@ -21,7 +20,7 @@ from app.ui.visitor import Looking, PageRoute, Visitor, has_network
 from app.views import policy_views
 from app.web.dependencies import InSession
 from graphs.names import Names
-from policies.library import UnknownPolicyError, released, releases
+from policies.library import released, releases
 
 router = APIRouter(route_class=PageRoute)
 HISTORY_SHOWN = 5
@@ -66,10 +65,14 @@ def policies(
     request: Request, looking: Looking, session: InSession, before: Release = "", after: Release = ""
 ) -> Response:
     """Released policies, how two of them differ, and who put which in force."""
-    content = _policy(looking, session) | _difference(looking, session, before, after) | {"tab": "policies"}
-    currency, names = looking.currency or "USD", reading.names_of(session, looking.caller)
-    content["policies"] = list(reversed(policy_views(governance(session).policy_digest, currency, names)))
-    return render(request, "governance/policies.html", content)
+    found = _policy(looking, session) | _difference(looking, session, before, after) | _releases(looking, session)
+    return render(request, "governance/policies.html", found | {"tab": "policies"})
+
+
+@router.get("/governance/policies/releases")
+def release_list(request: Request, looking: Looking, session: InSession) -> Response:
+    """The releases alone, each with what becomes of the plans that wait if it is put in force."""
+    return render(request, "governance/releases.html", _releases(looking, session))
 
 
 @router.get("/governance/policies/difference")
@@ -197,6 +200,15 @@ def _policy(looking: Visitor, session: Session) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _releases(looking: Visitor, session: Session) -> dict[str, Any]:
+    currency, names = looking.currency or "USD", reading.names_of(session, looking.caller)
+    in_force = active_policy(session)
+    return {
+        "looking": looking, "policies": list(reversed(policy_views(in_force.digest, currency, names))),
+        "in_force": in_force.release, "in_force_digest": in_force.digest, "waiting": reading.waiting_by_policy(session, looking.caller),
+    }  # fmt: skip
+
+
 def _stops(looking: Visitor, session: Session) -> dict[str, Any]:
     every = stop_views(session, looking.caller, released=True)
     current = [stop for stop in every if stop.released_at is None]
@@ -225,8 +237,14 @@ def _difference(looking: Visitor, session: Session, before: str, after: str) -> 
     """How two releases differ: without names, the one in force from the one before it, or the first from the second."""
     names = [each.release for each in releases()]
     now = active_policy(session).release
-    new = _release(after) if after else max(now, names[min(1, len(names) - 1)])
-    old = _release(before) if before else names[max(names.index(new) - 1, 0)] if not after or new == now else now
+    new = reading.release_named(after).release if after else max(now, names[min(1, len(names) - 1)])
+    old = (
+        reading.release_named(before).release
+        if before
+        else names[max(names.index(new) - 1, 0)]
+        if not after or new == now
+        else now
+    )
     currency, seen = looking.currency or "USD", reading.names_of(session, looking.caller)
     one, other = released(old), released(new)
     return {
@@ -234,13 +252,6 @@ def _difference(looking: Visitor, session: Session, before: str, after: str) -> 
         "sentences": [_seen(each, seen) for each in changed_sentences(one, other, currency)],
         "values": [_seen_value(each, seen) for each in changed_values(one, other, currency)],
     }  # fmt: skip
-
-
-def _release(name: str) -> str:
-    try:
-        return released(name).release
-    except UnknownPolicyError as unknown:
-        raise NotFoundError("unknown_policy", str(unknown), "choose one of the list") from unknown
 
 
 def _seen(sentence: Sentence, names: Names | None) -> Sentence:

@@ -7,17 +7,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
+from app.approvals.listing import in_scope
+from app.approvals.tables import ApprovalRequest, ApprovalStatus
 from app.auth.roles import Principal
+from app.errors import NotFoundError
 from app.governance.state import STREAM
 from app.ledger.append import EventType
 from app.ledger.tables import LedgerEvent
 from app.plans.store import snapshot_now
+from app.plans.tables import PlanRow
 from app.stock.installation import installation
 from app.stock.tables import MasterRow
 from app.views import names_for
 from graphs.names import Names
+from policies.library import UnknownPolicyError, released
+from policies.schema import Policy
 from policies.stops import CATEGORY, STOPPABLE
 
 ACTIVATIONS_SHOWN = 50
@@ -60,6 +66,25 @@ def activations(session: Session, names: Names | None) -> list[Activation]:
         went_back = before is not None and facts["release"] < before
         found.append(Activation(at, facts["release"], facts["name"], body["actor"], reason, before, went_back))
     return found
+
+
+def release_named(name: str) -> Policy:
+    """The release that an address names. Raises NotFoundError."""
+    try:
+        return released(name)
+    except UnknownPolicyError as unknown:
+        raise NotFoundError("unknown_policy", str(unknown), "choose one of the list") from unknown
+
+
+def waiting_by_policy(session: Session, caller: Principal) -> dict[str, int]:
+    """How many requests wait at the caller's sites, by the digest of the policy that their plans were made under."""
+    query = (
+        select(PlanRow.policy_digest, func.count())
+        .join(ApprovalRequest, col(ApprovalRequest.plan_digest) == PlanRow.digest)
+        .where(*in_scope(caller), col(ApprovalRequest.status) == ApprovalStatus.PENDING)
+        .group_by(col(PlanRow.policy_digest))
+    )
+    return dict(session.exec(query).all())
 
 
 @dataclass(frozen=True, slots=True)

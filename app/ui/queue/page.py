@@ -19,6 +19,7 @@ from app.approvals.views import visible_request
 from app.auth.roles import Act
 from app.governance.state import active_policy
 from app.ui.exports import ROWS_MAX, Table, downloads
+from app.ui.governance.reading import release_named
 from app.ui.queue.rows import BUILT_IN, STATUS_WORDS, cells, heads, query_of, rows_of, sort_of, tier_words
 from app.ui.rendering import render
 from app.ui.visitor import Looking, PageRoute, Visitor
@@ -39,20 +40,35 @@ class Chosen:
     page: int
 
 
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """What other pages lead here for: what one stop holds, or what was planned under one release."""
+
+    stop_id: str
+    policy: str
+
+
+def linked(stop: UUID | None = None, policy: Annotated[str, Query(max_length=64)] = "") -> Linked:
+    """The part of an address that no field of the page sets. Raises NotFoundError for a release that there is not."""
+    return Linked(str(stop) if stop else "", release_named(policy).release if policy else "")
+
+
 def chosen(
+    from_elsewhere: Annotated[Linked, Depends(linked)],
     words: Annotated[str, Query(max_length=100, pattern=r"^[^\x00]*$")] = "",
     status: Status = "",
     tier: Annotated[str, Query(max_length=40, pattern=r"^[^\x00]*$")] = "",
     show: Show = "",
-    stop: UUID | None = None,
     sort: Annotated[str, Query(max_length=20)] = "",
     page: Annotated[str, Query(pattern=r"^[0-9]{0,3}$")] = "",
 ) -> Chosen:
     """The filters of an address."""
     by, descending = sort_of(sort)
     only = None if status == "any" else ApprovalStatus(status or "pending")
-    stopped, stop_id = show == "stopped", str(stop) if stop and show == "stopped" else ""
-    wanted = Wanted(only, words.strip(), tier, show == "for_me", show == "claimed", stopped, stop_id, by, descending)
+    stopped, stop_id = show == "stopped", from_elsewhere.stop_id if show == "stopped" else ""
+    wanted = Wanted(
+        only, words.strip(), tier, show == "for_me", show == "claimed", stopped, stop_id, from_elsewhere.policy, by, descending
+    )  # fmt: skip
     return Chosen(wanted, int(page or 1) or 1)
 
 

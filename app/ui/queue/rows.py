@@ -161,8 +161,8 @@ def query_of(wanted: Wanted, page: int = 1) -> str:
     sort = "" if wanted.sort is None else f"{'-' if wanted.descending else ''}{wanted.sort}"
     status = "" if wanted.status is ApprovalStatus.PENDING else (wanted.status.value if wanted.status else "any")
     given = {
-        "words": wanted.words, "status": status, "tier": wanted.tier, "show": show_of(wanted), "stop": wanted.stop_id, "sort": sort,
-        "page": str(page) if page > 1 else "",
+        "words": wanted.words, "status": status, "tier": wanted.tier, "show": show_of(wanted), "stop": wanted.stop_id,
+        "policy": wanted.policy, "sort": sort, "page": str(page) if page > 1 else "",
     }  # fmt: skip
     return urlencode({name: value for name, value in given.items() if value})
 

@@ -20,7 +20,7 @@ from app.ui.governance.settings_shown import GROUPS, SECRETS, settings_shown
 from policies.library import released, releases
 from tests.app.ui.pages import Browsing
 from tests.app.web.door import Door
-from tests.installation import ADA, PAULA
+from tests.installation import ADA, PAULA, waiting
 
 WICKED = "<img src=x onerror=window.__xss=1>"
 Pages = Callable[[str], Browsing]
@@ -208,3 +208,37 @@ def test_sources_and_the_comparison_of_two_releases_are_downloaded_as_they_are_s
     assert found.splitlines()[0].endswith("2026-01,2026-04")
     assert '"line, at least",1.00 USD,1.50 USD' in found
     assert "In words" in found
+
+
+def test_who_puts_a_release_in_force_reads_first_which_waiting_plans_it_voids_and_what_comes_of_them(
+    own_pages: Pages, door: Door
+) -> None:
+    otto, request, first = own_pages("otto"), door.pending, releases()[0].release
+    page = otto.get("/governance/policies")
+    words = f"1 plan that waits was made under {first} , which is in force now: look at it"
+    assert page.text.count(words) == len(releases()) - 1
+    assert "it is planned again under 2026-12" in page.text
+    asked = [form.attributes["data-ask"] or "" for form in page.all("form") if form.attributes.get("data-ask")]
+    assert any(
+        f"1 plan that waits was made under {first} and can no longer be approved as it is" in each for each in asked
+    )
+    link = page.all("a", href=f"/queue?policy={first}")[0].attributes["href"] or ""
+    assert otto.get(link).by_id(f"open-{request.approval_id}")
+    assert "Nothing fits" in otto.get("/queue?policy=2026-12").text
+    assert otto.answer("/queue?policy=1999-01").status_code == 404
+    otto.send("/v1/policies/activations", {"policy": "2026-12", "reason": "a new quarter"})
+    page = otto.get("/governance/policies/releases", fragment=True)
+    assert "No plan that waits was made under 2026-12: nothing has to be planned again." in page.text
+    assert f"1 plan that waits was made under {first} and can be approved again" in page.text
+    ada = own_pages("ada")
+    assert ada.decide(request.approval_id, request.plan_digest).json()["code"] == "outrun"
+    door.service.resume_thread(request.approval_id)
+    (again,) = waiting(door.service)
+    assert ada.get("/queue?policy=2026-12").by_id(f"open-{again.approval_id}"), "it was planned again"
+
+
+def test_waiting_plans_are_counted_at_the_readers_sites_alone(own_pages: Pages, door: Door) -> None:
+    page = own_pages("fern").get("/governance/policies")
+    assert door.pending
+    assert f"No plan that waits was made under {releases()[0].release} at your sites" in page.text
+    assert "1 plan that waits" not in page.text
