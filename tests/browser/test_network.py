@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -41,6 +42,13 @@ def test_filters_cut_the_map_and_the_list_where_they_stand(house: House, visit: 
     page.get_by_label("Imbalance").select_option("shortage")
     expect(page.locator("#map a.site")).to_have_count(2)
     assert "kind=shortage" in page.url
+    page.get_by_role("link", name="Stock list").click()
+    expect(page.get_by_label("Imbalance")).to_have_value("shortage")
+    page.get_by_role("textbox", name="SKU").fill("P1")
+    expect(page).to_have_url(re.compile("sku=P1"))
+    page.get_by_role("link", name="Map and sites").click()
+    expect(page.get_by_role("textbox", name="SKU")).to_have_value("P1")
+    expect(page.locator("#map a.site")).to_have_count(2)
     page.get_by_role("button", name="Show all").click()
     expect(page.locator("#map a.site")).to_have_count(3)
     page.get_by_role("button", name="Site").click()

@@ -146,7 +146,8 @@ def stock_content(looking: Visitor, seen: Seen, chosen: StockChoice, site_id: st
     query = _query(wanted, show=show, sort=sort)
     return {
         "looking": looking, "seen": seen, "wanted": wanted, "show": show, "sort": sort, "page": page, "pages": pages,
-        "total": len(rows), "site_id": site_id, "base": base, "query": query, "shows": stock_list.SHOWS,
+        "total": len(rows), "site_id": site_id, "base": base, "query": query, "filters": _query(wanted),
+        "shows": stock_list.SHOWS,
         "here": base.removesuffix("/stock") if site_id else base,
         "categories": categories(seen), "kinds": KINDS, "first": (page - 1) * stock_list.PAGE,
         "rows": list(stock_list.shown(seen, rows[(page - 1) * stock_list.PAGE : page * stock_list.PAGE])),
@@ -208,7 +209,7 @@ def _network(looking: Visitor, session: Session, wanted: Wanted, sort: str, page
     first = (page - 1) * SITES_SHOWN
     return {
         "looking": looking, "seen": seen, "wanted": wanted, "sort": sort, "rows": rows, "map": picture(seen, rows, moving),
-        "categories": categories(seen), "query": _query(wanted, sort=sort), "card_query": _query(wanted), "kinds": KINDS,
+        "categories": categories(seen), "query": _query(wanted, sort=sort), "filters": _query(wanted), "kinds": KINDS,
         "as_of": seen.snapshot.as_of, "all_sites": int(seen.own_sites.sum()),
         "page": page, "pages": pages, "first": first, "shown": rows[first : first + SITES_SHOWN],
     }  # fmt: skip

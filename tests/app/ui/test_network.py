@@ -70,6 +70,23 @@ def test_the_list_is_filtered_sorted_and_downloaded_as_chosen(pages: Pages) -> N
     assert paula.answer("/network/export.xlsx").content[:2] == b"PK"
 
 
+@pytest.mark.parametrize(("here", "there"), [("/network", "/network/stock"), ("/network/stock", "/network")])
+def test_what_is_chosen_on_the_map_or_the_list_of_stock_is_taken_along_to_the_other(
+    pages: Pages, here: str, there: str
+) -> None:
+    paula = pages("paula")
+    assert _tabs(paula.get(here)) == {"Map and sites": "/network", "Stock list": "/network/stock"}
+    chosen = "kind=shortage&class=A&category=tea+%26+more&sku=P1&site=S2"
+    own = "show=risk&sort=cover" if here == "/network/stock" else "sort=name"
+    tabs = _tabs(paula.get(f"{here}?{chosen}&{own}"))
+    assert f"{there}?{chosen}" in tabs.values(), "what only one of them has stays behind: the other would refuse it"
+    assert paula.get(f"{there}?{chosen}").by_id("f-sku").attributes["value"] == "P1"
+
+
+def _tabs(page: Markup) -> dict[str, str | None]:
+    return {tag.text: tag.attributes["href"] for tag in page.all("a") if "data-carries" in tag.attributes}
+
+
 def test_stock_is_listed_by_what_is_asked_for(pages: Pages) -> None:
     paula = pages("paula")
     assert "6 rows" in paula.get("/network/stock").text

@@ -1,7 +1,8 @@
 /* Lists that are filtered and sorted where they stand.
 
    <form data-filter="/queue/rows" data-into="rows"> loads the fragment with what is chosen, and keeps it in the address.
-   <button data-sort="saving" data-for="form-id"> in a column's head sets the form's `sort`, or turns it round. */
+   <button data-sort="saving" data-for="form-id"> in a column's head sets the form's `sort`, or turns it round.
+   <a href="/network/stock" data-carries="kind sku"> takes along what is chosen of these. */
 
 import { swap } from "./swap.js";
 
@@ -14,6 +15,13 @@ function chosen(form) {
   return words;
 }
 
+function carry(words) {
+  for (const link of document.querySelectorAll("a[data-carries]")) {
+    const names = link.dataset.carries.split(" ");
+    link.search = new URLSearchParams([...words].filter(([name]) => names.includes(name))).toString();
+  }
+}
+
 function apply(form) {
   const words = chosen(form);
   const target = document.getElementById(form.dataset.into);
@@ -24,6 +32,7 @@ function apply(form) {
   here.search = words.toString();
   if (open) here.searchParams.set("open", open);
   history.replaceState(null, "", here);
+  carry(words);
   return swap(url, target);
 }
 
