@@ -73,6 +73,7 @@ def test_a_part_of_an_order_is_received_in_the_drawer_and_the_list_follows(
     drawer.locator("details summary", has_text="Call it back").click()
     drawer.get_by_label("Why? It is recorded.").first.fill("half typed")
     drawer.get_by_label("Usable units").fill("1")
+    expect(drawer.get_by_label("Number of the delivery note")).to_have_value("")
     drawer.get_by_role("button", name="Record the arrival").click()
     expect(drawer).to_contain_text(f"Partly. 1 unit of {order.units} arrived")
     expect(drawer.get_by_label("Usable units")).to_have_value("")

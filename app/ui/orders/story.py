@@ -15,6 +15,8 @@ from app.views import OrderView
 from tools.execution import OrderState
 from tools.saga import Action
 
+PAGE_KEY = "page:"
+"""How the keys begin that a page makes up for receipts without a number, so that each counts once."""
 UNDER_WAY_BEFORE_IT_LEFT = (OrderState.RELEASED, OrderState.REQUESTED, OrderState.CONFIRMED)
 
 
@@ -123,7 +125,7 @@ _STAGES = (
     ("Approved", ()),
     ("ERP asked", ("transfer_requested",)),
     ("ERP has it", ("transfer_posted",)),
-    ("Left", ("transfer_shipped",)),
+    ("Shipped", ("transfer_shipped",)),
     ("Arrived", ("transfer_received",)),
 )
 _REACHED = {
@@ -192,6 +194,11 @@ def _title(event: Told) -> str:
     return _TITLES.get(event.type, event.type.replace("_", " ").capitalize())
 
 
+def note_number(receipt_key: str) -> str:
+    """The number of the delivery note or scan that a receipt was reported under; nothing where the page had to make one up."""
+    return "" if receipt_key.startswith(PAGE_KEY) else receipt_key
+
+
 def _sentences(facts: Mapping[str, Any]) -> str:
     """The facts of an event that say something to people."""
     said = []
@@ -203,7 +210,8 @@ def _sentences(facts: Mapping[str, Any]) -> str:
     for name, words in (("damaged_units", "damaged"), ("lost_units", "lost"), ("over_units", "more than had left")):
         said += [f"{units_words(facts[name])} {words}."] if facts.get(name) else []
     said += [f"Reference there: {facts['erp_id']}."] if facts.get("erp_id") else []
-    said += [f"Receipt {facts['receipt_key']}."] if facts.get("receipt_key") else []
+    number = note_number(str(facts.get("receipt_key", "")))
+    said += [f"Delivery note {number}."] if number else []
     said += [f"{facts['late_days']} days late."] if facts.get("late_days") else []
     said += [str(facts[name]) for name in ("reason", "validated_because") if facts.get(name)]
     return " ".join(said)

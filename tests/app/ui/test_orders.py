@@ -211,14 +211,32 @@ def test_an_order_is_received_partly_and_the_page_says_so(carried: list[Transfer
     path = f"/orders/{order.transfer_id}"
     page = otto.get(path)
     form = next(tag for tag in page.all("form") if (tag.attributes.get("data-send") or "").endswith("/receipts"))
-    key = page.by_id("receipt-key").attributes["value"]
+    key = page.by_id("receipt-key").attributes["data-otherwise"]
     sent = otto.send((form.attributes["data-send"] or "").removeprefix("POST "), {"receipt_key": key, "units": 1})
     assert sent.status_code == 200, sent.text
     after = otto.get(path, fragment=True)
     assert f"Partly. 1 unit of {order.units} arrived" in after.text
     assert "otto" in after.text
-    assert after.by_id("receipt-key").attributes["value"] != key, "the next arrival counts as another one"
+    assert after.by_id("receipt-key").attributes["data-otherwise"] != key, "the next arrival counts as another one"
     assert otto.send(f"/v1{path}/receipts", {"receipt_key": key, "units": 1}).json()["new"] is False
+
+
+def test_the_number_of_a_delivery_note_is_asked_for_and_our_own_keys_are_not_shown(
+    carried: list[TransferOrder], own_pages: Pages
+) -> None:
+    otto, path = own_pages("otto"), f"/orders/{carried[0].transfer_id}"
+    asked = otto.get(path).by_id("receipt-key")
+    key = asked.attributes["data-otherwise"]
+    assert "value" not in asked.attributes
+    assert "required" not in asked.attributes
+    for number in (key, "DN-2026-0415"):
+        assert otto.send(f"/v1{path}/receipts", {"receipt_key": number, "units": 1}).status_code == 200
+    page = otto.get(path)
+    assert (page.text.count("none given"), "page:" in page.text) == (1, False)
+    assert "Delivery note DN-2026-0415." in page.text
+    units = [tag.text for tag in page.all("th", scope="row")]
+    assert "Shipped" in units
+    assert "Left" not in page.text, "it can be read as what remains"
 
 
 def test_what_somebody_may_not_do_is_not_offered(carried: list[TransferOrder], own_pages: Pages) -> None:

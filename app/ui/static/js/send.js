@@ -2,7 +2,7 @@
 
    <form data-send="POST /v1/stops" data-then="governance" data-said="Stopped.">
    A control's name is its place in the body: `rejection.code`. `data-as`: int, bool, list (words between commas),
-   items (one entry for each ticked control), json. Empty controls are left out. A module may change the body of a form by
+   items (one entry for each ticked control), json. Empty controls are left out, or count as their `data-otherwise`. A module may change the body of a form by
    listening to its event `building`. `data-goto="/chat/{thread_id}"` goes on with fields of the answer.
    `data-ask="Really?"` asks first. */
 
@@ -13,7 +13,7 @@ const keys = new WeakMap();
 
 function value_of(control) {
   if (control.dataset.as === "bool") return control.type === "checkbox" ? control.checked : control.value === "true";
-  const text = control.value.trim();
+  const text = control.value.trim() || (control.dataset.otherwise ?? "");
   if (text === "" || ((control.type === "checkbox" || control.type === "radio") && !control.checked)) return undefined;
   switch (control.dataset.as) {
     case "int": return Number.parseInt(text, 10);
