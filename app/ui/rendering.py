@@ -19,6 +19,7 @@ from tools.money import money_text
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 _PPM = 1_000_000
+_MINUTE = 60
 
 
 class VersionedFiles(StaticFiles):
@@ -81,13 +82,18 @@ def span_text(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
+def ago_text(seconds: float) -> str:
+    """How long ago: `3 h ago`. What is less than a minute old, or dated a little ahead, is of now."""
+    return "just now" if seconds < _MINUTE else f"{span_text(seconds)} ago"
+
+
 VERSION = _version()
 templates = Jinja2Templates(HERE / "templates")
 templates.env.undefined = StrictUndefined
 templates.env.trim_blocks = templates.env.lstrip_blocks = True
 templates.env.filters |= {
     "money": money_text, "units": units_text, "percent": percent_text, "when": when_text, "day": day_text,
-    "words": words_text, "span": span_text,
+    "words": words_text, "span": span_text, "ago": ago_text,
 }  # fmt: skip
 templates.env.globals["static"] = f"/static/{VERSION}"
 

@@ -10,7 +10,7 @@ from statistics import median
 import numpy as np
 
 from app.ui.network.stock_table import KINDS, NO_COVER, BoolArray, StockTable
-from app.ui.rendering import day_text, percent_text, span_text
+from app.ui.rendering import ago_text, day_text, percent_text, span_text
 from tools.coverage import PPM
 from tools.imbalance import Imbalance, ImbalanceKind
 from tools.kpis import COVER_BANDS_DAYS, LIKELY_PPM
@@ -230,7 +230,7 @@ def _waiting(work: Work) -> Kpi:
     is_old = age is not None and age > 24 * 3600
     return Kpi(
         "waiting", "Waiting for approval", f"{work.waiting:,}",
-        "no plan waits" if age is None else f"the oldest for {span_text(age)}",
+        "no plan waits" if age is None else f"the oldest came {ago_text(age)}",
         "Transfer plans that somebody has to decide on before anything moves, and how long the oldest has waited.",
         "/queue", "The queue",
         Trend(asked, f"{sum(work.requested):,} submitted in {DAYS_BACK} days") if any(asked) else Trend((), "no history yet"),
@@ -240,7 +240,7 @@ def _waiting(work: Work) -> Kpi:
 
 def _quality(work: Work, held: int) -> Kpi:
     age = work.oldest_count_hours
-    stated = "nothing was counted yet" if age is None else f"oldest count {span_text(age * 3600)} old"
+    stated = "nothing was counted yet" if age is None else f"the oldest count was {ago_text(age * 3600)}"
     bad = work.quarantined
     trend = Trend((), "no history yet")
     if bad is not None and work.signals:

@@ -10,6 +10,7 @@ import pytest
 
 from app.ui.network.stock_table import StockTable
 from app.ui.overview.kpis import Before, Shelf, Work, if_nothing, shelf_of, stock_kpis, work_kpis
+from app.ui.rendering import ago_text
 from graphs.planning import imbalances_of
 from policies.limits import view_of
 from policies.rules import Facts
@@ -66,8 +67,26 @@ def test_every_figure_has_words_for_what_it_is_and_a_way_to_what_is_behind_it() 
     assert by_id["availability"].value == "75.0 %"
     assert by_id["failures"].value == "10.0 %"
     assert by_id["lead-time"].value == "4 h"
-    assert by_id["waiting"].note == "the oldest for 1 d"
+    assert by_id["waiting"].note == "the oldest came 1 d ago"
     assert by_id["waiting"].level_words == "more than a day"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-5, "just now"),
+        (0, "just now"),
+        (59.9, "just now"),
+        (60, "1 min ago"),
+        (7_300, "2 h ago"),
+        (200_000, "2 d ago"),
+    ],
+)
+def test_what_is_less_than_a_minute_old_is_of_now(seconds: float, words: str) -> None:
+    assert ago_text(seconds) == words
+    counted = replace(WORK, oldest_count_hours=seconds / 3600, oldest_waiting_seconds=max(seconds, 0.0))
+    notes = {each.id: each.note for each in work_kpis(counted, 0)}
+    assert (notes["quality"], notes["waiting"]) == (f"the oldest count was {words}", f"the oldest came {words}")
 
 
 def test_without_earlier_facts_there_is_no_trend_and_that_is_said() -> None:
