@@ -1,7 +1,7 @@
 /* Four first steps on the overview, once in each browser and for each person; `/#tour` shows them again.
 
-   It never takes the focus by itself and lets clicks through to what lies under it. Where storage is blocked it shows
-   only when asked. */
+   It never takes the focus by itself and covers nothing: it stands above the page that it speaks of. Where storage is
+   blocked it shows only when asked. */
 
 const card = document.getElementById("tour");
 const steps = [...(card?.querySelectorAll("[data-step]") ?? [])];
@@ -27,8 +27,14 @@ function remember() {
   }
 }
 
+/** Mark the page that is spoken of in the frame, and have it in sight there: on a phone the frame is wider than the screen. */
 function mark(path) {
-  document.querySelectorAll(".top nav a").forEach((each) => each.classList.toggle("toured", each.getAttribute("href") === path));
+  for (const each of document.querySelectorAll(".top nav a")) {
+    const is_meant = each.getAttribute("href") === path;
+    each.classList.toggle("toured", is_meant);
+    const bar = each.parentElement;
+    if (is_meant) bar.scrollLeft = each.offsetLeft - bar.offsetLeft - (bar.clientWidth - each.offsetWidth) / 2;
+  }
 }
 
 function show(number) {
@@ -42,14 +48,13 @@ function show(number) {
 function begin() {
   remember();
   card.hidden = false;
-  document.documentElement.classList.add("touring");
   show(0);
+  card.scrollIntoView({ block: "nearest" });
 }
 
 function end() {
   const was_within = card.contains(document.activeElement);
   card.hidden = true;
-  document.documentElement.classList.remove("touring");
   mark(null);
   if (was_within) document.querySelector("main")?.focus({ preventScroll: true });
 }
