@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from app.service import Service
@@ -24,3 +25,23 @@ def test_a_person_signs_in_by_a_click_sees_their_scope_and_signs_out(
     assert axe_violations(page) == []
     page.goto(f"{house[1]}/?x=1")
     expect(page).to_have_url(f"{house[1]}/sign-in?next=/%3Fx%3D1")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_emergency_stop_is_two_keys_away_from_any_page_for_whoever_may_use_it(
+    house: tuple[Service, str], visit: Callable[..., Page], width: int
+) -> None:
+    page = visit(house[1], "otto", width=width)
+    for path in ("/", "/governance"):
+        page.goto(house[1] + path)
+        page.locator(".me summary").focus()
+        page.keyboard.press("Enter")
+        link = page.locator(".me .menu").get_by_role("link", name="Emergency stop")
+        expect(link).to_be_in_viewport(ratio=1)
+        assert axe_violations(page) == []
+        page.keyboard.press("Tab")
+        expect(link).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(f"{house[1]}/governance#stops")
+        expect(page.locator(".me .menu")).to_be_hidden()
+        expect(page.get_by_role("button", name="Stop everything")).to_be_in_viewport()

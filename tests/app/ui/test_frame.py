@@ -100,3 +100,15 @@ def test_a_wrong_link_is_a_page_for_people_and_a_problem_for_programs(pages: Cal
     assert "There is no page at this address" in page.text
     answer = ada.client.get("/v1/nothing-here", headers={"Accept": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("who", "is_offered"),
+    [("vera", False), ("paula", False), ("ada", True), ("otto", True), ("adam", True), ("fern", True)],
+)
+def test_the_emergency_stop_is_offered_on_every_page_to_whoever_may_use_it(
+    pages: Callable[[str], Browsing], who: str, is_offered: bool
+) -> None:
+    for path in ("/", "/network", "/help"):
+        links = [tag.attributes["href"] for tag in pages(who).get(path).all("a") if tag.text == "Emergency stop"]
+        assert links == (["/governance#stops"] if is_offered else []), path
