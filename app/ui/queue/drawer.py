@@ -19,6 +19,7 @@ from app.plans.store import read_plan
 from app.ui.exports import Table, downloads
 from app.ui.orders.reading import titles
 from app.ui.plan_lines import plan_lines
+from app.ui.plan_words import served_less
 from app.ui.queue.plan import REASONS, lines_of, uncertain, urgency_counts
 from app.ui.queue.rows import STATUS_KIND, STATUS_WORDS, ago_words, left_words, tier_words, title_of
 from app.ui.queue.standing import outcome_words, standing_of
@@ -71,6 +72,7 @@ def drawer(request: Request, about: AskedFor) -> Response:
         "title": title_of(about.request.plan_digest),
         "urgencies": urgency_counts(plan),
         "uncertain": list(uncertain(plan)),
+        "served_less": served_less(plan),
         "reasons": REASONS,
         "sites": _sites(about, plan),
         "skus": sorted({line.sku_id: line.sku_name for line in plan.lines}.items()),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from app.approvals.tables import ApprovalRequest
 from app.approvals.views import ApprovalView
 from app.ui.exports import Cell
+from app.ui.plan_words import served_less
 from app.views import OrderView, PlanView
 from tools.money import minor_digits, money_text
 
@@ -60,6 +61,8 @@ def _summary(plan: PlanView) -> Iterator[str]:
         f"Of the demand until the regular supply {before * 100 / _PPM:.1f} % would be served without it "
         f"and {after * 100 / _PPM:.1f} % with it."
     )
+    if less := served_less(plan):
+        yield less
     if plan.lines_hidden:
         verb = "lies" if plan.lines_hidden == 1 else "lie"
         yield f"{_count(plan.lines_hidden, 'line')} of it {verb} wholly outside your sites and {'is' if plan.lines_hidden == 1 else 'are'} not listed."

@@ -10,13 +10,17 @@ from sqlmodel import select
 
 from app.approvals import listing
 from app.approvals.listing import Sort
+from app.approvals.tables import ApprovalRequest
 from app.auth.roles import Role
+from app.plans.store import read_plan, store_plan
 from app.stock.tables import MasterRow
+from app.ui.plan_words import served_less
+from app.views import PlanView
 from graphs.names import alias_of
 from tests.app.ui.pages import Browsing
 from tests.app.web.door import Door
 from tests.installation import PAULA, person, scan, waiting
-from tools.transfers import PlanRequest, Scope
+from tools.transfers import PlanRequest, Scope, TransferPlan
 
 Pages = Callable[[str], Browsing]
 
@@ -257,3 +261,21 @@ def test_competing_plans_are_named_only_as_far_as_the_reader_sees(own_pages: Pag
     for hidden in ("S1", "P1 ", "travel"):
         assert hidden not in page.text
     assert own_pages("fern").answer(f"/queue/{first.approval_id}/competing").status_code == 404
+
+
+def test_a_plan_that_saves_money_and_serves_less_of_the_demand_says_why(own_pages: Pages, door: Door) -> None:
+    request, why = door.pending, "sell more units less than the receiving sites sell more"
+    path, report = f"/queue/{request.approval_id}", f"/reports/plans/{request.plan_digest}"
+    assert why not in own_pages("ada").get(path).text, "this plan serves more"
+    assert why not in own_pages("ada").get(report).text
+    with door.service.database.transaction() as session:
+        plan = read_plan(session, request.plan_digest).model_dump()
+        less = TransferPlan.model_validate(plan | {"fill_rate": {"before_ppm": 970_000, "after_ppm": 960_000}})
+        store_plan(session, less)
+        row = session.get_one(ApprovalRequest, request.approval_id)
+        row.plan_digest = less.digest
+        session.add(row)
+    assert why in own_pages("ada").get(path).text
+    assert why in own_pages("ada").get(f"/reports/plans/{less.digest}").text
+    view = PlanView.model_construct(fill_rate_before_ppm=970_400, fill_rate_after_ppm=970_300, expected_saving_minor=1)
+    assert not served_less(view), "the page shows both as 97.0 %"
