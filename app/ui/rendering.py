@@ -14,6 +14,7 @@ from fastapi.templating import Jinja2Templates
 from jinja2 import StrictUndefined
 from starlette.staticfiles import StaticFiles
 
+from app.ui.status_words import state_words, status_kind, status_words
 from tools.money import money_text
 
 HERE = Path(__file__).parent
@@ -93,7 +94,8 @@ templates.env.undefined = StrictUndefined
 templates.env.trim_blocks = templates.env.lstrip_blocks = True
 templates.env.filters |= {
     "money": money_text, "units": units_text, "percent": percent_text, "when": when_text, "day": day_text,
-    "words": words_text, "span": span_text, "ago": ago_text,
+    "words": words_text, "span": span_text, "status_words": status_words, "status_kind": status_kind,
+    "state_words": state_words, "ago": ago_text,
 }  # fmt: skip
 templates.env.globals["static"] = f"/static/{VERSION}"
 

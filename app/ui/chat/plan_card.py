@@ -9,6 +9,7 @@ from datetime import datetime
 from app.approvals.views import ApprovalView
 from app.orders.tables import TransferOrder
 from app.ui.queue.plan import REASONS
+from app.ui.status_words import status_kind, status_words
 from app.views import LineView, PlanView
 from graphs.names import ELSEWHERE
 from tools.execution import OrderState
@@ -152,7 +153,9 @@ def standing_of(
         case "rejected":
             return Standing("rejected", "bad", (*changed, *rejected_words(request, who), "Nothing was moved."))
         case status:
-            return Standing(status, "warn", (*changed, _OVER.get(status, "Nothing was moved.")))
+            return Standing(
+                status_words(status), status_kind(status), (*changed, _OVER.get(status, "Nothing was moved."))
+            )
 
 
 def rejected_words(request: ApprovalView, who: str) -> Iterator[str]:

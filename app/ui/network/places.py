@@ -21,6 +21,7 @@ from app.ui.network.stock_list import StockRow, shown
 from app.ui.network.stock_table import Seen
 from app.ui.overview.kpis import if_nothing, shelf_of
 from app.ui.rendering import render
+from app.ui.status_words import state_words
 from app.ui.visitor import Looking, PageRoute, Visitor
 from app.web.dependencies import InSession
 from tools.coverage import stock_out_on
@@ -118,7 +119,7 @@ def site_transfers(looking: Looking, session: InSession, site_id: str) -> Table:
         (
             str(order.transfer_id), seen.names.sku(order.sku_id), order.units if order.destination == site_id else None,
             order.units if order.origin == site_id else None, seen.names.site(_other_end(order, site_id)), order.mode,
-            str(order.state).replace("_", " "), order.depart_on, order.arrive_on,
+            state_words(order.state), order.depart_on, order.arrive_on,
         )
         for order in _orders(session, site_id, ROWS_MAX)
     )  # fmt: skip

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from app.lineage import LineageView
 from app.ui.rendering import when_text
+from app.ui.status_words import state_words
 
 BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, EDGE = 138, 66, 28, 14, 8
 LINE_CHARACTERS_MAX, TITLE_CHARACTERS_MAX = 22, 18
@@ -126,7 +127,7 @@ def _columns(view: LineageView) -> Iterator[Column]:
     )  # fmt: skip
     yield Column("Decisions", tuple(_decisions(view)), (3,), "nobody has decided yet")
     yield Column("Order", (Item(f"Order {str(order.transfer_id)[:8]}", (
-        f"{order.units:,} of {order.sku_id}", f"{order.origin} → {order.destination}", order.state.replace("_", " "),
+        f"{order.units:,} of {order.sku_id}", f"{order.origin} → {order.destination}", state_words(order.state),
     ), f"/orders/{order.transfer_id}"),), (4,))  # fmt: skip
     erp = (Item(f"ERP {order.erp_id}", _first_at(view, "transfer_posted")),) if order.erp_id else ()
     yield Column("ERP", erp, (5,), "the ERP does not have it")

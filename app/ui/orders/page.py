@@ -25,6 +25,7 @@ from app.ui.orders import reading, story
 from app.ui.orders.lineage_graph import BOX_HEIGHT, BOX_WIDTH, graph_of
 from app.ui.orders.reading import SORTS, Show, Wanted
 from app.ui.rendering import render
+from app.ui.status_words import state_words
 from app.ui.visitor import FRAGMENT, Looking, PageRoute, Visitor, has_network
 from app.views import OrderView, order_view
 from app.web.dependencies import InSession
@@ -177,7 +178,7 @@ def _cells(row: Row) -> tuple[Cell, ...]:
     return (
         str(view.transfer_id), view.sku_id, row.sku_name, view.origin, view.destination, view.mode,
         view.decided_units or view.units, view.units, view.shipped_units, view.received_units, view.damaged_units,
-        view.returned_units, view.lost_units, view.state, view.state_at, view.depart_on, view.arrive_on,
+        view.returned_units, view.lost_units, state_words(view.state), view.state_at, view.depart_on, view.arrive_on,
         row.days_late, view.erp_id, view.attention,
     )  # fmt: skip
 

@@ -21,9 +21,10 @@ from app.ui.orders.reading import titles
 from app.ui.plan_lines import plan_lines
 from app.ui.plan_words import served_less
 from app.ui.queue.plan import REASONS, lines_of, uncertain, urgency_counts
-from app.ui.queue.rows import STATUS_KIND, STATUS_WORDS, ago_words, left_words, tier_words, title_of
+from app.ui.queue.rows import ago_words, left_words, tier_words, title_of
 from app.ui.queue.standing import outcome_words, standing_of
 from app.ui.rendering import render
+from app.ui.status_words import status_kind, status_words
 from app.ui.visitor import FRAGMENT, Looking, PageRoute, Visitor
 from app.views import PlanView, plan_view
 from app.web.dependencies import InSession
@@ -133,8 +134,8 @@ def _state(about: Asked) -> dict[str, Any]:
         "looking": about.looking,
         "view": view,
         "standing": standing,
-        "status": STATUS_WORDS[status],
-        "kind": STATUS_KIND.get(status, ""),
+        "status": status_words(status),
+        "kind": status_kind(status),
         "outcome": list(outcome_words(view)) or (["Its time is over: nobody decided. Nothing moves."] if over else []),
         "left": left_words((view.expires_at - now).total_seconds()),
         "age": ago_words((now - view.requested_at).total_seconds()),

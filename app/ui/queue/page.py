@@ -20,8 +20,9 @@ from app.auth.roles import Act
 from app.governance.state import active_policy
 from app.ui.exports import ROWS_MAX, Table, downloads
 from app.ui.governance.reading import release_named
-from app.ui.queue.rows import BUILT_IN, STATUS_WORDS, cells, heads, query_of, rows_of, sort_of, tier_words
+from app.ui.queue.rows import BUILT_IN, cells, heads, query_of, rows_of, sort_of, tier_words
 from app.ui.rendering import render
+from app.ui.status_words import status_words
 from app.ui.visitor import Looking, PageRoute, Visitor
 from app.web.dependencies import InSession
 from policies.approvals import Approvals, Bulk
@@ -81,7 +82,7 @@ def queue_page(request: Request, looking: Looking, session: InSession, filters: 
     rules = active_policy(session).approvals
     tiers = sorted({*tiers_known(session), *(tier.name for tier in active_policy(session).tiers)})
     content = _rows(session, looking, filters, rules.bulk if rules else None) | {
-        "statuses": [(each.value, words.capitalize()) for each, words in STATUS_WORDS.items()],
+        "statuses": [(each.value, status_words(each).capitalize()) for each in ApprovalStatus],
         "tiers": [(name, tier_words(name)) for name in tiers],
         "built_in": [(name, query) for name, query in _built_in()],
         **_lending(session, looking),

@@ -12,21 +12,13 @@ from app.approvals.listing import Beside, Page, Sort, Wanted
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
 from app.auth.roles import Principal
 from app.ui.exports import Cell
+from app.ui.status_words import status_kind, status_words
 from policies.approvals import Bulk
 from tools.money import minor_digits
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 SITES_SHOWN = 4
 SOON_SECONDS = 2 * HOUR
-STATUS_WORDS = {
-    ApprovalStatus.PENDING: "waiting", ApprovalStatus.APPROVED: "approved", ApprovalStatus.REJECTED: "rejected",
-    ApprovalStatus.EXPIRED: "expired", ApprovalStatus.OUTRUN: "out of date", ApprovalStatus.WITHDRAWN: "withdrawn",
-    ApprovalStatus.SUPERSEDED: "replaced by an edit",
-}  # fmt: skip
-STATUS_KIND = {
-    ApprovalStatus.PENDING: "info", ApprovalStatus.APPROVED: "good", ApprovalStatus.REJECTED: "bad",
-    ApprovalStatus.EXPIRED: "warn", ApprovalStatus.OUTRUN: "warn",
-}  # fmt: skip
 BUILT_IN = (
     ("Waiting for me", {"show": "for_me"}),
     ("Expiring soon", {"sort": "expiry"}),
@@ -84,8 +76,8 @@ def _row(request: ApprovalRequest, now: datetime, beside: Beside, caller: Princi
         approval_id=request.approval_id,
         plan_digest=request.plan_digest,
         title=title_of(request.plan_digest),
-        status=STATUS_WORDS[status],
-        kind=STATUS_KIND.get(status, ""),
+        status=status_words(status),
+        kind=status_kind(status),
         waits=waits,
         tier=tier_words(request.tier),
         signatures=signature_words(needs, beside.signed.get(request.approval_id, 0), waits=waits),

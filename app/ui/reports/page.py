@@ -56,7 +56,7 @@ InAsked = Annotated[Asked, Depends(_asked)]
 @router.get("/reports")
 def index(request: Request, looking: Looking, session: InSession, wanted: InWanted) -> Response:
     """The plans that were put to a decision, the newest first, and the way to backtests."""
-    content = _listed(looking, session, wanted) | {"statuses": list(ApprovalStatus), "status_words": words.STATUS_WORDS}
+    content = _listed(looking, session, wanted) | {"statuses": list(ApprovalStatus)}
     return render(request, "reports/page.html", content)
 
 
@@ -120,7 +120,6 @@ def _plan_content(looking: Visitor, report: PlanReport) -> dict[str, Any]:
         "summary": words.summary(view),
         "solved": words.solve_words(view),
         "outcome": words.outcome([each.view for each in report.asked], report.orders),
-        "status_words": words.STATUS_WORDS,
         "served": bars(
             "Demand served until the regular supply",
             [(name, ppm, f"{ppm / 10_000:.1f} %") for name, ppm in (("Without the plan", before), ("With the plan", after))],

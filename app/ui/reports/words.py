@@ -8,12 +8,15 @@ from app.approvals.tables import ApprovalRequest
 from app.approvals.views import ApprovalView
 from app.ui.exports import Cell
 from app.ui.plan_words import served_less
+from app.ui.status_words import state_words, status_words
 from app.views import OrderView, PlanView
 from tools.money import minor_digits, money_text
 
-STATUS_WORDS = {
-    "pending": "waits for a decision", "approved": "approved", "rejected": "rejected", "expired": "expired: nobody decided in time",
-    "outrun": "sent back: the world had moved on", "withdrawn": "taken back by its author", "superseded": "replaced by an edited plan",
+_BECAME = {
+    "pending": "The plan waits for a decision.", "approved": "The plan is approved.", "rejected": "The plan is rejected.",
+    "expired": "The plan is expired: nobody decided in time.",
+    "outrun": "The plan is out of date: the world had moved on when it was decided on, so it went back.",
+    "withdrawn": "The plan is withdrawn: its author took it back.", "superseded": "The plan is replaced by an edit.",
 }  # fmt: skip
 SOLVE_WORDS = {
     "optimal": "No better plan exists for these facts and this policy",
@@ -86,17 +89,12 @@ def outcome(asked: Sequence[ApprovalView], orders: Sequence[OrderView]) -> str:
     """What became of the plan, in a sentence."""
     if not asked:
         return "It was not put to a decision."
-    newest = asked[0]
-    words = f"The plan {'is' if newest.status in ('approved', 'rejected') else 'was'} {STATUS_WORDS[newest.status]}."
-    if newest.status == "pending":
-        words = "The plan waits for a decision."
-    elif newest.status == "expired":
-        words = "Nobody decided in time, so the plan has expired."
+    words = _BECAME[asked[0].status]
     if not orders:
         return words
     states: dict[str, int] = {}
     for order in orders:
-        state = order.state.replace("_", " ")
+        state = state_words(order.state)
         states[state] = states.get(state, 0) + 1
     told = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
     return f"{words} It became {_count(len(orders), 'transfer order')}: {told}."
@@ -120,7 +118,7 @@ def index_heads(currency: str) -> tuple[str, ...]:
 def index_cells(row: ApprovalRequest) -> tuple[Cell, ...]:
     """A row of the index as a file."""
     return (
-        row.requested_at, row.requested_by, row.status.value, row.lines, row.units,
+        row.requested_at, row.requested_by, status_words(row.status), row.lines, row.units,
         money_number(row.goods_value_minor, row.currency), money_number(row.saving_minor, row.currency), row.tier, row.plan_digest,
     )  # fmt: skip
 
@@ -135,6 +133,6 @@ def order_cells(order: OrderView) -> tuple[Cell, ...]:
     """An order as a file."""
     return (
         str(order.transfer_id), order.line_no, order.sku_id, order.origin, order.destination, order.mode, order.units,
-        order.state, order.state_at, order.depart_on, order.arrive_on, order.shipped_units, order.received_units,
+        state_words(order.state), order.state_at, order.depart_on, order.arrive_on, order.shipped_units, order.received_units,
         order.damaged_units, order.lost_units, order.erp_id,
     )  # fmt: skip
