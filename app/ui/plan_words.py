@@ -2,8 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from app.ui.rendering import percent_text
 from app.views import PlanView
+from tools.merchandise.urgency import Urgency
+
+URGENCY_WORDS: Mapping[str, str] = MappingProxyType({
+    Urgency.BALANCE: "evens out stock", Urgency.STOCK_OUT_RESCUE: "stock-out likely",
+    Urgency.EMERGENCY_RESCUE: "emergency",
+})  # fmt: skip
+"""What a line is for, in short."""
+URGENCY_KIND: Mapping[str, str] = MappingProxyType({Urgency.STOCK_OUT_RESCUE: "warn", Urgency.EMERGENCY_RESCUE: "bad"})
+_DO: Mapping[str, tuple[str, str]] = MappingProxyType({
+    Urgency.BALANCE: ("evens out stock between sites", "even out stock between sites"),
+    Urgency.STOCK_OUT_RESCUE: (
+        "helps a site that is likely to run out before its regular supply",
+        "help sites that are likely to run out before their regular supply",
+    ),
+    Urgency.EMERGENCY_RESCUE: (
+        "is an emergency, which leaves its sender less than it ordinarily keeps",
+        "are emergencies, which leave their senders less than they ordinarily keep",
+    ),
+})  # fmt: skip
+
+
+def what_for(plan: PlanView) -> str:
+    """What the lines of a plan are for, in a sentence; nothing for a plan without lines."""
+    counts = {urgency: sum(line.urgency == urgency for line in plan.lines) for urgency in _DO}
+    told = sorted((name for name in counts if counts[name]), key=lambda name: -counts[name])
+    parts = [f"{counts[name]:,} {_DO[name][counts[name] != 1]}" for name in told]
+    if not parts:
+        return ""
+    number, _, rest = parts[0].partition(" ")
+    parts[0] = f"{number} {'line' if counts[told[0]] == 1 else 'lines'} {rest}"
+    return f"{'; '.join(parts)}."
 
 
 def served_less(plan: PlanView) -> str:

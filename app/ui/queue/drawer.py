@@ -19,8 +19,8 @@ from app.plans.store import read_plan
 from app.ui.exports import Table, downloads
 from app.ui.orders.reading import titles
 from app.ui.plan_lines import plan_lines
-from app.ui.plan_words import served_less
-from app.ui.queue.plan import REASONS, lines_of, uncertain, urgency_counts
+from app.ui.plan_words import served_less, what_for
+from app.ui.queue.plan import REASONS, lines_of, uncertain
 from app.ui.queue.rows import ago_words, left_words, tier_words, title_of
 from app.ui.queue.standing import outcome_words, standing_of
 from app.ui.rendering import render
@@ -71,7 +71,7 @@ def drawer(request: Request, about: AskedFor) -> Response:
         "lines_more": len(lines) - LINES_SHOWN,
         "lines_all": about.request.lines,
         "title": title_of(about.request.plan_digest),
-        "urgencies": urgency_counts(plan),
+        "what_for": what_for(plan),
         "uncertain": list(uncertain(plan)),
         "served_less": served_less(plan),
         "reasons": REASONS,

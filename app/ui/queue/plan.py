@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.explanations import ExplanationView
+from app.ui.plan_words import URGENCY_KIND, URGENCY_WORDS
 from app.ui.rendering import percent_text
 from app.views import LineView, PlanView
 from tools.inventory import SiteSku, Snapshot
@@ -32,11 +33,13 @@ REASONS = (
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line as the drawer shows it. `pack_units`: what a pack holds."""
+    """A line as the drawer shows it. `pack_units`: what a pack holds. `what_for` in short, and the `kind` of its mark."""
 
     view: LineView
     pack_units: int
     explained: bool
+    what_for: str
+    kind: str
 
 
 def lines_of(plan: PlanView, covers: Callable[[tuple[str, ...]], bool]) -> list[Line]:
@@ -47,17 +50,9 @@ def lines_of(plan: PlanView, covers: Callable[[tuple[str, ...]], bool]) -> list[
         ends = (line.origin, line.destination)
         if ends not in known:
             known[ends] = covers(ends)
-        found.append(Line(line, line.units // line.packs, known[ends]))
+        what_for, kind = URGENCY_WORDS.get(line.urgency, ""), URGENCY_KIND.get(line.urgency, "")
+        found.append(Line(line, line.units // line.packs, known[ends], what_for, kind))
     return found
-
-
-def urgency_counts(plan: PlanView) -> list[tuple[str, int]]:
-    """How many lines are how urgent, the most first."""
-    counts: dict[str, int] = {}
-    for line in plan.lines:
-        if line.urgency:
-            counts[line.urgency] = counts.get(line.urgency, 0) + 1
-    return sorted(counts.items(), key=lambda each: (-each[1], each[0]))
 
 
 def uncertain(plan: PlanView) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from app.approvals.tables import ApprovalRequest
 from app.approvals.views import ApprovalView
 from app.ui.exports import Cell
-from app.ui.plan_words import served_less
+from app.ui.plan_words import served_less, what_for
 from app.ui.status_words import state_words, status_words
 from app.views import OrderView, PlanView
 from tools.money import minor_digits, money_text
@@ -54,6 +54,8 @@ def _summary(plan: PlanView) -> Iterator[str]:
         f"The plan moves {_count(plan.units, 'unit')} worth {money_text(plan.goods_value_minor, currency)}, "
         f"in {_count(number, 'line')} on {_count(plan.lanes, 'departure')}."
     )
+    if lines := what_for(plan):
+        yield lines
     cost, saving = plan.transfer_cost_minor, plan.expected_saving_minor
     yield (
         f"Moving costs {money_text(cost, currency)}. After that it is expected to save {money_text(saving, currency)} "

@@ -14,12 +14,13 @@ from app.approvals.tables import ApprovalRequest
 from app.auth.roles import Role
 from app.plans.store import read_plan, store_plan
 from app.stock.tables import MasterRow
-from app.ui.plan_words import served_less
-from app.views import PlanView
+from app.ui.plan_words import URGENCY_WORDS, served_less, what_for
+from app.views import LineView, PlanView
 from graphs.names import alias_of
 from tests.app.ui.pages import Browsing
 from tests.app.web.door import Door
 from tests.installation import PAULA, person, scan, waiting
+from tools.merchandise.urgency import Urgency
 from tools.transfers import PlanRequest, Scope, TransferPlan
 
 Pages = Callable[[str], Browsing]
@@ -279,3 +280,25 @@ def test_a_plan_that_saves_money_and_serves_less_of_the_demand_says_why(own_page
     assert why in own_pages("ada").get(f"/reports/plans/{less.digest}").text
     view = PlanView.model_construct(fill_rate_before_ppm=970_400, fill_rate_after_ppm=970_300, expected_saving_minor=1)
     assert not served_less(view), "the page shows both as 97.0 %"
+
+
+def test_what_lines_are_for_is_said_in_words_of_planners(house: Door, pages: Pages) -> None:
+    def plan(*urgencies: Urgency) -> PlanView:
+        return PlanView.model_construct(lines=[LineView.model_construct(urgency=each) for each in urgencies])
+
+    even, rescue, emergency = Urgency
+    assert what_for(plan(even, even, rescue)) == (
+        "2 lines even out stock between sites; 1 helps a site that is likely to run out before its regular supply."
+    )
+    assert what_for(plan(emergency)) == "1 line is an emergency, which leaves its sender less than it ordinarily keeps."
+    assert set(URGENCY_WORDS) == set(Urgency)
+    assert not what_for(plan())
+    request, ada = house.pending, pages("ada")
+    for path in (f"/queue/{request.approval_id}", f"/reports/plans/{request.plan_digest}"):
+        page = ada.get(path)
+        assert "2 lines even out stock between sites" in page.text
+        assert "of kind" not in page.text
+        assert "evens out stock" in [each.text for each in (*page.all("span"), *page.all("td"))]
+    file = ada.answer(f"/queue/{request.approval_id}/lines.csv").text
+    assert ",evens out stock," in file
+    assert ",balance," not in file
