@@ -11,6 +11,7 @@ from app.lineage import LineageView, lineage
 from app.ui.exports import Table, downloads
 from app.ui.orders import reading
 from app.ui.orders.lineage_graph import graph_of
+from app.ui.orders.story import note_number
 from app.ui.visitor import Looking, PageRoute
 from app.web.dependencies import InSession
 
@@ -30,7 +31,8 @@ def receipts_table(looking: Looking, session: InSession, transfer_id: UUID) -> T
     """What was reported as arrived."""
     row = reading.order_in_reach(session, looking.caller, transfer_id)
     cells = (
-        (each.received_at, each.units, each.damaged_units, "yes" if each.is_last else "no", each.received_by, each.receipt_key)
+        (each.received_at, each.units, each.damaged_units, "yes" if each.is_last else "no", each.received_by,
+         note_number(each.receipt_key))
         for each in reading.receipts_of(session, row)
     )  # fmt: skip
     return Table(_name(transfer_id, "receipts"), ("When", "Usable", "Damaged", "Last one", "By", "Number"), cells)

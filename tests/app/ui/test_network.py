@@ -105,6 +105,7 @@ def test_stock_is_listed_by_what_is_asked_for(pages: Pages) -> None:
 def test_a_site_shows_its_stock_what_is_wrong_and_what_would_change(pages: Pages) -> None:
     paula = pages("paula")
     page = paula.get("/network/sites/S2")
+    assert "Oldest count just now" in page.text
     assert page.all("h1")[0].text == "Site S2"
     assert "Runs out about" in page.by_id("site").text
     assert "comes in" in page.by_id("site").text

@@ -233,6 +233,8 @@ def test_the_number_of_a_delivery_note_is_asked_for_and_our_own_keys_are_not_sho
         assert otto.send(f"/v1{path}/receipts", {"receipt_key": number, "units": 1}).status_code == 200
     page = otto.get(path)
     assert (page.text.count("none given"), "page:" in page.text) == (1, False)
+    file = otto.answer(f"{path}/receipts.csv").text
+    assert ("DN-2026-0415" in file, "page:" in file) == (True, False)
     assert "Delivery note DN-2026-0415." in page.text
     units = [tag.text for tag in page.all("th", scope="row")]
     assert "Shipped" in units
