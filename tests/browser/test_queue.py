@@ -158,6 +158,30 @@ def test_several_small_plans_are_chosen_by_keyboard_and_approved_together(
     assert statuses(service).count(ApprovalStatus.APPROVED) == 2
 
 
+def test_arrows_go_along_the_rows_once_somebody_is_in_the_table(own_house: House, visit: Callable[..., Page]) -> None:
+    service, address = own_house
+    under_rules_that_know_more(service)
+    two_small_plans(service)
+    page = visit(address, "ada", "/queue")
+    first, second = (page.locator("#queue-rows a[data-drawer]").nth(number) for number in (0, 1))
+    expect(second).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(first).not_to_be_focused()
+    page.locator("#queue-rows .choose").first.focus()
+    page.keyboard.press("ArrowDown")
+    expect(second).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(second).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(first).to_be_focused()
+    expect(page.locator("#queue-rows tr.here a[data-drawer]")).to_be_focused()
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_contain_text("next and previous row, once you are in a table")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")
+    expect(page.locator("#q-lines tr[data-line]").first).to_be_visible()
+
+
 def test_plans_that_the_policy_decides_on_one_by_one_cannot_be_chosen(house: House, visit: Callable[..., Page]) -> None:
     page = visit(house[1], "ada", "/queue")
     expect(page.locator("#queue-rows a[data-drawer]").first).to_be_visible()

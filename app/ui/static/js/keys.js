@@ -1,4 +1,6 @@
-/* Keys: `data-key="a"` or `data-key="g q"` on whatever can be pressed or filled in. `?` lists them. `j` and `k` go along rows. */
+/* Keys: `data-key="a"` or `data-key="g q"` on whatever can be pressed or filled in. `?` lists them.
+
+   `j` and `k` go along rows from anywhere, the arrows up and down within a table. */
 
 const WITHIN_MS = 900;
 const list = document.getElementById("keys");
@@ -20,17 +22,20 @@ function press(key) {
   return true;
 }
 
-function along(step) {
-  const links = [...document.querySelectorAll("tbody a[data-drawer], tbody a[data-row]")].filter(is_shown);
-  const at = links.indexOf(document.activeElement);
+/** Go to the next row, or the one before: from the row that one is in, or into the rows from one end. Whether there was one. */
+function along(step, within = document) {
+  const links = [...within.querySelectorAll("tbody a[data-drawer], tbody a[data-row]")].filter(is_shown);
+  const here = document.activeElement.closest("tr");
+  const at = here ? links.findIndex((link) => link.closest("tr") === here) : -1;
   const next = links[at === -1 ? (step > 0 ? 0 : links.length - 1) : at + step];
   next?.focus();
   next?.scrollIntoView({ block: "nearest" });
+  return Boolean(next);
 }
 
 function show_list() {
   const rows = [...document.querySelectorAll("[data-key]")].filter(is_shown).map((each) => [each.dataset.key, each.getAttribute("aria-label") ?? each.dataset.label ?? each.textContent.trim()]);
-  rows.push(["j k", "next and previous row"], ["Esc", "close"], ["?", "this list"]);
+  rows.push(["j k", "next and previous row"], ["↓ ↑", "next and previous row, once you are in a table"], ["Esc", "close"], ["?", "this list"]);
   const body = list.querySelector("dl");
   body.replaceChildren();
   for (const [key, words] of rows) {
@@ -53,7 +58,10 @@ document.addEventListener("keydown", (event) => {
   if (before && press(`${before} ${event.key}`)) { event.preventDefault(); first = ""; return; }
   if (press(event.key)) { event.preventDefault(); first = ""; return; }
   if (event.key === "?" && list) { event.preventDefault(); show_list(); }
-  if (layer() === document && (event.key === "j" || event.key === "k")) { event.preventDefault(); along(event.key === "j" ? 1 : -1); }
+  if (layer() !== document) return;
+  if (event.key === "j" || event.key === "k") { event.preventDefault(); along(event.key === "j" ? 1 : -1); }
+  const table = event.target.closest("table");
+  if (table && !event.shiftKey && (event.key === "ArrowDown" || event.key === "ArrowUp") && along(event.key === "ArrowDown" ? 1 : -1, table)) event.preventDefault();
 });
 document.querySelectorAll("[data-show-keys]").forEach((each) => each.addEventListener("click", show_list));
 document.querySelectorAll("[data-close-dialog]").forEach((each) => each.addEventListener("click", () => each.closest("dialog").close()));
