@@ -158,6 +158,20 @@ def test_several_small_plans_are_chosen_by_keyboard_and_approved_together(
     assert statuses(service).count(ApprovalStatus.APPROVED) == 2
 
 
+def test_a_plan_that_competes_is_named_above_the_decision_and_opens_in_its_place(
+    own_house: House, visit: Callable[..., Page]
+) -> None:
+    service, address = own_house
+    two_small_plans(service)
+    page = opened(visit(address, "ada", "/queue"))
+    one, other = page.locator("#q").get_attribute("data-digest") or "", page.locator("#q-competing a")
+    expect(page.locator("#q-competing")).to_contain_text("Both travel S1 → S2 by van")
+    assert axe_violations(page) == []
+    other.click()
+    expect(page.locator("#q")).not_to_have_attribute("data-digest", one)
+    expect(page.locator("#q-competing a")).to_have_text(f"Plan {one[:8]}")
+
+
 def test_arrows_go_along_the_rows_once_somebody_is_in_the_table(own_house: House, visit: Callable[..., Page]) -> None:
     service, address = own_house
     under_rules_that_know_more(service)
