@@ -21,6 +21,17 @@ from tests.vendor import CONFIGURED, Vendor, scripted_vendor, the_end, words
 
 PATIENT = 60_000
 """Milliseconds that the browser waits for what the service works on."""
+SLOW_FRAGMENTS = """
+    const quickly = window.fetch;
+    window.loaded = [];
+    window.fetch = async (address, how) => {
+        const is_turn = String(address).includes("/turns/");
+        if (is_turn) loaded.push(address);
+        if (how?.headers?.["X-Fragment"]) await new Promise((done) => setTimeout(done, is_turn ? 4000 : 2000));
+        return quickly(address, how);
+    };
+"""
+"""So slowly that the page hears of the end from the conversation's state, too, while it loads what the stream has ended with."""
 MARKUP = "<img src=x onerror=window.__xss=true>"
 
 
@@ -147,6 +158,23 @@ def test_what_takes_too_long_is_stopped(talking: tuple[str, Vendor], visit: Call
         slow.go_on.set()
     expect(page.locator("#log")).to_contain_text("Stopped, as you asked. Nothing was submitted.")
     expect(page.locator("#send")).to_be_enabled()
+
+
+def test_an_answer_that_ends_twice_is_loaded_once_and_nothing_is_complained_about(
+    own_house: tuple[Service, str], visit: Callable[..., Page]
+) -> None:
+    page = visit(own_house[1], "paula", "/chat")
+    page.add_init_script(SLOW_FRAGMENTS)
+    say(page, "status")
+    page.wait_for_url(re.compile(r"/chat/[0-9a-f-]{36}$"))
+    answered(page)
+    say(page, "what is short?")
+    expect(page.locator("#log .turn")).to_have_count(2)
+    answered(page)
+    expect(page.locator("#log .said-by-agent").last).to_contain_text("The costliest first:")
+    expect(page.locator("#wrong")).to_be_hidden()
+    loaded = page.evaluate("loaded")
+    assert len(loaded) == len(set(loaded)) >= 1
 
 
 def test_a_phone_shows_the_conversation_with_a_way_back_to_the_list(

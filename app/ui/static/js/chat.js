@@ -88,8 +88,10 @@ function news(kind, detail, milliseconds) {
   stay_at_end();
 }
 
-/** The run is over: its turn comes from the database, whole, and what was streamed goes away. */
+/** The run is over: its turn comes from the database, whole, and what was streamed goes away. The stream and the page may both say so. */
 async function finish() {
+  if (following.is_over) return;
+  following.is_over = true;
   const { run, stream } = following;
   stream.close();
   steps.clear();
@@ -97,12 +99,12 @@ async function finish() {
   const turn = at(`turn-${run}`) ?? log.lastElementChild;
   if (turn && !(await show(turn))) complain("The answer is there, but could not be loaded. Load the page again.");
   const near = is_near_end();
-  following = null;
   live.hidden = true;
   speaking.textContent = "";
   await look();
+  following = null;
   messages = state().messages;
-  permit();
+  attend();
   swap(at("threads").dataset.url, at("threads"), { quiet: true });
   if (near) turn?.scrollIntoView({ block: "end", behavior: "smooth" });
 }
