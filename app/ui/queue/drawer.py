@@ -21,9 +21,9 @@ from app.ui.orders.reading import titles
 from app.ui.plan_lines import plan_lines
 from app.ui.plan_words import served_less, what_for
 from app.ui.queue.plan import REASONS, lines_of, uncertain
-from app.ui.queue.rows import ago_words, left_words, tier_words, title_of
+from app.ui.queue.rows import left_words, tier_words, title_of
 from app.ui.queue.standing import outcome_words, standing_of
-from app.ui.rendering import render
+from app.ui.rendering import ago_text, render
 from app.ui.status_words import status_kind, status_words
 from app.ui.visitor import FRAGMENT, Looking, PageRoute, Visitor
 from app.views import PlanView, plan_view
@@ -138,7 +138,7 @@ def _state(about: Asked) -> dict[str, Any]:
         "kind": status_kind(status),
         "outcome": list(outcome_words(view)) or (["Its time is over: nobody decided. Nothing moves."] if over else []),
         "left": left_words((view.expires_at - now).total_seconds()),
-        "age": ago_words((now - view.requested_at).total_seconds()),
+        "age": ago_text((now - view.requested_at).total_seconds()),
         "tier": tier_words(view.tier),
         "orders": len(orders),
         "first_order": orders[0].transfer_id if orders else None,

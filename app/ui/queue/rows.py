@@ -12,6 +12,7 @@ from app.approvals.listing import Beside, Page, Sort, Wanted
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
 from app.auth.roles import Principal
 from app.ui.exports import Cell
+from app.ui.rendering import ago_text
 from app.ui.status_words import status_kind, status_words
 from policies.approvals import Bulk
 from tools.money import minor_digits
@@ -89,7 +90,7 @@ def _row(request: ApprovalRequest, now: datetime, beside: Beside, caller: Princi
         currency=request.currency,
         sites=site_words(own, len(request.sites) - len(own)),
         requested_at=request.requested_at,
-        age=ago_words((now - request.requested_at).total_seconds()),
+        age=ago_text((now - request.requested_at).total_seconds()),
         expires_at=request.expires_at,
         left=left_words((request.expires_at - now).total_seconds()) if waits else "",
         soon=waits and (request.expires_at - now).total_seconds() < SOON_SECONDS,
@@ -132,11 +133,6 @@ def site_words(own: list[str], others: int) -> str:
 def left_words(seconds: float) -> str:
     """How long something still waits: `3 h 20 min left`. The script says it the same way."""
     return f"{_span(seconds)} left" if seconds > 0 else f"over since {_span(-seconds)}"
-
-
-def ago_words(seconds: float) -> str:
-    """How long ago."""
-    return "just now" if seconds < MINUTE else f"{_span(seconds)} ago"
 
 
 def _span(seconds: float) -> str:
