@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Iterable
 
 from fastapi import APIRouter, Request
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
@@ -20,6 +20,7 @@ from app.auth.people import principal_of
 from app.events.outbox import TYPE_PREFIX
 from app.events.redis_stream import STREAM
 from app.service import Service
+from app.ui.rendering import render
 from app.ui.visitor import Looking, PageRoute
 
 router = APIRouter(route_class=PageRoute)
@@ -40,6 +41,12 @@ async def follow(request: Request, looking: Looking) -> StreamingResponse:
     service: Service = request.app.state.service
     told = _told(service, looking.caller.user_id)
     return StreamingResponse(told, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+@router.get("/stopped")
+def stopped(request: Request, looking: Looking) -> Response:
+    """What is stopped, alone: the head of every page that is open follows it."""
+    return render(request, "stopped.html", {"looking": looking})
 
 
 async def _told(service: Service, user_id: str) -> AsyncIterator[str]:

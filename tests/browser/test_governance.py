@@ -24,13 +24,16 @@ def test_everything_is_stopped_for_everybody_to_see_and_goes_on_again(
     own_house: tuple[Service, str], visit: Visits
 ) -> None:
     address = own_house[1]
-    page = visit(address, "otto", "/governance")
+    page, open_before = visit(address, "otto", "/governance"), visit(address, "ada", "/orders")
+    expect(open_before.locator("html")).to_have_attribute("data-live", "yes")
     page.on("dialog", agree)
     page.get_by_role("button", name="Stop everything").click()
     expect(page.get_by_role("heading", name="Everything is stopped")).to_have_count(0)
     page.locator("#stop-all").fill(WICKED)
     page.get_by_role("button", name="Stop everything").click()
     expect(page.get_by_role("heading", name="Everything is stopped")).to_be_visible()
+    for each in (page, open_before):
+        expect(each.get_by_role("region", name="Stopped")).to_contain_text(WICKED)
     other = visit(address, "vera", "/orders")
     banner = other.get_by_role("region", name="Stopped")
     expect(banner).to_contain_text(WICKED)
@@ -42,8 +45,8 @@ def test_everything_is_stopped_for_everybody_to_see_and_goes_on_again(
     page.locator("#release-all").fill("it is over")
     page.get_by_role("button", name="Release the stop").click()
     expect(page.locator("#stop-all")).to_be_visible()
-    other.goto(f"{address}/orders")
-    expect(banner).to_have_count(0)
+    for each in (page, open_before, other):
+        expect(each.get_by_role("region", name="Stopped")).to_have_count(0)
 
 
 def test_a_policy_is_put_in_force_and_taken_back_and_everybody_reads_who_and_why(

@@ -112,3 +112,19 @@ def test_the_emergency_stop_is_offered_on_every_page_to_whoever_may_use_it(
     for path in ("/", "/network", "/help"):
         links = [tag.attributes["href"] for tag in pages(who).get(path).all("a") if tag.text == "Emergency stop"]
         assert links == (["/governance#stops"] if is_offered else []), path
+
+
+def test_what_is_stopped_stands_above_every_open_page_and_is_gone_when_it_is_released(
+    own_pages: Callable[[str], Browsing],
+) -> None:
+    otto, vera = own_pages("otto"), own_pages("vera")
+    place = vera.get("/network").by_id("stopped").attributes
+    assert "governance" in (place["data-on"] or "").split(), "it follows what is told of stops"
+    fragment = place["data-url"] or ""
+    assert vera.get(fragment, fragment=True).text == ""
+    otto.send("/v1/kill-switch", {"engaged": True, "reason": "<b>a leak"})
+    for page in (vera.get(fragment, fragment=True), vera.get("/network")):
+        banner = page.one("div", role="region", aria_label="Stopped")
+        assert "by otto: <b>a leak" in banner.text
+    otto.send("/v1/kill-switch", {"engaged": False, "reason": "dry again"})
+    assert vera.get(fragment, fragment=True).text == ""
