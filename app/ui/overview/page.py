@@ -111,11 +111,8 @@ def _cover(shelf: Shelf) -> dict[str, Any]:
 def _alerts(
     looking: Visitor, seen: Seen, waiting: Sequence[Waiting], work: Work, load: Workload, at: datetime
 ) -> list[Alert]:
-    """What somebody should look at first, the gravest first."""
-    alerts = [
-        Alert("bad", f"Stopped: {stop.words}. {stop.reason}", "/governance#stops", "See the stop")
-        for stop in looking.stops[:3]
-    ]
+    """What somebody should look at first, the gravest first. What is stopped stands above every page."""
+    alerts: list[Alert] = []
     if load.orders_need_attention:
         words = f"{_many(load.orders_need_attention, 'transfer order needs', 'transfer orders need')} somebody to look at what happened."
         alerts.append(Alert("bad", words, "/orders?show=attention", "Look at them"))
