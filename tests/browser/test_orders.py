@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from app.orders.tables import TransferOrder
 from app.service import Service
@@ -82,6 +82,29 @@ def test_a_part_of_an_order_is_received_in_the_drawer_and_the_list_follows(
     drawer.get_by_label("Usable units").fill(str(order.units + 5))
     drawer.get_by_role("button", name="Record the arrival").click()
     expect(drawer.get_by_role("alert")).to_contain_text("outstanding")
+
+
+def test_the_question_before_a_write_off_names_the_units_that_it_is_about(
+    house: tuple[Service, str], shipped: list[TransferOrder], visit: Visits
+) -> None:
+    order, questions = shipped[-1], list[str]()
+    page = visit(house[1], "otto", f"/orders/{order.transfer_id}")
+
+    def refuse(dialog: Dialog) -> None:
+        questions.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", refuse)
+    page.locator("details summary", has_text="Write off").click()
+    form = page.locator("#act-write_off")
+    form.get_by_label("Why? It is recorded.").fill("The truck burnt.")
+    on_the_way = (form.get_by_label("Units (empty").get_attribute("max")) or ""
+    for typed in ("", "1"):
+        form.get_by_label("Units (empty").fill(typed)
+        form.get_by_role("button", name="Write off").click()
+    assert [each.split(" units")[0] for each in questions] == [
+        f"Write off {count} of the {on_the_way}" for count in (on_the_way, "1")
+    ]
 
 
 @pytest.mark.parametrize(("dark", "width"), [(False, 1280), (True, 390)])

@@ -4,7 +4,7 @@
    A control's name is its place in the body: `rejection.code`. `data-as`: int, bool, list (words between commas),
    items (one entry for each ticked control), json. Empty controls are left out, or count as their `data-otherwise`. A module may change the body of a form by
    listening to its event `building`. `data-goto="/chat/{thread_id}"` goes on with fields of the answer.
-   `data-ask="Really?"` asks first. */
+   `data-ask="Write off {units}?"` asks first, and names what the control `units` holds, or its `data-empty`. */
 
 import { complain, say, sign_in_again, words_of } from "./swap.js";
 import { emit } from "./live.js";
@@ -75,9 +75,14 @@ export async function send(method, path, body, { key, wrong = complain } = {}) {
   return answer.status === 204 ? {} : answer.json();
 }
 
+/** The question before a form is sent, about what stands in it. */
+function question_of(form) {
+  return form.dataset.ask.replace(/\{(\w+)\}/g, (_, name) => form.elements[name].value.trim() || form.elements[name].dataset.empty);
+}
+
 async function submit(form, button) {
   const [method, path] = form.dataset.send.split(" ");
-  if (form.dataset.ask && !window.confirm(form.dataset.ask)) return;
+  if (form.dataset.ask && !window.confirm(question_of(form))) return;
   const body = body_of(form);
   if (button?.name) body[button.name] = button.dataset.as === "bool" ? button.value === "true" : button.value;
   const wrong = form.querySelector("[data-wrong]");
