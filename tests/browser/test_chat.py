@@ -95,6 +95,7 @@ def test_a_planner_asks_gets_a_plan_with_its_steps_and_submits_it(
     expect(page.get_by_role("heading", level=1)).to_have_text("Rebalance P1")
     card = page.locator(".plan-card")
     expect(card).to_contain_text("proposed")
+    expect(card.get_by_role("button", name="Submit for approval")).to_be_in_viewport()
     page.locator(".how summary").click()
     expect(page.locator(".how .steps")).to_contain_text(re.compile(r"Finding the best transfers\s*\d+\.\d s"))
     card.get_by_role("button", name="Why line 1?").click()

@@ -86,11 +86,11 @@ def quality_of(plan: PlanView) -> str:
 
 
 def nothing_words(plan: PlanView, note: str) -> tuple[str, ...]:
-    """For a plan without lines: that nothing needs to move, why as the solver says it, and how well the stock serves as it is."""
+    """For a plan without lines: that nothing is proposed, why as the solver says it, and how well the stock serves as it is."""
     why = note.strip().rstrip(".") or "No transfer was found that earns more than it costs"
     served = plan.fill_rate_before_ppm * 100 / _PPM
     words = [
-        "Nothing needs to move.",
+        "No transfer is proposed.",
         f"{why[:1].upper()}{why[1:]}.",
         f"The stock that is there is expected to meet {served:.1f} % of the demand until the regular supply.",
     ]

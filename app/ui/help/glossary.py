@@ -36,7 +36,7 @@ TERMS: tuple[Term, ...] = (
     Term("erp", "ERP", "The company's system of record for stock and orders. Approved transfers are posted there, each exactly once."),
     Term("escalated", "Escalated", "A request that waited too long. It moves to the top of the queue and more people hear of it."),
     Term("expiring", "Expiring", "Stock that will pass its last selling day before it is sold.", ("imbalance",)),
-    Term("fill-rate", "Fill rate", "The share of demand that is served from stock until the regular supply comes. 90 % means: of ten units asked for, nine were there."),
+    Term("fill-rate", "Fill rate", "The share of what customers ask for that is served from stock until the regular supply comes. 90 % means: of ten units asked for, nine were there. What a distribution center passes on to stores is not asked for by a customer and does not count, so a transfer to one can save money and leave this share as it is."),
     Term("fingerprint", "Fingerprint", "A short number worked out from the content of a plan. Two plans with the same fingerprint are the same plan; change one unit and it is another. A decision names it, so it is clear what was decided on."),
     Term("forecast", "Forecast", "What a site is expected to sell of a SKU, and how uncertain that is."),
     Term("four-eyes", "Four eyes", "Whoever made or last changed a plan cannot approve it. Another person has to."),

@@ -298,7 +298,7 @@ def if_nothing(each: Imbalance, out_on: date | None, currency: str) -> str:
     match each.kind:
         case ImbalanceKind.SHORTAGE:
             gone = "" if out_on is None or out_on > each.until else f"Runs out about {day_text(out_on)}. "
-            return f"{gone}Sales worth {money} of margin are likely to be lost before the next supply on {until}."
+            return f"{gone}Sales with a margin of {money} are likely to be lost before the next supply on {until}."
         case ImbalanceKind.SURPLUS:
             return f"{each.units:,} units more than needed stay on the shelf past {until} and tie up {money}."
         case ImbalanceKind.EXPIRING:

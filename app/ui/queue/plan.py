@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from app.explanations import ExplanationView
 from app.ui.plan_words import URGENCY_KIND, URGENCY_WORDS
@@ -29,6 +30,7 @@ REASONS = (
     ("other", "Something else", ""),
 )
 """The coded reasons of a rejection, in words, and what each has to name."""
+REASON_WORDS: Mapping[str, str] = MappingProxyType({code: words for code, words, _ in REASONS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ def explanation_facts(view: ExplanationView) -> Iterator[tuple[str, str]]:
         for amount in (view.receiver_lost_without_minor, view.receiver_lost_with_minor)
     )
     donor, donor_with = percent_text(view.donor_stock_out_without_ppm), percent_text(view.donor_stock_out_with_ppm)
-    yield "Without it", f"{to} runs out with a chance of {risk} before its regular supply and loses sales worth {lost}."
+    yield "Without it", f"{to} runs out with a chance of {risk} before its regular supply and loses sales that the policy prices at {lost}."
     yield (
         "With it",
         f"{to} runs out with {risk_with} and loses {lost_with}; {at} runs out with {donor_with} instead of {donor}.",

@@ -112,7 +112,7 @@ def test_what_nobody_may_see_of_signals_is_not_told() -> None:
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        (ImbalanceKind.SHORTAGE, "Runs out about Wed 4 Mar 2026. Sales worth 12.00 USD"),
+        (ImbalanceKind.SHORTAGE, "Runs out about Wed 4 Mar 2026. Sales with a margin of 12.00 USD"),
         (ImbalanceKind.SURPLUS, "7 units more than needed"),
         (ImbalanceKind.EXPIRING, "7 units will not sell before they expire"),
         (ImbalanceKind.STRANDED, "7 units lie where hardly anybody asks for them"),

@@ -56,7 +56,7 @@ def test_a_newcomer_sees_what_is_wrong_what_it_costs_and_what_to_do(pages: Pages
     lost, tied_up = page.all("ol", class_="worst")
     assert "Site S2" in lost.text
     assert "Site S1" in tied_up.text
-    for words in ("If nothing is done:", "USD", "of cover", "A plan is waiting"):
+    for words in ("If nothing is done:", "USD", "what is there lasts", "A plan is waiting"):
         assert words in lost.text
     links = [tag.attributes["href"] or "" for tag in page.all("a")]
     assert "/network/sites/S1" in links

@@ -97,8 +97,8 @@ async function finish() {
   steps.clear();
   stop.hidden = true;
   const turn = at(`turn-${run}`) ?? log.lastElementChild;
-  if (turn && !(await show(turn))) complain("The answer is there, but could not be loaded. Load the page again.");
   const near = is_near_end();
+  if (turn && !(await show(turn))) complain("The answer is there, but could not be loaded. Load the page again.");
   live.hidden = true;
   speaking.textContent = "";
   await look();
@@ -106,7 +106,7 @@ async function finish() {
   messages = state().messages;
   attend();
   swap(at("threads").dataset.url, at("threads"), { quiet: true });
-  if (near) turn?.scrollIntoView({ block: "end", behavior: "smooth" });
+  if (near) bring(turn);
 }
 
 /** A turn from the database. A plan that was shown whole in another turn is shown there in short, before it comes here. */
@@ -198,6 +198,12 @@ function is_near_end() {
   return document.documentElement.scrollHeight - innerHeight - scrollY < NEAR_PIXELS;
 }
 
+/** Show a turn: to its end, or from its beginning where it is higher than what is to be seen at once. */
+function bring(turn) {
+  const covered = (document.querySelector("header")?.offsetHeight ?? 0) + (composer?.offsetHeight ?? 0);
+  turn?.scrollIntoView({ block: turn.offsetHeight > innerHeight - covered ? "start" : "end", behavior: "smooth" });
+}
+
 function stay_at_end(always = false) {
   if (always || is_near_end()) scrollTo({ top: document.documentElement.scrollHeight });
 }
@@ -238,6 +244,6 @@ standing.addEventListener("swapped", attend);
 setInterval(() => { if (following && performance.now() - following.stream.heard_at > SILENT_MS) { following.stream.heard_at = performance.now(); look(); } }, LOOK_MS);
 
 if (log) {
-  log.lastElementChild?.scrollIntoView({ block: "end" });
+  bring(log.lastElementChild);
   attend();
 } else permit();
