@@ -112,23 +112,36 @@ def test_an_edit_is_checked_at_once_sent_and_waits_for_somebody_else(
 
 def test_a_rejection_carries_its_reason_its_lines_and_its_words(own_house: House, visit: Callable[..., Page]) -> None:
     service, address = own_house
-    page = opened(visit(address, "ada", "/queue"))
-    page.get_by_label("Keep line 1").uncheck()
+    page = opened(visit(address, "ada", "/queue", expected=("422",)))
     page.keyboard.press("r")
+    page.get_by_label("Reason").select_option("site_keeps_sku")
+    page.get_by_label("In words").fill("They need it.")
+    lines = page.get_by_role("group", name="Which lines")
+    page.get_by_role("button", name="Reject this plan").click()
+    first = lines.get_by_role("checkbox").first
+    assert first.evaluate("box => box.validationMessage") == "Tick the lines that it is about."
+    expect(page.locator("#q-state")).not_to_contain_text("Rejected")
+    page.locator("#q-reject").evaluate("form => { form.noValidate = true; }")
+    page.get_by_role("button", name="Reject this plan").click()
+    expect(page.locator("#q-reject [data-wrong]")).to_have_text(
+        "Choose a reason, tick what it is about or give the limit, and say it in words."
+    )
+    page.locator("#q-reject").evaluate("form => { form.noValidate = false; }")
+    page.get_by_label("Keep line 1").uncheck()
     page.get_by_label("Reason").select_option("site_frozen")
     page.get_by_label("In words").fill("The shop is being rebuilt.")
     page.get_by_role("button", name="Reject this plan").click()
     sites = page.get_by_role("group", name="Which sites")
-    assert sites.get_by_role("checkbox").first.evaluate("box => box.validationMessage") == "Tick at least one."
+    assert sites.get_by_role("checkbox").first.evaluate("box => box.validationMessage") == "Tick the sites that it is about."
     sites.get_by_label("S2").check()
     assert sites.get_by_role("checkbox").first.evaluate("box => box.validationMessage") == ""
     page.get_by_label("Reason").select_option("line_unwanted")
     expect(sites).to_be_hidden()
-    expect(page.get_by_label("About lines")).to_have_value("1")
+    assert lines.get_by_role("checkbox").evaluate_all("all => all.map((each) => each.checked)") == [True, False]
     page.get_by_role("button", name="Reject this plan").click()
     expect(page.get_by_role("dialog").get_by_text("Rejected. Its author is told why.")).to_be_visible()
     expect(page.locator("#q-state")).to_contain_text("Rejected by ada")
-    expect(page.locator("#q-state")).to_contain_text("The shop is being rebuilt.")
+    expect(page.locator("#q-state")).to_contain_text("Why: Some lines are not wanted. The shop is being rebuilt.")
     with service.database.transaction() as session:
         rejection = session.exec(select(Decision)).one().rejection or {}
     assert (rejection["code"], rejection["line_nos"]) == ("line_unwanted", [1])

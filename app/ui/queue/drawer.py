@@ -20,7 +20,7 @@ from app.ui.exports import Table, downloads
 from app.ui.orders.reading import titles
 from app.ui.plan_lines import plan_lines
 from app.ui.plan_words import served_less, what_for
-from app.ui.queue.plan import REASONS, lines_of, uncertain
+from app.ui.queue.plan import REASON_WORDS, REASONS, lines_of, uncertain
 from app.ui.queue.rows import left_words, tier_words, title_of
 from app.ui.queue.standing import outcome_words, standing_of
 from app.ui.rendering import ago_text, render
@@ -75,6 +75,7 @@ def drawer(request: Request, about: AskedFor) -> Response:
         "uncertain": list(uncertain(plan)),
         "served_less": served_less(plan),
         "reasons": REASONS,
+        "about_lines": sorted(plan.lines, key=lambda line: line.line_no),
         "sites": _sites(about, plan),
         "skus": sorted({line.sku_id: line.sku_name for line in plan.lines}.items()),
         "digits": minor_digits(plan.currency),
@@ -134,6 +135,7 @@ def _state(about: Asked) -> dict[str, Any]:
         "looking": about.looking,
         "view": view,
         "standing": standing,
+        "reason": REASON_WORDS[view.rejection["code"]] if view.rejection else "",
         "status": status_words(status),
         "kind": status_kind(status),
         "outcome": list(outcome_words(view)) or (["Its time is over: nobody decided. Nothing moves."] if over else []),

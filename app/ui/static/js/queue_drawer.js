@@ -55,9 +55,7 @@ function wire() {
   document.getElementById("q-reject")?.addEventListener("building", (event) => {
     const rejection = event.detail.rejection;
     if (!rejection) return;
-    const about = document.getElementById("q-about");
     const limit = document.getElementById("q-limit");
-    if (!about.disabled) rejection.line_nos = about.value.split(/[\s,]+/).filter(Boolean).map(Number);
     if (!limit.disabled && limit.value !== "") {
       const scale = rejection.code === "too_expensive" ? 10 ** Number(limit.dataset.digits) : 1;
       rejection.limit = Math.round(Number(limit.value) * scale);
@@ -67,27 +65,36 @@ function wire() {
 
 /* Which fields a reason needs. */
 document.addEventListener("change", (event) => {
-  const choices = event.target.closest("#q-reject .choices");
-  if (choices) return say_what_is_missing(choices);
+  if (event.target.closest("#q-reject .choices")) return say_what_is_missing();
   if (event.target.id !== "q-code") return;
   const needs = event.target.selectedOptions[0].dataset.needs ?? "";
   for (const field of document.querySelectorAll("#q-reject [data-need]")) {
     const wanted = needs === field.dataset.need || (needs === "any" && field.dataset.need !== "limit");
     field.hidden = !wanted;
     for (const each of field.querySelectorAll("input")) each.disabled = !wanted;
-    if (field.matches(".choices")) say_what_is_missing(field);
+    if (wanted && field.dataset.need === "lines") tick_dropped(field);
   }
-  const about = document.getElementById("q-about");
-  if (!about.disabled && !about.value) about.value = dropped().join(", ");
+  say_what_is_missing();
   document.getElementById("q-limit-unit").textContent = { too_many_lines: "lines", too_expensive: "for moving, in the currency of the plan" }[event.target.value] ?? "units";
 });
 
-/** A reason that is about sites or SKUs names one of them at least; where both may be named, neither has to be. */
-function say_what_is_missing(choices) {
-  const first = choices.querySelector("input");
+/** Lines whose mark was taken away in the table are those that a rejection is about, where nothing else was ticked yet. */
+function tick_dropped(lines) {
+  if (lines.querySelector("input:checked")) return;
+  const out = new Set(dropped());
+  for (const each of lines.querySelectorAll("input")) each.checked = out.has(Number(each.value));
+}
+
+/** A reason that is about lines, sites or SKUs names one of them at least; one that may be about any of them names one of any. */
+function say_what_is_missing() {
   const needs = document.getElementById("q-code").selectedOptions[0].dataset.needs;
-  const missing = needs === choices.dataset.need && !choices.querySelector("input:checked");
-  first?.setCustomValidity(missing ? "Tick at least one." : "");
+  const groups = [...document.querySelectorAll("#q-reject .choices")].filter((group) => group.querySelector("input"));
+  for (const group of groups) {
+    const missing = needs === group.dataset.need && !group.querySelector("input:checked");
+    group.querySelector("input").setCustomValidity(missing ? group.dataset.missing : "");
+  }
+  const any = needs === "any" && !document.querySelector("#q-reject .choices input:checked");
+  if (any) groups[0]?.querySelector("input").setCustomValidity("Tick the lines, sites or SKUs that it is about.");
 }
 
 document.addEventListener("click", (event) => {

@@ -4,6 +4,7 @@
    A control's name is its place in the body: `rejection.code`. `data-as`: int, bool, list (words between commas),
    items (one entry for each ticked control), json. Empty controls are left out, or count as their `data-otherwise`. A module may change the body of a form by
    listening to its event `building`. `data-goto="/chat/{thread_id}"` goes on with fields of the answer.
+   `data-invalid="Tick a line."` says in words of the page what a body lacks that is not as the API wants it.
    `data-ask="Write off {units}?"` asks first, and names what the control `units` holds, or its `data-empty`. */
 
 import { complain, say, sign_in_again, words_of } from "./swap.js";
@@ -51,7 +52,7 @@ function key_of(form, text) {
 }
 
 /** Ask the API for something. The answer, once it was taken; otherwise null, and the words were said. */
-export async function send(method, path, body, { key, wrong = complain } = {}) {
+export async function send(method, path, body, { key, wrong = complain, invalid = "" } = {}) {
   let answer;
   try {
     answer = await fetch(path, {
@@ -68,7 +69,7 @@ export async function send(method, path, body, { key, wrong = complain } = {}) {
   }
   if (answer.status === 401) { sign_in_again(); return null; }
   if (!answer.ok) {
-    wrong(await words_of(answer));
+    wrong(await words_of(answer, invalid));
     if (answer.status === 409) emit("conflict");
     return null;
   }
@@ -92,7 +93,7 @@ async function submit(form, button) {
   const buttons = [...form.querySelectorAll("button")];
   buttons.forEach((each) => { each.disabled = true; });
   try {
-    const answer = await send(method, path, body, { key: key_of(form, path + JSON.stringify(body)), wrong: tell });
+    const answer = await send(method, path, body, { key: key_of(form, path + JSON.stringify(body)), wrong: tell, invalid: form.dataset.invalid });
     if (answer === null) return;
     keys.delete(form);
     form.querySelectorAll("[data-keep]:not([type=checkbox])").forEach((each) => { each.value = each.defaultValue; });

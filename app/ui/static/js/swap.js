@@ -14,10 +14,11 @@ export function complain(words) {
   document.getElementById("wrong").hidden = !words;
 }
 
-/** The words of a refusal: what was wrong, and what to do. */
-export async function words_of(answer) {
+/** The words of a refusal: what was wrong, and what to do. `invalid` are those for a body that is not as the API wants it. */
+export async function words_of(answer, invalid = "") {
   try {
     const problem = await answer.json();
+    if (invalid && problem.code === "invalid_request") return invalid;
     return [problem.detail, problem.remedy].filter(Boolean).join(". ");
   } catch {
     return `The service answered ${answer.status}. Try again.`;
