@@ -61,7 +61,9 @@ def test_a_policy_is_put_in_force_and_taken_back_and_everybody_reads_who_and_why
         page.locator(f"#release-{release}").get_by_label("Why? It is recorded.").fill(reason)
         page.locator(f"#release-{release}").get_by_role("button", name=button).click()
         expect(page.locator("#policy")).to_contain_text(f"Policy in force: standard {release}")
-        page.reload()
+        for words in ("From", "To"):
+            marked = page.get_by_label(words, exact=True).locator("option", has_text="(in force)")
+            expect(marked).to_have_text([f"{release} (in force)"])
     for each in (page, watching):
         history = each.get_by_role("region", name="Who put which policy in force")
         expect(history.locator("tbody tr").nth(0)).to_contain_text("rolled back")
@@ -69,8 +71,11 @@ def test_a_policy_is_put_in_force_and_taken_back_and_everybody_reads_who_and_why
         expect(history.locator("tbody tr").nth(1)).to_contain_text(WICKED)
         expect(history.locator("tbody tr").nth(1)).to_contain_text("otto")
     page.get_by_label("From", exact=True).select_option("2026-01")
+    page.get_by_label("To", exact=True).focus()
     page.get_by_label("To", exact=True).select_option("2026-04")
     expect(page.locator("#difference")).to_contain_text("1.50 USD")
+    expect(page.get_by_label("From", exact=True)).to_have_value("2026-01")
+    expect(page.get_by_label("To", exact=True)).to_be_focused()
 
 
 @pytest.mark.parametrize(("dark", "width", "who"), [(False, 1280, "otto"), (True, 390, "adam")])

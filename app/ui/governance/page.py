@@ -79,7 +79,7 @@ def release_list(request: Request, looking: Looking, session: InSession) -> Resp
 def difference(
     request: Request, looking: Looking, session: InSession, before: Release = "", after: Release = ""
 ) -> Response:
-    """How two releases differ, alone."""
+    """The lists to choose two releases from, and how these differ, alone."""
     return render(request, "governance/difference.html", _difference(looking, session, before, after))
 
 

@@ -97,6 +97,18 @@ def test_a_difference_is_asked_for_by_address(pages: Pages) -> None:
     )
 
 
+def test_the_lists_to_compare_releases_say_which_one_is_in_force_now(own_pages: Pages) -> None:
+    otto = own_pages("otto")
+    place = otto.get("/governance/policies").by_id("comparison").attributes
+    assert "governance" in (place["data-on"] or "").split(), "it follows what is put in force"
+    otto.send("/v1/policies/activations", {"policy": "2026-11", "reason": "as agreed"})
+    lists = otto.get(place["data-url"] or "", fragment=True)
+    in_force = [tag.text for tag in lists.all("option") if "in force" in tag.text]
+    assert in_force == ["2026-11 (in force)"] * 2
+    chosen = otto.get("/governance/policies/difference?before=2026-01&after=2026-04", fragment=True)
+    assert [tag.text for tag in chosen.all("option") if "selected" in tag.attributes] == ["2026-01", "2026-04"]
+
+
 def test_what_is_stopped_is_shown_with_who_and_why_and_can_be_released(own_pages: Pages) -> None:
     otto = own_pages("otto")
     otto.send("/v1/kill-switch", {"engaged": True, "reason": WICKED})
