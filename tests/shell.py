@@ -102,14 +102,18 @@ class Serving:
 
     def get(self, path: str, token: str | None = None) -> Any:
         """The JSON that a path answers with, whatever its status."""
+        return json.loads(self.text(path, token))
+
+    def text(self, path: str, token: str | None = None) -> str:
+        """What a path answers with, whatever its status."""
         request = urllib.request.Request(self.address + path)
         if token:
             request.add_header("Authorization", f"Bearer {token}")
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
-                return json.load(answer)
+                return str(answer.read().decode())
         except urllib.error.HTTPError as refused:
-            return json.load(refused)
+            return refused.read().decode()
 
     def kill(self) -> Said:
         """End it without a warning."""

@@ -18,6 +18,7 @@ from app.errors import SetUpError
 
 if TYPE_CHECKING:
     from app.service import Service
+    from app.settings import Settings
 
 CLOSING_SECONDS_MAX = 10
 """So long everything that is open may take to close, once runs had their time to come to an edge."""
@@ -40,8 +41,8 @@ def serve(
     from app.settings import settings
 
     set_up_logs()
-    chosen = settings()
-    with _listening(host or chosen.host, port or chosen.port) as listener, open_service(chosen) as service:
+    chosen = _at(settings(), host, port)
+    with _listening(chosen.host, chosen.port) as listener, open_service(chosen) as service:
         _serve(service, listener, as_json=as_json)
 
 
@@ -72,9 +73,9 @@ def demo(
     if once:
         print_json(main_job(sample, say)) if as_json else main_job(sample, say)
         return
-    chosen = settings()
+    chosen = _at(settings(), host, port)
     # The address comes first: tokens are shown once, and would be lost where it is taken.
-    with _listening(host or chosen.host, port or chosen.port) as listener, open_service(chosen) as service:
+    with _listening(chosen.host, chosen.port) as listener, open_service(chosen) as service:
         tokens = prepare(service, sample, say)
         if not as_json:
             _print_people(tokens)
@@ -88,6 +89,11 @@ def _print_people(tokens: dict[str, tuple[str, str]]) -> None:
     print("\nPeople of the demo and their tokens, shown only now:")
     for user_id, (role, token) in tokens.items():
         print(f"  {user_id:8} {role:10} {token}")
+
+
+def _at(chosen: Settings, host: str | None, port: int | None) -> Settings:
+    """The settings with the address that was asked for: what is shown of them is what is in force."""
+    return chosen.model_copy(update={"host": host or chosen.host, "port": port or chosen.port})
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 from collections.abc import Iterator
@@ -74,7 +75,9 @@ def test_a_demo_shows_its_people_and_what_waits_and_ctrl_c_ends_it_in_order(serv
         told = json.loads(line)
         tokens = {person["user_id"]: person["token"] for person in told["people"]}
         waiting = service.get("/v1/approvals", tokens["ada"])
+        shown = service.text("/governance/settings/in-force.csv", tokens["otto"])
         ended = service.end(signal.SIGINT)
+    assert re.search(rf"\b{service.address.rpartition(':')[2]}\b", shown), "the port in force, and not the one in the settings"
     assert (told["address"], told["runner"]) == (service.address, True)
     assert set(tokens) == {"paula", "ada", "abel", "otto", "vera", "adam"}
     assert [row["requested_by"] for row in waiting] == ["paula"]
