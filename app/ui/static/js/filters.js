@@ -31,7 +31,7 @@ function apply(form) {
   const open = here.searchParams.get("open");
   here.search = words.toString();
   if (open) here.searchParams.set("open", open);
-  history.replaceState(null, "", here);
+  history.replaceState(history.state, "", here);
   carry(words);
   return swap(url, target);
 }

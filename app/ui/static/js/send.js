@@ -87,7 +87,7 @@ async function submit(form, button) {
   const body = body_of(form);
   if (button?.name) body[button.name] = button.dataset.as === "bool" ? button.value === "true" : button.value;
   const wrong = form.querySelector("[data-wrong]");
-  const tell = wrong ? (words) => { wrong.textContent = words; wrong.hidden = !words; } : complain;
+  const tell = wrong ? (words) => { wrong.textContent = words; wrong.hidden = !words; if (words) say(""); } : complain;
   tell("");
   form.setAttribute("aria-busy", "true");
   const buttons = [...form.querySelectorAll("button")];

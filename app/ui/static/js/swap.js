@@ -8,8 +8,9 @@ export function say(words) {
   if (words) setTimeout(() => { const said = document.getElementById("said"); if (said.textContent === words) said.textContent = ""; }, 6000);
 }
 
-/** Say what went wrong, until it is closed or something succeeds. */
+/** Say what went wrong, until it is closed or something succeeds. What went well before is no longer what matters. */
 export function complain(words) {
+  if (words) say("");
   document.getElementById("wrong-words").textContent = words;
   document.getElementById("wrong").hidden = !words;
 }
