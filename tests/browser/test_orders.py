@@ -84,6 +84,57 @@ def test_a_part_of_an_order_is_received_in_the_drawer_and_the_list_follows(
     expect(drawer.get_by_role("alert")).to_contain_text("outstanding")
 
 
+def test_back_closes_the_drawer_on_the_list_as_it_was_filtered_and_forward_opens_it_again(
+    house: tuple[Service, str], shipped: list[TransferOrder], visit: Visits
+) -> None:
+    page = visit(house[1], "vera", "/orders?show=all")
+    drawer, words = page.locator("#drawer"), str(shipped[0].transfer_id)[:8]
+    page.get_by_label("Search").fill(words)
+    expect(page.locator("tbody tr")).to_have_count(1)
+    filtered = f"{house[1]}/orders?text={words}&show=all&sort=-changed"
+    expect(page).to_have_url(filtered)
+    for closes in ("back", "Escape", "back"):
+        page.locator("a[data-drawer]").click()
+        expect(drawer).to_contain_text("Did it arrive?")
+        page.go_back() if closes == "back" else page.keyboard.press(closes)
+        expect(drawer).to_be_hidden()
+        expect(page).to_have_url(filtered)
+        expect(page.locator("tbody tr")).to_have_count(1)
+    page.go_forward()
+    expect(drawer).to_contain_text("Did it arrive?")
+    page.reload()
+    expect(drawer).to_contain_text("Did it arrive?")
+    page.keyboard.press("Escape")
+    expect(page).to_have_url(filtered)
+    page.go_back()
+    expect(page).to_have_url(f"{house[1]}/")
+
+
+def test_escape_leaves_the_search_field_and_what_is_typed_next_is_a_key(
+    house: tuple[Service, str], shipped: list[TransferOrder], visit: Visits
+) -> None:
+    page = visit(house[1], "vera", "/orders")
+    page.keyboard.press("/")
+    page.keyboard.type("S")
+    page.keyboard.press("Escape")
+    expect(page.get_by_label("Search")).not_to_be_focused()
+    expect(page.get_by_label("Search")).to_have_value("S")
+    page.keyboard.type("gq")
+    page.wait_for_url(f"{house[1]}/queue")
+
+
+def test_what_is_told_of_one_order_goes_when_another_one_is_opened(
+    house: tuple[Service, str], shipped: list[TransferOrder], visit: Visits
+) -> None:
+    page = visit(house[1], "otto", "/orders")
+    said = "import(new URL('swap.js', document.querySelector('script[src$=\"/app.js\"]').src)).then((swap) => swap.say('Recorded.'))"
+    page.evaluate(said)
+    expect(page.locator("#said")).to_have_text("Recorded.")
+    page.locator("a[data-drawer]").first.click()
+    expect(page.locator("#drawer")).to_contain_text("Did it arrive?")
+    expect(page.locator("#said")).to_be_empty(timeout=2_000)
+
+
 def test_the_question_before_a_write_off_names_the_units_that_it_is_about(
     house: tuple[Service, str], shipped: list[TransferOrder], visit: Visits
 ) -> None:

@@ -35,7 +35,7 @@ function along(step, within = document) {
 
 function show_list() {
   const rows = [...document.querySelectorAll("[data-key]")].filter(is_shown).map((each) => [each.dataset.key, each.getAttribute("aria-label") ?? each.dataset.label ?? each.textContent.trim()]);
-  rows.push(["j k", "next and previous row"], ["↓ ↑", "next and previous row, once you are in a table"], ["Esc", "close"], ["?", "this list"]);
+  rows.push(["j k", "next and previous row"], ["↓ ↑", "next and previous row, once you are in a table"], ["Esc", "close, or leave the search field"], ["?", "this list"]);
   const body = list.querySelector("dl");
   body.replaceChildren();
   for (const [key, words] of rows) {
@@ -50,7 +50,15 @@ function show_list() {
   list.showModal();
 }
 
+/** Out of a search field, which keeps what is in it: after that the keys are keys again. */
+function leave_search(event) {
+  if (event.key !== "Escape" || layer() !== document || !event.target.matches("input[type=search]")) return;
+  event.preventDefault(); // or the browser empties the field
+  event.target.blur();
+}
+
 document.addEventListener("keydown", (event) => {
+  leave_search(event);
   if (event.metaKey || event.ctrlKey || event.altKey || is_typing(event.target)) return;
   const before = event.timeStamp - since < WITHIN_MS ? first : "";
   first = event.key;
