@@ -114,6 +114,30 @@ def test_the_emergency_stop_is_offered_on_every_page_to_whoever_may_use_it(
         assert links == (["/governance#stops"] if is_offered else []), path
 
 
+@pytest.mark.parametrize(
+    ("who", "path", "href", "is_offered"),
+    [
+        ("paula", "/", "/chat", True), ("ada", "/", "/chat", False), ("vera", "/queue", "/chat", False),
+        ("otto", "/governance", "/governance/audit", True), ("ada", "/governance", "/governance/audit", False),
+        ("otto", "/governance", "/governance/data", True), ("vera", "/governance", "/governance/data", False),
+        ("otto", "/orders", "/orders/differences", True), ("paula", "/orders", "/orders/differences", False),
+        ("ada", "/governance/settings", "/orders/differences", False), ("ada", "/governance", "/governance/settings", True),
+    ],
+)  # fmt: skip
+def test_a_tab_is_offered_to_whoever_finds_something_behind_it(
+    pages: Callable[[str], Browsing], who: str, path: str, href: str, is_offered: bool
+) -> None:
+    links = pages(who).get(path).all("a", href=href)
+    assert bool(links) is is_offered
+
+
+def test_the_first_steps_speak_of_pages_that_are_offered(pages: Callable[[str], Browsing]) -> None:
+    for who in ("vera", "paula", "ada", "otto", "adam"):
+        page = pages(who).get("/")
+        steps = {tag.attributes["data-step"] for tag in page.all("div") if "data-step" in tag.attributes}
+        assert steps <= {tag.attributes["href"] for tag in page.all("a")}, who
+
+
 def test_what_is_stopped_stands_above_every_open_page_and_is_gone_when_it_is_released(
     own_pages: Callable[[str], Browsing],
 ) -> None:
