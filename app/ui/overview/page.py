@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,35 +13,23 @@ from fastapi.responses import Response
 from sqlmodel import Session
 
 from app.auth.roles import Act
-from app.db.database import database_now
 from app.status import workload
 from app.ui.charts import columns, sparkline
 from app.ui.network.pending import Planned, Waiting, by_end, planned_lines, waiting_for
 from app.ui.network.stock_table import Seen
-from app.ui.overview.history import may_see_signals, stock_before, work_of
-from app.ui.overview.kpis import BANDS, DAYS_BACK, Shelf, Work, if_nothing, shelf_of, stock_kpis, work_kpis
+from app.ui.overview.alerts import alerts
+from app.ui.overview.history import stock_before, work_of
+from app.ui.overview.kpis import BANDS, DAYS_BACK, Shelf, if_nothing, shelf_of, stock_kpis, work_kpis
 from app.ui.rendering import render
 from app.ui.visitor import Looking, PageRoute, Visitor
 from app.web.dependencies import InSession
 from tools.coverage import stock_out_on
 from tools.imbalance import Imbalance, ImbalanceKind
-from tools.kpis import Workload
 
 router = APIRouter(route_class=PageRoute)
 LOST, TIED_UP = (ImbalanceKind.SHORTAGE, ImbalanceKind.EXPIRING), (ImbalanceKind.SURPLUS, ImbalanceKind.STRANDED)
 """What is lost if nothing is done, and what lies idle. The money of the one does not compare with that of the other."""
 LOST_SHOWN, TIED_UP_SHOWN = 5, 3
-EXPIRES_SOON = timedelta(hours=6)
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """Something that somebody should act on, and where."""
-
-    kind: str
-    words: str
-    href: str
-    action: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +80,7 @@ def _content(looking: Visitor, session: Session) -> dict[str, Any]:
         "seen": seen,
         "as_of": seen.snapshot.as_of,
         "kpis": [(each, sparkline(each.trend.points)) for each in kpis],
-        "alerts": _alerts(looking, seen, waiting, work, load, database_now(session)),
+        "alerts": alerts(session, looking.caller, seen, waiting, work, load),
         **_worst(looking, seen, session, waiting),
         "imbalances": int(np.count_nonzero(seen.own_rows[np.unique(seen.table.imbalance_rows[0])])),
         "cover": _cover(shelf),
@@ -106,44 +93,6 @@ def _cover(shelf: Shelf) -> dict[str, Any]:
     bars = columns(BANDS, [float(each) for each in shelf.by_cover], [f"{each:,}" for each in shelf.by_cover], 560, 120)
     links = [f"/network/stock?show=cover{place}" for place in range(len(BANDS))]
     return {"bars": list(zip(bars, links, strict=True)), "words": "; ".join(words)}
-
-
-def _alerts(
-    looking: Visitor, seen: Seen, waiting: Sequence[Waiting], work: Work, load: Workload, at: datetime
-) -> list[Alert]:
-    """What somebody should look at first, the gravest first. What is stopped stands above every page."""
-    alerts: list[Alert] = []
-    if load.orders_need_attention:
-        words = f"{_many(load.orders_need_attention, 'transfer order needs', 'transfer orders need')} somebody to look at what happened."
-        alerts.append(Alert("bad", words, "/orders?show=attention", "Look at them"))
-    if load.orders_overdue:
-        words = f"{_many(load.orders_overdue, 'transfer is', 'transfers are')} overdue: the goods should have arrived."
-        alerts.append(Alert("warn", words, "/orders?show=overdue", "See where they are"))
-    soon = sorted((each for each in waiting if each.expires_at - at < EXPIRES_SOON), key=lambda each: each.expires_at)
-    if soon:
-        left = max(int((soon[0].expires_at - at).total_seconds() // 60), 0)
-        first = f"{left} minutes" if left < 120 else f"{left // 60} hours"
-        words = f"{_many(len(soon), 'plan expires', 'plans expire')} undecided within 6 hours, the first in {first}."
-        alerts.append(Alert("warn", words, f"/queue?open=/queue/{soon[0].approval_id}", "Decide"))
-    alerts += _about_data(looking, seen, work)
-    return alerts
-
-
-def _about_data(looking: Visitor, seen: Seen, work: Work) -> list[Alert]:
-    alerts = []
-    today = work.quarantined[-1] if work.quarantined else 0
-    if today and may_see_signals(looking.caller):
-        words = f"{_many(today, 'report of another system was', 'reports of other systems were')} refused today because they cannot be right."
-        alerts.append(Alert("warn", words, "/network/stock?show=held", "See what is held back"))
-    if work.too_old:
-        after = seen.facts.policy.data_quality.stale_after_hours
-        words = f"{_many(work.too_old, 'stock count is', 'stock counts are')} older than {after} hours."
-        alerts.append(Alert("warn", words, "/network/stock?show=stale", "See which"))
-    return alerts
-
-
-def _many(count: int, one: str, more: str) -> str:
-    return f"{count:,} {one if count == 1 else more}"
 
 
 def _worst(looking: Visitor, seen: Seen, session: Session, waiting: list[Waiting]) -> dict[str, list[Worst]]:

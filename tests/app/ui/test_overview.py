@@ -185,6 +185,27 @@ def test_a_plan_that_is_about_to_expire_is_an_alert_that_opens_it(own_pages: Pag
     assert page.all("a", href=f"/queue?open=/queue/{door.pending.approval_id}")
 
 
+def test_an_approver_is_told_what_waits_for_them_and_a_planner_what_was_not_approved(
+    own_pages: Pages, door: Door
+) -> None:
+    ada, paula = own_pages("ada"), own_pages("paula")
+    request = door.pending
+    opens = f"/queue?show=for_me&open=/queue/{request.approval_id}"
+    assert "1 plan waits for your signature." in ada.get("/").text
+    assert ada.get("/").all("a", href=opens)
+    assert "for your signature" not in paula.get("/").text
+
+    no = {"code": "too_small", "words": "not worth a truck", "line_nos": [1]}
+    body = {"verdict": "reject", "plan_digest": request.plan_digest, "rejection": no}
+    decided = ada.send(f"/v1/approvals/{request.approval_id}/decision", body)
+    assert decided.status_code in (200, 201), decided.text
+    assert "for your signature" not in ada.get("/").text
+    page = paula.get("/")
+    assert f"Your plan {request.plan_digest[:8]} is rejected." in page.text
+    assert page.all("a", href=f"/reports/plans/{request.plan_digest}")
+    assert "is rejected" not in ada.get("/").text
+
+
 def test_lead_times_and_the_stock_before_are_read_from_what_is_on_record(own_pages: Pages, door: Door) -> None:
     request = submitted(door.service)
     with door.service.database.transaction() as session:
