@@ -57,7 +57,10 @@ def audit(request: Request, looking: Looking, session: InSession, service: InSer
     """The explorer, for those who may see the whole ledger."""
     content = _events(looking, session, asked) | {"tab": "audit", "kinds": list(KINDS), "types": list(EventType)}
     if content["may_audit"]:
-        content |= {"streams": session.exec(select(func.count()).select_from(LedgerHead)).one()}
+        # A stream has a head before it has its first event: only those that hold something count.
+        content |= {
+            "streams": session.exec(select(func.count()).select_from(LedgerHead).where(LedgerHead.seq > 0)).one()
+        }
         content |= {"recorded": session.exec(select(func.coalesce(func.sum(col(LedgerHead.seq)), 0))).one()}
         try:
             content |= {"checkpoint": newest_checkpoint(session), "key": str(signer(service.settings).verifier)}

@@ -51,9 +51,10 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An event for people. `position` is its place over all streams; None for the newest, which get theirs in a moment."""
+    """An event for people. `what` is its type in words; `position` is its place over all streams; None for the newest, which get theirs in a moment."""
 
     type: str
+    what: str
     stream: str
     seq: int
     position: int | None
@@ -71,10 +72,17 @@ def told(event: LedgerEvent, position: int | None) -> Told:
     body: dict[str, Any] = json.loads(event.body)
     facts: Mapping[str, Any] = body["facts"]
     return Told(
-        type=event.type, stream=event.stream, seq=event.seq, position=position, at=event.occurred_at,
+        type=event.type, what=_what(event.type, facts), stream=event.stream, seq=event.seq, position=position, at=event.occurred_at,
         actor=body["actor"], facts=tuple(_facts(facts)), moves=tuple(_moves(body["moves"])),
         sealed=tuple(sorted(body.get("sealed") or ())), hash=event.hash.hex(), href=href_of(facts),
     )  # fmt: skip
+
+
+def _what(event_type: str, facts: Mapping[str, Any]) -> str:
+    """What happened. A write-off is booked as a receipt that does not even count what came."""
+    if event_type == EventType.TRANSFER_RECEIVED and facts.get("lost_units") and "units" not in facts:
+        return "Transfer written off"
+    return event_type.replace("_", " ").capitalize()
 
 
 def href_of(facts: Mapping[str, Any]) -> str:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import text
 
+from app.ledger.tables import LedgerEvent, LedgerHead
 from app.ledger.tree import place
 from app.ui.governance import audit_reading
 from app.ui.governance.audit_reading import Asked
-from app.ui.governance.audit_words import place_words, value_words
+from app.ui.governance.audit_words import place_words, told, value_words
 from tests.app.ui.pages import Browsing
 from tests.app.web.door import Door
 from tests.installation import approve, carry_out
@@ -36,8 +40,37 @@ def test_places_and_values_are_told_in_words() -> None:
     assert [place_words(each) for each in ("site/S1/available", "site/S1/reserved", "outside/count")] == [
         "S1", "S1 (reserved)", "outside (count)",
     ]  # fmt: skip
-    told = [value_words(each) for each in (None, True, 1234, ["S1", "S2"], {"approval_id": "x"}, [])]
-    assert told == ["none", "yes", "1,234", "S1, S2", "approval id x", "none"]
+    values = [value_words(each) for each in (None, True, 1234, ["S1", "S2"], {"approval_id": "x"}, [])]
+    assert values == ["none", "yes", "1,234", "S1, S2", "approval id x", "none"]
+
+
+@pytest.mark.parametrize(
+    ("event_type", "facts", "words"),
+    [
+        ("transfer_received", {"lost_units": 3, "reason": "the truck burnt", "action": "write_off"}, "Transfer written off"),
+        ("transfer_received", {"units": 2, "damaged_units": 0, "lost_units": 1}, "Transfer received"),
+        ("transfer_received", {"units": 0, "damaged_units": 0, "lost_units": 3}, "Transfer received"),
+        ("policy_activated", {"release": "2026-11"}, "Policy activated"),
+    ],
+)  # fmt: skip
+def test_an_event_is_called_what_it_is(event_type: str, facts: dict[str, object], words: str) -> None:
+    body = json.dumps({"actor": "otto", "facts": facts, "moves": []}).encode()
+    at = datetime(2026, 3, 2, 6, tzinfo=UTC)
+    row = LedgerEvent(
+        stream="stock/S1", seq=1, key="k", type=event_type, occurred_at=at, body=body, prev=bytes(32), hash=bytes(32)
+    )
+    assert told(row, 7).what == words
+
+
+def test_the_card_and_the_verification_count_the_same_streams(door: Door, otto: Browsing) -> None:
+    with door.service.database.transaction() as session:
+        session.add(LedgerHead(stream="stock/nothing-yet", seq=0, hash=bytes(32)))
+    counted = re.compile(r"([\d,]+) events in ([\d,]+) streams")
+    card = counted.search(otto.get("/governance/audit").text)
+    verified = counted.search(otto.get("/governance/audit/verification", fragment=True).text)
+    assert card is not None
+    assert verified is not None
+    assert card.groups() == verified.groups()
 
 
 def test_events_are_shown_with_facts_and_a_way_to_what_they_are_about(otto: Browsing) -> None:
