@@ -77,7 +77,9 @@ def test_a_demo_shows_its_people_and_what_waits_and_ctrl_c_ends_it_in_order(serv
         waiting = service.get("/v1/approvals", tokens["ada"])
         shown = service.text("/governance/settings/in-force.csv", tokens["otto"])
         ended = service.end(signal.SIGINT)
-    assert re.search(rf"\b{service.address.rpartition(':')[2]}\b", shown), "the port in force, and not the one in the settings"
+    assert re.search(rf"\b{service.address.rpartition(':')[2]}\b", shown), (
+        "the port in force, and not the one in the settings"
+    )
     assert (told["address"], told["runner"]) == (service.address, True)
     assert set(tokens) == {"paula", "ada", "abel", "otto", "vera", "adam"}
     assert [row["requested_by"] for row in waiting] == ["paula"]
