@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
+from app.approvals.departures import what_to_do
 from app.approvals.freshness import facts_to_check_on
 from app.approvals.needs import needed_now
 from policies.narrowing import with_packs
@@ -39,7 +40,8 @@ def check_edit(session: Session, plan: TransferPlan, packs_by_line: Mapping[int,
     if not isinstance(edited, TransferPlan):
         return EditCheck(tuple(edited), None)
     tier = tier_of(facts.policy, edited, facts.snapshot)
-    against = tuple(each.words for each in check(edited, facts))
+    violations = check(edited, facts)
+    against = (*(each.words for each in violations), *what_to_do(plan, edited, violations))
     if tier is None:
         return EditCheck(against or ("No kind of approval admits the plan.",), edited)
     return EditCheck(against, edited, tier.name, needed_now(session, edited, tier, facts).approvals)

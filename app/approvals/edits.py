@@ -15,6 +15,7 @@ from sqlmodel import Session
 
 from app.approvals.authority import require_decider
 from app.approvals.decisions import require_open
+from app.approvals.departures import what_to_do
 from app.approvals.freshness import facts_now
 from app.approvals.needs import needed_of
 from app.approvals.requests import close, get_request, request_approval
@@ -57,7 +58,7 @@ def edit(
     _require_less(plan, packs_by_line)
     facts = facts_now(session)
     edited = edited_plan(facts, plan, packs_by_line)
-    tier = require_permitted(edited, facts)
+    tier = require_permitted(plan, edited, facts)
     return put_in_place(session, editor, request, edited, tier, [editor.user_id, *request.authors])
 
 
@@ -108,19 +109,21 @@ def _require_less(plan: TransferPlan, packs_by_line: Mapping[int, int]) -> None:
         raise InvalidError("edit", "the edit changes nothing", "approve the plan, or take something away")
 
 
-def require_permitted(edited: TransferPlan, facts: Facts) -> Tier:
-    """The tier of the smaller plan. Raises ConflictError where it breaks a rule."""
+def require_permitted(plan: TransferPlan, edited: TransferPlan, facts: Facts) -> Tier:
+    """The tier of the smaller plan that was made of a plan. Raises ConflictError where it breaks a rule."""
     violations = check(edited, facts)
     tier = tier_of(facts.policy, edited, facts.snapshot)
     if violations or tier is None:
-        raise _broken([violation.words for violation in violations] or ["No approval tier admits the plan."])
+        words = [violation.words for violation in violations] or ["No approval tier admits the plan."]
+        raise _broken(words, " ".join(what_to_do(plan, edited, violations)))
     return tier
 
 
-def _broken(words: list[str]) -> ConflictError:
+def _broken(words: list[str], remedy: str = "") -> ConflictError:
     """A refusal in the words of the rules. Who may edit sees everything that the plan names."""
     said = " ".join(words[:WORDS_SHOWN]).rstrip(".")
-    return ConflictError("edit_breaks_rules", f"the edited plan may not be carried out: {said}", "edit it otherwise")
+    refused = f"the edited plan may not be carried out: {said}"
+    return ConflictError("edit_breaks_rules", refused, remedy.rstrip(".") or "edit it otherwise")
 
 
 def _store(session: Session, editor: Principal, request: ApprovalRequest, edited: TransferPlan) -> None:

@@ -54,7 +54,7 @@ def approve_part(
         raise InvalidError("lines", "a part is some lines and not all", "approve the plan, or reject it")
     facts = facts_now(session)
     part = edited_plan(facts, plan, packs)
-    done = put_in_place(session, decider, request, part, require_permitted(part, facts), request.authors)
+    done = put_in_place(session, decider, request, part, require_permitted(plan, part, facts), request.authors)
     return approve(
         session, decider, get_request(session, done.successor.approval_id, lock=True), part,
         part_of=plan.digest, line_nos=sorted(packs),

@@ -156,6 +156,11 @@ def test_an_edit_is_tried_without_anything_being_stored(house: Door, pages: Page
         assert words in page.text
         assert page.all("div", data_fit="no")
     assert ada.answer(f"{path}?packs=9:1", fragment=True).status_code == 422
+    also = "Line 1 travels on the same departure: drop it as well, or keep lines 1 and 2 as planned."
+    assert also in ada.get(f"{path}?packs=1:1&packs=2:0", fragment=True).text
+    edit = {"plan_digest": request.plan_digest, "packs": [{"line_no": 1, "packs": 1}, {"line_no": 2, "packs": 0}]}
+    refused = ada.send(f"/v1/approvals/{request.approval_id}/edit", edit)
+    assert (refused.status_code, refused.json()["remedy"]) == (409, also.rstrip("."))
     assert house.pending.approval_id == request.approval_id
 
 
@@ -219,6 +224,10 @@ def test_what_a_stop_holds_is_listed_and_nothing_else(own_pages: Pages, door: Do
     assert "Nothing fits" in rows[frozen].text, "nothing of it is frozen"
     assert rows[lane].by_id(f"open-{request.approval_id}")
     assert "Only what one stop holds" in rows[lane].text
+    assert [tag for tag in rows[lane].all("tr") if "data-stopped" in tag.attributes]
+    stopped = own_pages("ada").get(f"/queue/{request.approval_id}/who", fragment=True).text
+    assert "Can sign it now: nobody while" in stopped
+    assert "Afterwards: ada, bob." in stopped
     links = {tag.attributes.get("href") for tag in otto.get("/governance").all("a")}
     assert {f"/queue?show=stopped&stop={stop}" for stop in (frozen, lane)} <= links
     otto.send(f"/v1/stops/{lane}/release", {"reason": "dry again"})
