@@ -12,10 +12,11 @@ from sqlmodel import select
 from app.approvals.requests import withdraw
 from app.approvals.tables import ApprovalRequest, ApprovalStatus, Decision
 from app.governance.state import activate_policy
+from app.governance.switch import engage
 from app.service import Service
 from app.threads.runs import start_scan
 from tests.browser.people import axe_violations
-from tests.installation import PAULA, until, waiting
+from tests.installation import OTTO, PAULA, until, waiting
 from tools.transfers import PlanRequest, Scope
 
 expect.set_options(timeout=30_000)  # a busy machine is no fault of a page
@@ -132,7 +133,10 @@ def test_a_rejection_carries_its_reason_its_lines_and_its_words(own_house: House
     page.get_by_label("In words").fill("The shop is being rebuilt.")
     page.get_by_role("button", name="Reject this plan").click()
     sites = page.get_by_role("group", name="Which sites")
-    assert sites.get_by_role("checkbox").first.evaluate("box => box.validationMessage") == "Tick the sites that it is about."
+    assert (
+        sites.get_by_role("checkbox").first.evaluate("box => box.validationMessage")
+        == "Tick the sites that it is about."
+    )
     sites.get_by_label("S2").check()
     assert sites.get_by_role("checkbox").first.evaluate("box => box.validationMessage") == ""
     page.get_by_label("Reason").select_option("line_unwanted")
@@ -302,6 +306,22 @@ def test_a_question_is_answered_and_what_others_write_is_text(house: House, visi
     page.get_by_label("Name of the view").fill(PLANTED)
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("link", name=PLANTED)).to_be_visible()
+
+
+def test_what_is_stopped_is_not_offered_for_approval(own_house: House, visit: Callable[..., Page]) -> None:
+    service, address = own_house
+    page = visit(address, "ada", "/queue")
+    page.keyboard.press("j")
+    approve = page.locator("[data-act=approve]")
+    expect(approve).to_be_enabled()
+    with service.database.transaction() as session:
+        engage(session, OTTO, "a recall")
+    page.reload()
+    page.keyboard.press("j")
+    expect(page.locator("[data-act=reject]")).to_be_enabled()
+    expect(approve).to_be_disabled()
+    page.keyboard.press("Enter")
+    expect(page.locator("#q-who")).to_contain_text("nobody while everything is stopped")
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(house: House, visit: Callable[..., Page]) -> None:

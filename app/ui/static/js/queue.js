@@ -41,7 +41,13 @@ function show_current() {
   const row = row_of(link_now());
   rows?.querySelectorAll("tr.here").forEach((each) => { if (each !== row) each.classList.remove("here"); });
   row?.classList.add("here");
-  for (const act of acts) act.disabled = !row || (act.dataset.act === "select" && !row.querySelector(".choose"));
+  for (const act of acts) act.disabled = !row || !may(act.dataset.act, row);
+}
+
+/** Whether the row admits an act: what is stopped is not approved, and some rows cannot be chosen. */
+function may(act, row) {
+  if (act === "approve") return !("stopped" in row.dataset);
+  return act !== "select" || Boolean(row.querySelector(".choose"));
 }
 
 async function act_on(act) {
