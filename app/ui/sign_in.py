@@ -35,20 +35,20 @@ WayInForm = Annotated[str, Form(alias="next", max_length=500)]
 
 
 @router.get("/sign-in")
-def offer(request: Request, session: InSession, way: Way = "/") -> Response:
-    """The ways to sign in, for whoever is not."""
+def offer(request: Request, session: InSession, way: Way = "/", out: bool = False) -> Response:
+    """The ways to sign in, for whoever is not. `out`: who was on a page, and is not signed in any more."""
     try:
         get_principal(request, session)
     except NotSignedInError:
-        return sign_in_page(request, way=way)
+        return sign_in_page(request, way=way, out=out)
     return RedirectResponse(_own(way), 303)
 
 
-def sign_in_page(request: Request, wrong: str = "", way: str = "/") -> Response:
+def sign_in_page(request: Request, wrong: str = "", way: str = "/", *, out: bool = False) -> Response:
     """The ways to sign in, and what was wrong with the last try."""
     content = {
         "wrong": wrong, "directory": request.app.state.login is not None, "way": _own(way),
-        "demo_people": request.app.state.demo_people,
+        "demo_people": request.app.state.demo_people, "out": out,
     }  # fmt: skip
     return render(request, "sign_in.html", content, status=401 if wrong else 200)
 

@@ -27,6 +27,21 @@ def test_a_person_signs_in_by_a_click_sees_their_scope_and_signs_out(
     expect(page).to_have_url(f"{house[1]}/sign-in?next=/%3Fx%3D1")
 
 
+def test_who_was_signed_out_elsewhere_is_told_that_nothing_was_sent(
+    own_house: tuple[Service, str], visit: Callable[..., Page]
+) -> None:
+    page = visit(own_house[1], "otto", "/governance", expected=("401",))
+    page.context.clear_cookies()
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.locator("#stop-all").fill("a leak")
+    page.get_by_role("button", name="Stop everything").click()
+    expect(page.get_by_role("status")).to_have_text("You were signed out. Sign in again; nothing was sent.")
+    assert axe_violations(page) == []
+    page.locator("button[value=otto]").click()
+    expect(page).to_have_url(f"{own_house[1]}/governance")
+    expect(page.get_by_role("button", name="Stop everything")).to_be_visible()
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_emergency_stop_is_two_keys_away_from_any_page_for_whoever_may_use_it(
     house: tuple[Service, str], visit: Callable[..., Page], width: int

@@ -23,6 +23,7 @@ from tests.app.web.door import Door, problem_of
 from tests.installation import VERA
 
 OWN = {"Origin": ADDRESS}
+NOBODYS = "00000000-0000-4000-8000-000000000000"
 STOP = {"engaged": True, "reason": "a recall"}
 
 
@@ -45,6 +46,27 @@ def test_signed_out_every_page_leads_to_the_sign_in_and_back(house: Door) -> Non
     assert {form.attributes["action"] for form in page.all("form")} == {"/sign-in", "/sign-in/demo"}
     form = {"token": house.tokens["vera"], "next": "/queue?status=pending"}
     assert client.post("/sign-in", data=form, headers=OWN).headers["location"] == "/queue?status=pending"
+
+
+def test_the_sign_in_says_so_to_whoever_was_signed_out_on_a_page(house: Door) -> None:
+    client, words = browser(house.service), "You were signed out. Sign in again; nothing was sent."
+    page = Markup(client.get("/sign-in?out=1&next=/queue").text)
+    assert words in page.text
+    assert {field.attributes["value"] for field in page.all("input", name="next")} == {"/queue"}
+    assert words not in client.get("/sign-in?next=/queue").text
+
+
+@pytest.mark.parametrize(
+    ("path", "ways"),
+    [
+        (f"/queue/{NOBODYS}", ["/", "/queue"]), (f"/chat/{NOBODYS}", ["/", "/chat"]), (f"/orders/{NOBODYS}", ["/", "/orders"]),
+        ("/network/sites/X", ["/", "/network"]), ("/governance/policies?before=1999-01", ["/", "/governance"]),
+        ("/nothing-here", ["/"]),
+    ],
+)  # fmt: skip
+def test_a_page_that_is_not_there_for_somebody_leads_to_its_list(house: Door, path: str, ways: list[str]) -> None:
+    page = Browsing.of(house.service, "vera").get(path, 404)
+    assert [link.attributes["href"] for link in page.all("a")] == ways
 
 
 def test_a_fragment_says_that_nobody_is_signed_in_and_leads_nowhere(house: Door) -> None:

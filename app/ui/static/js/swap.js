@@ -26,9 +26,9 @@ export async function words_of(answer, invalid = "") {
   }
 }
 
-/** Go to the sign-in and come back here afterwards. */
+/** Go to the sign-in, which says why, and come back here afterwards. */
 export function sign_in_again() {
-  location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+  location.assign(`/sign-in?out=1&next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
 /** Load a fragment into an element. True once it is there; false when it was refused, overtaken, or nobody answered. */
