@@ -85,7 +85,7 @@ def export(looking: Looking, session: InSession, wanted: InWanted) -> Table:
     heads = (
         "Order", "SKU", "SKU name", "From", "To", "By", "Units decided", "Units", "Units shipped", "Units received",
         "Units damaged", "Units returned", "Units lost", "State", "Since", "Departs", "Arrives", "Days late",
-        "ERP reference", "To be known",
+        "ERP reference", "Please note",
     )  # fmt: skip
     return Table("orders", heads, (_cells(row) for row in _rows(looking, session, found.orders)))
 

@@ -92,9 +92,8 @@ def did_it_arrive(order: OrderView, today: date, last_arrival: datetime | None =
         return _not_left(order, due, late)
     if not outstanding:
         return _all_turned_up(order, on)
-    got = (
-        f"{units_words(order.received_units)} of {order.shipped_units:,} arrived{on}. " if order.received_units else ""
-    )
+    came = order.received_units + order.damaged_units
+    got = f"{units_words(came)} of {order.shipped_units:,} arrived{on}{_condition(order)}. " if came else ""
     rest = f"{units_words(outstanding)} {'is' if outstanding == 1 else 'are'} still on the way, {due}."
     return Answer("Partly" if got else "Not yet", got + rest, "bad" if late else "info")
 
@@ -107,18 +106,25 @@ def _not_left(order: OrderView, due: str, late: int) -> Answer:
     return Answer("Not yet", f"It has not left. It is {due}.", "bad" if late else "info")
 
 
+def _condition(order: OrderView) -> str:
+    """What of the goods that arrived can be used, where some cannot."""
+    if not order.damaged_units:
+        return ""
+    return f": {order.received_units:,} usable and {order.damaged_units:,} damaged"
+
+
 def _all_turned_up(order: OrderView, on: str) -> Answer:
+    came = order.received_units + order.damaged_units
     missing = [
         f"{units_words(units)} {words}"
-        for units, words in (
-            (order.damaged_units, "came damaged"), (order.lost_units, "never came"), (order.returned_units, "went back"),
-        )
+        for units, words in ((order.lost_units, "never came"), (order.returned_units, "went back"))
         if units
-    ]  # fmt: skip
+    ]
     if not missing:
-        return Answer("Yes", f"All {units_words(order.received_units)} arrived{on}.", "good")
-    arrived = f"{units_words(order.received_units)} of {order.shipped_units:,} arrived{on}; "
-    return Answer("Partly" if order.received_units else "No", f"{arrived}{', '.join(missing)}.", "warn")
+        kind = "warn" if order.damaged_units else "good"
+        return Answer("Yes", f"All {units_words(came)} arrived{on}{_condition(order)}.", kind)
+    arrived = f"{units_words(came)} of {order.shipped_units:,} arrived{on}{_condition(order)}; "
+    return Answer("Partly" if came else "No", f"{arrived}{', '.join(missing)}.", "warn")
 
 
 _STAGES = (
