@@ -16,7 +16,12 @@ RADIUS_MIN, RADIUS_MAX = 7.0, 26.0
 LABEL_HEIGHT = 15.0
 CHARACTER_WIDTH = 6.9
 """How wide a character of a label is, on average, at the size that the style sheet gives it."""
-LABEL_CHARACTERS_MAX = 22
+LABEL_CHARACTERS_MAX, SHORT_CHARACTERS = 40, 22
+"""A name that is longer than the first is cut. Where a whole name finds no room, its beginning may."""
+_LED_SITES_MAX = 60
+"""With more sites than this, labels with a line to their circles would make the map no clearer."""
+_LED_AWAY = (20.0, 44.0, 72.0, 104.0)
+"""How far from its circle a label with a line may begin."""
 _STEPS_DEGREES = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 45.0)
 _SPAN_MIN_DEGREES = 0.02
 Degrees = tuple[float, float]
@@ -152,12 +157,13 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """Words beside a circle."""
+    """Words beside a circle. `line` leads to the circle from words that stand further away."""
 
     x: float
     y: float
     anchor: str
     words: str
+    line: str = ""
 
 
 _Box = tuple[float, float, float, float]
@@ -166,7 +172,7 @@ _Box = tuple[float, float, float, float]
 def labels(spots: Iterable[Spot]) -> dict[str, Label]:
     """As many labels as there is room for, the first spots first: to the right, to the left, below or above.
 
-    No label lies on another, on a circle or across the edge. What gets none is named in the list and when pressed.
+    Who finds no room beside their circle stands further away with a line to it, if there are few sites. No label lies on another, on a circle or across the edge. What gets none is named in the list and when pressed.
     """
     ordered = list(spots)
     taken = _Taken()
@@ -176,8 +182,7 @@ def labels(spots: Iterable[Spot]) -> dict[str, Label]:
         )
     found = {}
     for spot in ordered:
-        words = spot.words if len(spot.words) <= LABEL_CHARACTERS_MAX else f"{spot.words[: LABEL_CHARACTERS_MAX - 1]}…"
-        for label, box in _ways(spot, words):
+        for label, box in _all_ways(spot, led=len(ordered) <= _LED_SITES_MAX):
             inside = box[0] >= 2 and box[2] <= WIDTH - 2 and box[1] >= 2 and box[3] <= HEIGHT - 2
             if inside and taken.is_free(box, spot.site_id):
                 taken.add(box, "")
@@ -212,6 +217,32 @@ class _Taken:
             for other, whose in self._boxes.get(square, ())
             if not owner or whose != owner
         )
+
+
+def _all_ways(spot: Spot, *, led: bool) -> Iterable[tuple[Label, _Box]]:
+    words = _cut(spot.words, LABEL_CHARACTERS_MAX)
+    yield from _ways(spot, words)
+    if led:
+        yield from _led_ways(spot, words)
+    if len(words) > SHORT_CHARACTERS:
+        yield from _ways(spot, _cut(spot.words, SHORT_CHARACTERS))
+
+
+def _cut(words: str, most: int) -> str:
+    return words if len(words) <= most else f"{words[: most - 1]}…"
+
+
+def _led_ways(spot: Spot, words: str) -> Iterable[tuple[Label, _Box]]:
+    """Further away, the nearest first, on either side and a little higher or lower."""
+    wide, half = len(words) * CHARACTER_WIDTH, LABEL_HEIGHT / 2
+    for away in _LED_AWAY:
+        for up in (0.0, -away / 2, away / 2, -away, away):
+            for side, anchor in ((1, "start"), (-1, "end")):
+                x, y = round(spot.x + side * (spot.radius + away), 1), round(spot.y + up, 1)
+                from_x, from_y = _towards(Point(spot.x, spot.y), x, y, spot.radius)
+                line = f"M{from_x:.1f} {from_y:.1f}L{x - side * 3:.1f} {y:.1f}"
+                left = x if side == 1 else x - wide
+                yield Label(x, y + 4, anchor, words, line), (left, y - half, left + wide, y + half)
 
 
 def _ways(spot: Spot, words: str) -> Iterable[tuple[Label, _Box]]:

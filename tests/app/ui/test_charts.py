@@ -116,10 +116,32 @@ def test_labels_of_a_crowd_do_not_lie_on_each_other_and_the_first_get_theirs() -
             assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
 
 
-def test_a_long_name_is_cut_in_its_label() -> None:
-    found = labels([Spot("S1", 500, 300, 10, "A name that goes on and on and on")])
-    assert found["S1"].words.endswith("…")
-    assert len(found["S1"].words) <= 22
+def test_a_name_is_written_whole_where_there_is_room_and_else_cut() -> None:
+    found = labels(
+        [Spot("S1", 500, 300, 10, "Ashdale distribution center"), Spot("S2", 500, 100, 10, "On and on " * 9)]
+    )
+    assert found["S1"].words == "Ashdale distribution center"
+    assert found["S2"].words.endswith("…")
+    assert len(found["S2"].words) <= 40
+    crowd = [
+        Spot(f"S{n}", 60 + n * 37 % 880, 40 + n * 53 % 480, 8, f"Site number {n} of a great many") for n in range(100)
+    ]
+    cut = [label.words for label in labels(crowd).values() if label.words.endswith("…")]
+    assert cut
+    assert all(len(words) <= 22 for words in cut)
+
+
+def test_a_site_between_others_is_labelled_further_away_with_a_line_to_it() -> None:
+    ring = [
+        Spot(f"S{n}", 500 + x, 300 + y, 16, "Cedarview College Hill")
+        for n, (x, y) in enumerate(((-26, 0), (26, 0), (0, -26), (0, 26)))
+    ]
+    found = labels([*ring, Spot("S9", 500, 300, 7, "Cedarview Harbor Square")])
+    assert set(found) == {"S0", "S1", "S2", "S3", "S9"}
+    label = found["S9"]
+    assert label.line.startswith("M")
+    assert label.line.endswith(f"L{label.x + (-3 if label.anchor == 'start' else 3):.1f} {label.y - 4:.1f}")
+    assert not found["S0"].line
 
 
 def test_circles_and_lanes_grow_with_what_they_stand_for() -> None:
