@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
+import pytest
 from playwright.sync_api import Page, expect
 
+from app.auth.people import SYSTEM
 from app.service import Service
+from app.stock.importing import import_network
+from evals.databases import TEMPLATE, Servers
+from tests.browser.conftest import served
 from tests.browser.people import axe_violations
 from tests.installation import waiting
+from tools.generate import generate_network
+from tools.network_folder import write_network
 
 
 def test_a_report_is_printed_whole_without_navigation(house: tuple[Service, str], visit: Callable[..., Page]) -> None:
@@ -27,6 +35,27 @@ def test_a_report_is_printed_whole_without_navigation(house: tuple[Service, str]
     paper = page.pdf(format="A4", print_background=True)
     assert paper.startswith(b"%PDF")
     assert len(paper) > 10_000
+
+
+@pytest.fixture(scope="module")
+def selling(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a house whose network has sales enough to be played again."""
+    network = write_network(generate_network(12, 12, 1, datetime(2026, 3, 2, 6, tzinfo=UTC)))
+    with served(servers, TEMPLATE, tmp_path_factory.mktemp("selling"), works=False) as (service, address):
+        with service.database.transaction() as session:
+            import_network(session, network, SYSTEM, pin=True, size_limit_bytes=1 << 24)
+        yield address
+
+
+@pytest.mark.parametrize("width", [1440, 1100])
+def test_the_result_of_a_backtest_is_seen_to_its_last_column(
+    selling: str, visit: Callable[..., Page], width: int
+) -> None:
+    table = visit(selling, "vera", "/reports/backtest?skus=10", width=width).get_by_role(
+        "region", name="Table of results"
+    )
+    expect(table.get_by_role("columnheader", name="Total (USD)")).to_be_visible()
+    assert table.evaluate("each => each.scrollWidth <= each.clientWidth")
 
 
 def test_reports_backtests_and_help_are_for_everybody(house: tuple[Service, str], visit: Callable[..., Page]) -> None:

@@ -10,11 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.ui.exports import Cell
+from app.ui.rendering import percent_text
 from policies.limits import leftover_unit_e4, lost_unit_e4
 from policies.schema import Policy
 from tools.network_folder import NetworkFolder
 from tools.simulation import PLANNER_RULES, Cycle, Ours, Outcome, Rule, SkuCosts, cycles_of, no_transfers, play
+from tools.simulation.history import SITES_MIN
 
+_PPM = 1_000_000
 CYCLE_DAYS = {"week": 42, "day": 14}
 """How long one order cycle is, by what one record of sales covers."""
 HISTORY_DAYS = {"week": 91, "day": 56}
@@ -62,6 +65,11 @@ class Played:
         return 1.0 - self.lost_units / self.demanded_units if self.demanded_units else 1.0
 
     @property
+    def availability(self) -> str:
+        """The same as people read it."""
+        return percent_text(round(self.fill_rate * _PPM))
+
+    @property
     def total_cost(self) -> float:
         """Lost sales, stock left over, and moving."""
         return self.lost_cost + self.left_cost + self.transfer_cost
@@ -78,6 +86,8 @@ class Replayed:
     days: int
     grain: str
     rules: tuple[Played, ...]
+    left_out: int = 0
+    """SKUs that were chosen and not played: they sell at too few sites."""
 
     @property
     def nothing(self) -> Played:
@@ -100,12 +110,27 @@ class Replayed:
         )
         lost = f": {fewer:,} fewer." if fewer > 0 else ": not fewer."
         moved = f" For that {ours.moved_units:,} units would have moved, for {ours.transfer_cost:,.0f} {self.currency}."
-        total = (
-            f" All in all the transfers would have been worth {cheaper:,.0f} {self.currency} ({cheaper / nothing.total_cost:.0%} of the cost)."
-            if cheaper > 0 and nothing.total_cost
-            else " All in all the transfers would not have paid."
-        )
+        total = " All in all the transfers would not have paid."
+        if cheaper > 0 and nothing.total_cost:
+            share = percent_text(round(cheaper / nothing.total_cost * _PPM), 0)
+            total = (
+                f" All in all the transfers would have been worth {cheaper:,.0f} {self.currency} ({share} of the cost)."
+            )
         return first + lost + moved + total
+
+    def fewer(self, asked: int) -> list[str]:
+        """Why fewer SKUs were played than were asked for, where they were."""
+        chosen, said = self.skus + self.left_out, []
+        if chosen < asked:
+            said.append(f"No more than {chosen:,} SKUs sold anything in that time.")
+        if self.left_out:
+            one = self.left_out == 1
+            said.append(
+                f"{self.left_out:,} of the {chosen:,} SKUs that sell for most {'is' if one else 'are'} not played: "
+                f"{'it' if one else 'they'} sold regularly at fewer than {SITES_MIN} of these sites, "
+                "too few to balance anything between."
+            )
+        return said
 
 
 def replayed(network: NetworkFolder, policy: Policy, asked: Asked) -> Replayed:
@@ -114,9 +139,11 @@ def replayed(network: NetworkFolder, policy: Policy, asked: Asked) -> Replayed:
     cycles = cycles_of(network, costs)[-asked.cycles :]
     grain = "week" if network.sales_grain is None else network.sales_grain.value
     days = sum(cycle.periods for cycle in cycles) * (7 if grain == "week" else 1)
+    skus = max(cycle.skus for cycle in cycles)
     return Replayed(
-        currency=network.currency, sites=cycles[0].sites, skus=max(cycle.skus for cycle in cycles), cycles=len(cycles),
-        days=days, grain=grain, rules=tuple(_played(name, words, rule, cycles) for name, words, rule in _RULES),
+        currency=network.currency, sites=cycles[0].sites, skus=skus, cycles=len(cycles), days=days, grain=grain,
+        rules=tuple(_played(name, words, rule, cycles) for name, words, rule in _RULES),
+        left_out=len(network.skus) - skus,
     )  # fmt: skip
 
 

@@ -155,7 +155,7 @@ def backtest(request: Request, looking: Looking, session: InSession, asked: InAs
         except InvalidError as unfit:
             content["nothing"] = unfit.detail
         else:
-            saved = [(rule.name, rule.fill_rate, f"{rule.fill_rate:.1%}") for rule in found.rules]
+            saved = [(rule.name, rule.fill_rate, rule.availability) for rule in found.rules]
             lost = [(rule.name, float(rule.lost_units), f"{rule.lost_units:,} units") for rule in found.rules]
             content |= {
                 "found": found, "stacks": cost_stacks(found),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -134,9 +135,26 @@ def test_transfers_lose_fewer_sales_than_none_on_the_same_demand(network: Networ
     assert ours.demanded_units == nothing.demanded_units
     assert ours.lost_units < nothing.lost_units
     assert found == replayed(network, releases()[-1], Asked(10, 1))
+    assert "%" not in re.sub(r"\d %", "", found.words), "as everywhere: 95.5 %"
     assert f"{nothing.lost_units:,} would have been lost without transfers" in found.words
     ends = [stack.parts[-1].start + stack.parts[-1].length for stack in cost_stacks(found)]
     assert max(ends) == pytest.approx(100, abs=0.1)
+
+
+def test_a_backtest_says_why_it_plays_fewer_skus_than_were_asked_for(network: NetworkFolder) -> None:
+    found = replayed(network, releases()[-1], Asked(20, 1))
+    assert (found.skus, found.left_out) == (11, 1)
+    assert found.fewer(20) == [
+        "No more than 12 SKUs sold anything in that time.",
+        (
+            "1 of the 12 SKUs that sell for most is not played: it sold regularly at fewer than 5 of these sites, "
+            "too few to balance anything between."
+        ),
+    ]
+    assert len(found.fewer(12)) == 1
+    more = replace(found, left_out=2).fewer(13)
+    assert more[0].startswith("2 of the 13 SKUs that sell for most are not played: they sold regularly")
+    assert replace(found, left_out=0).fewer(11) == []
 
 
 def test_a_network_without_sales_says_so(network: NetworkFolder) -> None:
