@@ -172,3 +172,13 @@ def test_orders_are_for_everybody_on_every_screen(
     expect(page.locator("#drawer")).to_contain_text("Did it arrive?")
     page.locator("#drawer details summary").first.click()
     assert axe_violations(page) == []
+
+
+def test_whoever_receives_the_last_of_an_order_is_told_where_it_is_found_now(
+    house: tuple[Service, str], shipped: list[TransferOrder], visit: Visits
+) -> None:
+    order = shipped[-1]
+    page = visit(house[1], "otto", f"/orders?open=/orders/{order.transfer_id}")
+    page.locator("#drawer").get_by_role("button", name="Record the arrival").click()
+    expect(page.locator("#said")).to_contain_text("It is under “What is over” now.")
+    expect(page.locator("#rows")).not_to_contain_text(str(order.transfer_id)[:8])

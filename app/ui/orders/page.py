@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -61,6 +62,8 @@ class Row:
     sku_name: str
     days_late: int
     in_transit_units: int
+    arrived_at: datetime | None
+    """When the last of it came, where nothing more is to come."""
 
 
 @router.get("/orders")
@@ -84,7 +87,7 @@ def export(looking: Looking, session: InSession, wanted: InWanted) -> Table:
     found = reading.page_of(session, looking.caller, wanted, looking.now.date(), ROWS_MAX)
     heads = (
         "Order", "SKU", "SKU name", "From", "To", "By", "Units decided", "Units", "Units shipped", "Units received",
-        "Units damaged", "Units returned", "Units lost", "State", "Since", "Departs", "Arrives", "Days late",
+        "Units damaged", "Units returned", "Units lost", "State", "Since", "Departs", "Arrives", "Arrived", "Days late",
         "ERP reference", "Please note",
     )  # fmt: skip
     return Table("orders", heads, (_cells(row) for row in _rows(looking, session, found.orders)))
@@ -161,16 +164,21 @@ def _list(looking: Visitor, session: Session, wanted: Wanted) -> dict[str, Any]:
     page = reading.page_of(session, looking.caller, wanted, looking.now.date())
     return {
         "looking": looking, "wanted": wanted, "page": page, "rows": _rows(looking, session, page.orders),
-        "counts": _counts(looking, session), "Show": Show, "page_rows": reading.PAGE_ROWS,
+        "counts": _counts(looking, session), "nothing": story.NOTHING, "page_rows": reading.PAGE_ROWS,
     }  # fmt: skip
 
 
 def _rows(looking: Visitor, session: Session, views: Sequence[OrderView]) -> list[Row]:
     names, today = reading.titles(session, "sku", (view.sku_id for view in views)), looking.now.date()
+    done = [view for view in views if view.shipped_units and not story.in_transit_units(view)]
+    arrived = reading.last_arrivals(session, (view.transfer_id for view in done))
     return [
-        Row(view, names.get(view.sku_id, ""), story.days_late(view, today), story.in_transit_units(view))
+        Row(
+            view, names.get(view.sku_id, ""), story.days_late(view, today), story.in_transit_units(view),
+            arrived.get(view.transfer_id),
+        )
         for view in views
-    ]
+    ]  # fmt: skip
 
 
 def _cells(row: Row) -> tuple[Cell, ...]:
@@ -179,7 +187,7 @@ def _cells(row: Row) -> tuple[Cell, ...]:
         str(view.transfer_id), view.sku_id, row.sku_name, view.origin, view.destination, view.mode,
         view.decided_units or view.units, view.units, view.shipped_units, view.received_units, view.damaged_units,
         view.returned_units, view.lost_units, state_words(view.state), view.state_at, view.depart_on, view.arrive_on,
-        row.days_late, view.erp_id, view.attention,
+        row.arrived_at.date() if row.arrived_at else None, row.days_late, view.erp_id, view.attention,
     )  # fmt: skip
 
 
@@ -207,6 +215,7 @@ def _order(looking: Visitor, session: Session, row: TransferOrder) -> dict[str, 
         "may_receive": looking.may("receive") and at_destination and Action.RECEIVE in view.actions,
         "actions": [each for each in view.actions if each is not Action.RECEIVE] if looking.may("resolve") else [],
         "action_words": story.ACTIONS,
+        "action_done": story.DONE,
         "note_number": story.note_number,
         "stop": next((stop for stop in looking.stops if stop.stop_id == view.held_by), None),
         "page_rows": reading.PAGE_ROWS,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlencode
@@ -59,6 +59,11 @@ class Wanted:
     sort: str = "-changed"
     page: int = 1
     stop: UUID | None = None
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether it asks for a part of its group only."""
+        return bool(self.state or self.site or self.text or self.stop)
 
     def query(self, **changed: object) -> str:
         """The part of an address that asks for this, with some of it changed; what is as by default is left out."""
@@ -132,6 +137,16 @@ def receipts_of(session: Session, order: TransferOrder) -> Sequence[Receipt]:
     """What was reported as arrived, the oldest first."""
     query = select(Receipt).where(Receipt.transfer_id == order.transfer_id)
     return session.exec(query.order_by(col(Receipt.received_at), Receipt.receipt_key)).all()
+
+
+def last_arrivals(session: Session, ids: Iterable[UUID]) -> dict[UUID, datetime]:
+    """When goods of each order were last reported as arrived; nothing for those of which none were."""
+    query = (
+        select(Receipt.transfer_id, func.max(Receipt.received_at))
+        .where(col(Receipt.transfer_id).in_(list(ids)), col(Receipt.units) + col(Receipt.damaged_units) > 0)
+        .group_by(col(Receipt.transfer_id))
+    )
+    return dict(session.exec(query).all())
 
 
 def titles(session: Session, kind: str, ids: Iterable[str]) -> dict[str, str]:

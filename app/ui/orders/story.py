@@ -234,3 +234,20 @@ ACTIONS: dict[Action, tuple[str, str]] = {
     Action.ACKNOWLEDGE: ("I have read it", "Nothing else changes. It is no longer listed under what needs attention."),
 }
 """What people can do: what the button says, and what comes of it. Arrivals have a form of their own."""
+DONE: dict[Action, str] = {
+    Action.ASK_AGAIN: "The ERP is asked again.",
+    Action.CANCEL: "The order is called back.",
+    Action.RETURN: "The goods are booked back at the sending site.",
+    Action.WRITE_OFF: "The units are written off.",
+    Action.ACKNOWLEDGE: "Noted. It is no longer under what needs attention.",
+}
+"""What is said once it is done."""
+NOTHING = {
+    "open": "Nothing is open.",
+    "attention": "Nothing needs attention.",
+    "transit": "Nothing is in transit.",
+    "overdue": "Nothing is overdue.",
+    "held": "No stop holds an order.",
+    "over": "Nothing is over yet.",
+}
+"""What a group of orders says that has none."""

@@ -144,6 +144,25 @@ def test_late_orders_and_those_to_be_looked_at_have_groups_of_their_own(
     assert attention.foreign == []
 
 
+def test_a_group_without_orders_says_so_in_its_own_words(carried: list[TransferOrder], own_pages: Pages) -> None:
+    vera = own_pages("vera")
+    for show, words in (
+        ("attention", "Nothing needs attention."),
+        ("overdue", "Nothing is overdue."),
+        ("held", "No stop holds"),
+    ):
+        page = vera.get(f"/orders/rows?show={show}", fragment=True).text
+        assert words in page
+        assert "No order fits" not in page
+    assert "No order fits" in vera.get("/orders/rows?show=attention&text=P1").text
+    said = [
+        tag.attributes.get("data-said") or ""
+        for tag in own_pages("otto").get(f"/orders/{carried[0].transfer_id}").all("form")
+    ]
+    assert "The order is called back." in said
+    assert not [words for words in said if "done" in words]
+
+
 def test_the_list_is_filtered_and_sorted_and_nonsense_is_refused(
     carried: list[TransferOrder], own_pages: Pages
 ) -> None:
@@ -242,6 +261,23 @@ def test_the_number_of_a_delivery_note_is_asked_for_and_our_own_keys_are_not_sho
     units = [tag.text for tag in page.all("th", scope="row")]
     assert "Shipped" in units
     assert "Left" not in page.text, "it can be read as what remains"
+
+
+def test_what_is_over_says_in_the_list_when_it_arrived(
+    door: Door, carried: list[TransferOrder], own_pages: Pages
+) -> None:
+    otto, order = own_pages("otto"), carried[0]
+    sent = otto.send(f"/v1/orders/{order.transfer_id}/receipts", {"receipt_key": "dock-1-scan-1"})
+    assert sent.json()["state"] == "closed"
+    change(door, "update receipt set received_at = '2026-03-03T10:00+00'")
+    row = next(
+        tag
+        for tag in otto.get("/orders/rows?show=over", fragment=True).all("tr")
+        if str(order.transfer_id)[:8] in tag.text
+    )
+    assert "arrived Tue 3 Mar" in row.text
+    (line,) = csv.DictReader(io.StringIO(otto.answer("/orders/export.csv?show=over").content.decode("utf-8-sig")))
+    assert line["Arrived"].startswith("2026-03-03")
 
 
 def test_what_somebody_may_not_do_is_not_offered(carried: list[TransferOrder], own_pages: Pages) -> None:

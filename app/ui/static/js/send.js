@@ -4,6 +4,7 @@
    A control's name is its place in the body: `rejection.code`. `data-as`: int, bool, list (words between commas),
    items (one entry for each ticked control), json. Empty controls are left out, or count as their `data-otherwise`. A module may change the body of a form by
    listening to its event `building`. `data-goto="/chat/{thread_id}"` goes on with fields of the answer.
+   `data-said-when="state closed" data-said-then="It is over."` says something else where the answer is so.
    `data-invalid="Tick a line."` says in words of the page what a body lacks that is not as the API wants it.
    `data-ask="Write off {units}?"` asks first, and names what the control `units` holds, or its `data-empty`. */
 
@@ -81,6 +82,12 @@ function question_of(form) {
   return form.dataset.ask.replace(/\{(\w+)\}/g, (_, name) => form.elements[name].value.trim() || form.elements[name].dataset.empty);
 }
 
+/** What is said of an answer: other words where the field that the form names has the value that it names. */
+function said_of(form, answer) {
+  const [name, value] = (form.dataset.saidWhen ?? "").split(" ");
+  return name && answer[name] === value ? form.dataset.saidThen : form.dataset.said ?? "Done.";
+}
+
 async function submit(form, button) {
   const [method, path] = form.dataset.send.split(" ");
   if (form.dataset.ask && !window.confirm(question_of(form))) return;
@@ -98,7 +105,7 @@ async function submit(form, button) {
     keys.delete(form);
     form.querySelectorAll("[data-keep]:not([type=checkbox])").forEach((each) => { each.value = each.defaultValue; });
     complain("");
-    say(form.dataset.said ?? "Done.");
+    say(said_of(form, answer));
     form.dispatchEvent(new CustomEvent("sent", { bubbles: true, detail: answer }));
     if (form.dataset.goto) location.assign(form.dataset.goto.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(answer[name])));
     if (form.hasAttribute("data-close")) document.getElementById("drawer")?.close();
