@@ -100,8 +100,21 @@ def test_an_edit_is_checked_at_once_sent_and_waits_for_somebody_else(
     field = page.locator("#q-lines .packs").first
     expect(field).to_be_focused()
     was, pack = int(field.input_value()), int(field.get_attribute("data-pack") or 1)
+    row, words = page.locator("#q-lines tr[data-line]").first, page.locator("#q-lines .packs-words").first
+    field.evaluate("field => { field.dataset.pack = 12; }")
+    field.fill("30")
+    expect(row.locator(".saving")).to_have_text("changes")
+    expect(words).to_have_text("24: a pack holds 12")
+    field.press("Tab")
+    expect(field).to_have_value("24")
+    expect(words).to_have_text("24: a pack holds 12")
+    field.evaluate("(field, pack) => { field.dataset.pack = pack; }", pack)
+    page.get_by_role("button", name="Undo my changes").click()
+    expect(row.locator(".saving")).to_contain_text("USD")
+    expect(words).to_be_hidden()
     field.fill(str(was - pack))
     expect(page.locator("#q-check")).to_contain_text("It keeps every rule")
+    expect(page.locator("#q-check")).to_contain_text(f"It would move {100 - pack} units instead of 100, and save")
     page.get_by_role("button", name="Send the edited plan").click()
     expect(page.locator("#q-changes")).to_contain_text(f"{pack} units fewer")
     expect(page.locator("#q-state")).to_contain_text(

@@ -32,6 +32,23 @@ export function kept() {
   return Array.from({ length: Number(plan().dataset.total) }, (_, at) => at + 1).filter((no) => !out.has(no));
 }
 
+/** Beside the units of a line: how many packs they are now, and that there are whole packs only. Its saving is known again once it was checked. */
+function show_line(row) {
+  const field = row.querySelector(".packs");
+  const [pack, was, typed] = [Number(field.dataset.pack), Number(field.dataset.was), Number(field.value) || 0];
+  const units = in_packs(typed, pack, was);
+  const packs = row.querySelector(".in-packs");
+  if (packs) packs.textContent = `${(units / pack).toLocaleString("en")} × ${pack.toLocaleString("en")}`;
+  const words = row.querySelector(".packs-words");
+  if (units !== typed) words.textContent = typed > was ? `${units}: an edit only takes away` : `${units}: a pack holds ${pack}`;
+  words.hidden = !words.textContent;
+  const saving = row.querySelector(".saving");
+  saving.textContent = units === was ? saving.dataset.was : "changes";
+}
+
+/** Units as whole packs, and not more than the plan has. */
+const in_packs = (units, pack, was) => Math.min(Math.max(Math.floor(units / pack) * pack, 0), was);
+
 /** Say what a decision would be on, and have the edit checked. */
 export function tell() {
   const words = document.getElementById("q-approve-words");
@@ -71,6 +88,8 @@ export function undo() {
   for (const row of rows()) {
     const field = row.querySelector(".packs");
     field.value = field.dataset.was;
+    row.querySelector(".packs-words").textContent = "";
+    show_line(row);
     row.querySelector(".keep").checked = true;
   }
   tell();
@@ -79,9 +98,15 @@ export function undo() {
 document.addEventListener("change", (event) => {
   if (event.target.matches("#q-lines .packs")) {
     const { pack, was } = event.target.dataset;
-    const units = Math.min(Math.max(Math.floor((Number(event.target.value) || 0) / pack) * pack, 0), Number(was));
-    event.target.value = units;
+    show_line(event.target.closest("tr"));
+    event.target.value = in_packs(Number(event.target.value) || 0, Number(pack), Number(was));
   }
   if (event.target.matches("#q-lines .packs, #q-lines .keep")) tell();
 });
-document.addEventListener("input", (event) => { if (event.target.matches("#q-lines .packs")) tell(); });
+document.addEventListener("input", (event) => {
+  if (!event.target.matches("#q-lines .packs")) return;
+  const row = event.target.closest("tr");
+  row.querySelector(".packs-words").textContent = "";
+  show_line(row);
+  tell();
+});
