@@ -138,7 +138,10 @@ def explanation_facts(view: ExplanationView) -> Iterator[tuple[str, str]]:
         for amount in (view.receiver_lost_without_minor, view.receiver_lost_with_minor)
     )
     donor, donor_with = percent_text(view.donor_stock_out_without_ppm), percent_text(view.donor_stock_out_with_ppm)
-    yield "Without it", f"{to} runs out with a chance of {risk} before its regular supply and loses sales that the policy prices at {lost}."
+    yield (
+        "Without it",
+        f"{to} runs out with a chance of {risk} before its regular supply and loses sales that the policy prices at {lost}.",
+    )
     yield (
         "With it",
         f"{to} runs out with {risk_with} and loses {lost_with}; {at} runs out with {donor_with} instead of {donor}.",
