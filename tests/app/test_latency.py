@@ -31,7 +31,7 @@ def session(servers: Servers) -> Iterator[Session]:
         yield opened
 
 
-def decided(session: Session, waits_days: Sequence[float], days_ago: float = 0.0) -> None:
+def decided(session: Session, waits_days: Sequence[float], days_ago: float = 0.0, by: str = "ada") -> None:
     """Decisions that took so many days each, made so many days ago."""
     session.connection().execute(text("set session_replication_role = replica"))  # no plans are needed here
     at = database_now(session) - timedelta(days=days_ago)
@@ -46,7 +46,7 @@ def decided(session: Session, waits_days: Sequence[float], days_ago: float = 0.0
         session.flush()
         session.add(
             Decision(
-                approval_id=request.approval_id, verdict=Verdict.APPROVE, decided_by="ada", decided_at=at,
+                approval_id=request.approval_id, verdict=Verdict.APPROVE, decided_by=by, decided_at=at,
                 seen_digest=request.plan_digest,
             )
         )  # fmt: skip
@@ -58,6 +58,13 @@ def test_a_handful_of_decisions_says_nothing(session: Session) -> None:
     decided(session, NINE)
     assert latency_of_decisions(session) is None
     decided(session, [1.5])
+    assert latency_of_decisions(session) == 2
+
+
+def test_what_a_policy_releases_by_itself_does_not_count(session: Session) -> None:
+    decided(session, [0.0] * 90, by="policy/0123456789ab")
+    assert latency_of_decisions(session) is None
+    decided(session, TEN)
     assert latency_of_decisions(session) == 2
 
 
