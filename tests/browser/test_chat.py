@@ -173,6 +173,9 @@ def test_an_answer_that_ends_twice_is_loaded_once_and_nothing_is_complained_abou
     expect(page.locator("#log .turn")).to_have_count(2)
     answered(page)
     expect(page.locator("#log .said-by-agent").last).to_contain_text("The costliest first:")
+    say(page, "what policy is in force?")  # as soon as it may be said, it is taken
+    expect(page.locator("#log .turn")).to_have_count(3)
+    answered(page)
     expect(page.locator("#wrong")).to_be_hidden()
     loaded = page.evaluate("loaded")
     assert len(loaded) == len(set(loaded)) >= 1

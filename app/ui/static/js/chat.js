@@ -99,10 +99,10 @@ async function finish() {
   const turn = at(`turn-${run}`) ?? log.lastElementChild;
   const near = is_near_end();
   if (turn && !(await show(turn))) complain("The answer is there, but could not be loaded. Load the page again.");
-  live.hidden = true;
   speaking.textContent = "";
   await look();
   following = null;
+  live.hidden = true;  // not before: what is said while a run is followed is not taken
   messages = state().messages;
   attend();
   swap(at("threads").dataset.url, at("threads"), { quiet: true });
