@@ -245,7 +245,10 @@ def test_a_run_cancelled_between_a_tool_call_and_its_answer_leaves_no_call_open(
         parts = list(client.runs.stream(thread_id, ASSISTANT, **order))
     assert parts[-1].data["status"] == "interrupted"
     steps = [step for part in parts if part.event == "updates" for step in part.data]
-    assert steps == ["planner", "toolbox", "reporter"]
+    # It is noticed at one of the next edges: on a fast machine a step or two have gone by until then.
+    assert steps in (
+        ["planner", "toolbox", *more, "reporter"] for more in ([], ["drafter"], ["drafter", "constraint_checker"])
+    )
     messages = messages_of(served, thread_id)
     assert [message["type"] for message in messages] == ["human", "ai", "tool", "ai"]
     assert unanswered(messages) == []
