@@ -20,7 +20,9 @@ _PENDING = text("""
     select workflow_uuid, queue_name from dbos.workflow_status
     where status = 'PENDING' and executor_id = :executor and queue_name is not null
     and updated_at < (extract(epoch from clock_timestamp()) - :quiet) * 1000 order by created_at
+    for update skip locked
 """)
+"""A process that is frozen in a transaction of its own keeps that row for as long as it is: the others do not wait for it."""
 _log = get_logger(__name__)
 
 

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from app.approvals.decisions import decide
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
-from app.durable.enqueue import CARRY_ORDER, enqueue
+from app.durable.enqueue import CARRY_ORDER, ORDER_QUEUE, enqueue
 from app.durable.runner import (
     _LOCK_KEY,
     EXECUTOR_ID,
@@ -170,6 +170,33 @@ def test_work_that_was_taken_from_its_queue_and_never_begun_is_put_back(service:
         with service.database.transaction() as session:
             decide(session, ADA, request.approval_id, Verdict.APPROVE, request.plan_digest)
             session.connection().execute(never_begun, {"executor": EXECUTOR_ID})
+        until("rest", lambda: at_rest(service))
+    assert states(service) == {OrderState.SHIPPED}
+    assert verify(service.database).verified
+
+
+def test_work_is_put_back_although_a_frozen_process_holds_what_came_before_it(service: Service) -> None:
+    taken = text("""
+        update dbos.workflow_status set status = 'PENDING', executor_id = :executor, queue_name = :queue,
+        updated_at = extract(epoch from clock_timestamp()) * 1000 where workflow_uuid = any(:ids)
+    """)
+    status = text("select status from dbos.workflow_status where workflow_uuid = :id")
+    with running(service), service.database.engine.connect() as frozen, service.database.engine.connect() as looking:
+        approve(service, submitted(service))
+        until("rest", lambda: at_rest(service))
+        first, second, *_ = sorted(name for name in works(service) if name.startswith("order:"))
+        looking.execute(text("update dbos.workflow_status set created_at = 1 where workflow_uuid = :id"), {"id": first})
+        looking.execute(taken, {"executor": EXECUTOR_ID, "queue": ORDER_QUEUE, "ids": [first, second]})
+        looking.commit()
+        frozen.execute(text("select 1 from dbos.workflow_status where workflow_uuid = :id for update"), {"id": first})
+
+        def is_through() -> bool:
+            looking.rollback()
+            return looking.execute(status, {"id": second}).scalar_one() == "SUCCESS"
+
+        until("the second to be through", is_through, 30)
+        assert looking.execute(status, {"id": first}).scalar_one() == "PENDING"
+        frozen.rollback()
         until("rest", lambda: at_rest(service))
     assert states(service) == {OrderState.SHIPPED}
     assert verify(service.database).verified
