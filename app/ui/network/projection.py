@@ -172,7 +172,8 @@ _Box = tuple[float, float, float, float]
 def labels(spots: Iterable[Spot]) -> dict[str, Label]:
     """As many labels as there is room for, the first spots first: to the right, to the left, below or above.
 
-    Who finds no room beside their circle stands further away with a line to it, if there are few sites. No label lies on another, on a circle or across the edge. What gets none is named in the list and when pressed.
+    Who finds no room beside their circle stands further away with a line to it, if there are few sites. No label lies
+    on another, on a circle or across the edge. What gets none is named in the list and when pressed.
     """
     ordered = list(spots)
     taken = _Taken()
