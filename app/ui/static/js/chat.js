@@ -21,6 +21,7 @@ const keys = new Map();
 let following = null;
 let messages = at("state")?.dataset.messages;
 let is_asking = false;
+let is_waiting = false;
 
 /* ---- What the conversation is at */
 
@@ -105,6 +106,7 @@ async function finish() {
   live.hidden = true;  // not before: what is said while a run is followed is not taken
   messages = state().messages;
   attend();
+  if (is_waiting && !following && !composer.hidden) { is_waiting = false; composer.requestSubmit(); }
   swap(at("threads").dataset.url, at("threads"), { quiet: true });
   if (near) bring(turn);
 }
@@ -210,9 +212,11 @@ function stay_at_end(always = false) {
 
 composer?.addEventListener("submit", async (event) => {
   event.preventDefault();
+  is_waiting = Boolean(following);  // said while an answer comes: it is sent after that, unless more is typed
   const text = composer.elements.text;
   if (await ask(text.value)) text.value = "";
 });
+composer?.elements.text.addEventListener("input", () => { is_waiting = false; });
 composer?.elements.text.addEventListener("keydown", (event) => {
   if (event.key === "Escape") event.target.blur();
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
