@@ -1,6 +1,12 @@
 /* Puts fragments of our own server into the page. No other module writes markup. */
 
 const under_way = new Map();
+const shown = new WeakMap();
+
+/** What forms were refused for. It stays when what is shown is loaded again, and goes with what it was about. */
+function refusals(target) {
+  return [...target.querySelectorAll("[data-wrong]")].map((place) => ({ place, words: place.hidden ? "" : place.textContent }));
+}
 
 /** Say something that is going well. */
 export function say(words) {
@@ -41,7 +47,10 @@ export async function swap(url, target, { quiet = false } = {}) {
     const answer = await fetch(url, { headers: { "X-Fragment": "1" }, signal: abort.signal });
     if (answer.status === 401) { sign_in_again(); return false; }
     if (!answer.ok) { if (!quiet) complain(await words_of(answer)); return false; }
+    const refused = shown.get(target) === url ? refusals(target) : [];
     place(await answer.text(), target);
+    shown.set(target, url);
+    refusals(target).forEach((each, number) => { if (refused[number]?.words) { each.place.textContent = refused[number].words; each.place.hidden = false; } });
     return true;
   } catch (failed) {
     if (failed.name !== "AbortError" && !quiet) complain("The service does not answer. Try again in a moment.");
