@@ -103,7 +103,7 @@ async function finish() {
   speaking.textContent = "";
   await look();
   following = null;
-  live.hidden = true;  // not before: what is said while a run is followed is not taken
+  live.hidden = true;  // not before: until then what is said waits
   messages = state().messages;
   attend();
   if (is_waiting && !following && !composer.hidden) { is_waiting = false; composer.requestSubmit(); }
