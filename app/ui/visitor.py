@@ -78,26 +78,31 @@ class PageRoute(APIRoute):
             try:
                 answer: Response = await handle(request)
             except NotSignedInError as refused:
-                if FRAGMENT in request.headers:
+                if _asked_by_script(request):
                     return refusal(refused)
                 way = request.url.path + (f"?{request.url.query}" if request.url.query else "")
                 return RedirectResponse("/sign-in" if way == "/" else f"/sign-in?next={quote(way)}", 303)
             except EvenkeelError as refused:
-                return refusal(refused) if FRAGMENT in request.headers else page_of(request, refused)
+                return refusal(refused) if _asked_by_script(request) else page_of(request, refused)
             except RequestValidationError as invalid:
                 first = invalid.errors()[0]
                 field = ".".join(str(part) for part in first["loc"][1:])
                 words = f"{field}: {first['msg']}"
                 unfit = InvalidError("invalid_request", words, "follow a link of a page, or correct the address")
-                return refusal(unfit) if FRAGMENT in request.headers else page_of(request, unfit)
+                return refusal(unfit) if _asked_by_script(request) else page_of(request, unfit)
             except Exception as broken:
-                if FRAGMENT in request.headers:
+                if _asked_by_script(request):
                     raise  # it is answered with a problem, like everywhere
                 words, remedy = OUR_FAULT
                 return page_of(request, BrokenError("internal", words, f"{remedy} {noted(request, broken)}"))
             return answer
 
         return handled
+
+
+def _asked_by_script(request: Request) -> bool:
+    """Whether a script of ours asks: for a fragment, or for the news that a page listens to. A page would mean nothing to it."""
+    return FRAGMENT in request.headers or request.headers.get("accept") == "text/event-stream"
 
 
 def page_of(request: Request, refused: EvenkeelError) -> Response:

@@ -69,7 +69,7 @@ def visiting(
     planted = page.evaluate(f"window.{PLANTED} ?? null")
     context.close()
     assert planted is None, "a script of somebody else has run"
-    assert visit.unexpected == []
+    assert visit.unexpected == [], visit.unexpected
 
 
 def axe_violations(page: Page) -> list[str]:

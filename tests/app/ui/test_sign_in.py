@@ -73,6 +73,12 @@ def test_a_fragment_says_that_nobody_is_signed_in_and_leads_nowhere(house: Door)
     problem_of(browser(house.service).get("/", headers={"X-Fragment": "1"}), 401, "no_token")
 
 
+def test_whoever_listens_to_news_is_told_so_and_gets_no_page(house: Door) -> None:
+    answer = browser(house.service).get("/live", headers={"Accept": "text/event-stream"})
+    problem_of(answer, 401, "no_token")
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
 @pytest.mark.parametrize(
     "way", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/sign-out", "", "/\t/x", "/ü"]
 )  # fmt: skip
