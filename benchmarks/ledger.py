@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlmodel import Session, select
 
 import app.db
-from app.db.database import Database, database_now
+from app.db.database import Database, database_now, driver_row
 from app.ledger.append import APPEND, EventType, append
 from app.ledger.notes import Checkpoint
 from app.ledger.tables import Balance, LedgerEvent, LedgerHead, StockMoveRow, UnplacedRow
@@ -49,7 +49,7 @@ def by_update(session: Session, stream: str, key: str, move: StockMove) -> None:
         raise AssertionError("there are units enough in a benchmark")
 
 
-_UNCHAINED = text(APPEND.text.replace("ledger_append", "unchained_append"))
+_UNCHAINED = APPEND.replace("ledger_append", "unchained_append")
 
 
 def without_chain(session: Session, stream: str, key: str, move: StockMove) -> None:
@@ -64,8 +64,7 @@ def without_chain(session: Session, stream: str, key: str, move: StockMove) -> N
     facts |= {"type": EventType.TRANSFER_RESERVED.value, "at": ""}
     moves = [[move.sku_id, move.from_place, move.to_place, move.units]]
     before, at, after = canonical_json(facts | {"moves": moves}).partition(b',"at":"')
-    values = {"stream": stream, "key": key, "before": before + at, "after": after}
-    session.connection().execute(_UNCHAINED, values).one()
+    driver_row(session, _UNCHAINED, (stream, key, before + at, after))
 
 
 def by_orm(session: Session, stream: str, key: str, move: StockMove) -> None:
@@ -158,12 +157,12 @@ def _rate(database: Database, way: Append, streams: int, *, checked: bool) -> fl
 
 def _unchained() -> str:
     """The service's own function without what makes a chain of events."""
-    source = (Path(app.db.__file__).parent / "migrations/0007_ledger.sql").read_text(encoding="utf-8")
-    function = source[source.index("create or replace function") : source.index("end $$;")] + "end $$;"
+    source = (Path(app.db.__file__).parent / "migrations/0014_ledger.sql").read_text(encoding="utf-8")
+    function = source[source.index("create or replace function") :]
     for old, new in (
         ("function ledger_append", "function unchained_append"),
-        ("sha256('\\x00'::bytea || head.hash || int8send(head.seq + 1) || _body)", "head.hash"),
-        ("insert into ledger_unplaced (stream, seq) values (_stream, head.seq);", ""),
+        ("sha256('\\x00'::bytea || event_hash || int8send(event_seq + 1) || _body)", "event_hash"),
+        ("insert into ledger_unplaced (stream, seq) values (_stream, event_seq);", ""),
     ):
         if function.count(old) != 1:
             raise AssertionError(f"the function has changed: {old}")

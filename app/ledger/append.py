@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel import Session
 
+from app.db.database import driver_row
 from app.errors import ConflictError
 from app.ledger.sealing import Sealed, sealed_document
 from tools.canonical import canonical_json
@@ -113,11 +114,11 @@ def client_stream(user_id: str) -> str:
 
 
 # The time is put into the body by the database whose clock it is: asking for it first would be a journey of its own.
-APPEND = text("""
-    select outcome, event_seq, event_hash from ledger_append(:stream, :key,
-      cast(:before as bytea) || convert_to(to_char(transaction_timestamp() at time zone 'UTC',
-        'YYYY-MM-DD"T"HH24\\:MI\\:SS.US"+00\\:00"'), 'UTF8') || cast(:after as bytea))
-""")
+APPEND = """
+    select outcome, event_seq, event_hash from ledger_append(%s, %s,
+      %s::bytea || convert_to(to_char(transaction_timestamp() at time zone 'UTC',
+        'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'), 'UTF8') || %s::bytea)
+"""
 _AT = b',"at":"'
 _OPEN = text("""
     insert into ledger_head (stream, seq, hash) values (:stream, 0, decode(repeat('00', 32), 'hex'))
@@ -165,14 +166,7 @@ def append(  # noqa: PLR0913  an event has as many parts
     if sealed is not None:
         document["sealed"] = sealed_document(session, key, sealed)
     before, at, after = canonical_json(document).partition(_AT)
-    row = (
-        session.connection()
-        .execute(
-            APPEND,
-            {"stream": stream, "key": key, "before": before + at, "after": after},
-        )
-        .one()
-    )
-    if row.outcome == "exists_different":
+    outcome, seq, event_hash = driver_row(session, APPEND, (stream, key, before + at, after))
+    if outcome == "exists_different":
         raise KeyTakenError(key, stream)
-    return Appended(stream, row.event_seq, row.event_hash.hex(), row.outcome == "appended")
+    return Appended(stream, seq, event_hash.hex(), outcome == "appended")

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError, InternalError
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError, InternalError, OperationalError
 from sqlmodel import Session, select
 
 from app.db.database import Database
@@ -17,9 +17,9 @@ from app.ledger.append import EventType, KeyTakenError, append, stock_stream
 from app.ledger.tables import Balance, LedgerEvent
 from app.ledger.verify import Problem, event_hash, verify
 from app.service import Service
-from tests.installation import approve, balances, carry_out, submitted
+from tests.installation import approve, balances, carry_out, submitted, until
 from tools.inventory import LaneKey
-from tools.moves import OutsideReason, StockMove, available, count, outside, replay, reserve, ship, void
+from tools.moves import OutsideReason, StockMove, available, count, in_transit, outside, replay, reserve, ship, void
 
 LANE = LaneKey("S1", "S2", "van")
 
@@ -75,6 +75,18 @@ def test_no_place_inside_the_network_can_be_overdrawn(service: Service) -> None:
         assert balances(session)[available("S1"), "P1"] == 10
 
 
+def test_what_only_passes_through_a_place_in_one_event_is_not_refused(service: Service) -> None:
+    with service.database.transaction() as session:
+        put(session, "open", opening(10))
+        put(session, "through", reserve("P1", LANE, 10), ship("P1", LANE, 10))
+    with service.database.transaction() as session:
+        assert {at: units for at, units in balances(session).items() if units} == {
+            (in_transit(LANE), "P1"): 10, (outside(OutsideReason.COUNT), "P1"): -10,
+        }  # fmt: skip
+    with pytest.raises(IntegrityError, match="balance_not_negative"), service.database.transaction() as session:
+        put(session, "through again", reserve("P1", LANE, 1), ship("P1", LANE, 1))
+
+
 @pytest.mark.parametrize("table", ["ledger_event", "stock_move"])
 @pytest.mark.parametrize("change", ["update {} set seq = seq + 1", "delete from {}", "truncate {} cascade"])
 def test_the_database_itself_refuses_to_change_the_past(service: Service, table: str, change: str) -> None:
@@ -106,6 +118,63 @@ def _reservation(units: int) -> Problem:
     """These tests reserve without transfer orders, which is what `verify` then has to say."""
     words = f"P1 at site/S1/reserved: reserved {units}, open transfer orders wait for 0"
     return Problem("reservation", "site/S1/reserved", words)
+
+
+_ADVISORY = text("select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()")
+_WAITERS = text("""
+    select count(*) filter (where locktype in ('transactionid', 'tuple')), count(*) filter (where locktype = 'advisory')
+    from pg_locks where not granted
+""")
+
+
+def test_only_who_has_to_wait_for_a_stream_holds_a_lock_of_the_server_for_it(service: Service) -> None:
+    """The server has room for a few thousand of them, and an import appends to a hundred thousand streams."""
+    with service.database.transaction() as session:
+        for number in range(20):
+            put(session, f"new-{number}", stream=f"stock/S1/N{number}")
+            put(session, f"again-{number}", stream=f"stock/S1/N{number}")
+        assert session.connection().execute(_ADVISORY).scalar_one() == 0
+
+
+def test_one_waits_at_the_head_of_a_stream_and_the_others_queue_behind_it(service: Service) -> None:
+    """A commit wakes everyone who waits at a row; of a queue it wakes one."""
+    with service.database.transaction() as session:
+        put(session, "open", opening())
+
+    def take(number: int) -> bool:
+        with service.database.transaction() as session:
+            return put(session, f"take-{number}", reserve("P1", LANE, 3))
+
+    with ThreadPoolExecutor(5) as pool:
+        with service.database.transaction() as holder:
+            put(holder, "held", reserve("P1", LANE, 1))
+            taken = [pool.submit(take, number) for number in range(5)]
+            with service.database.engine.connect() as looking:
+                until("one waits and four queue", lambda: _waiting(looking) == (1, 4), 20)
+        assert all(each.result(timeout=20) for each in taken)
+    assert verify(service.database).problems == (_reservation(16),)
+
+
+def _waiting(looking: Connection) -> tuple[int, int]:
+    """Who waits at a row, and who in a queue."""
+    row, queue = looking.execute(_WAITERS).one()
+    return row, queue
+
+
+def test_a_connection_that_is_lost_in_an_append_is_said_and_not_used_again(service: Service) -> None:
+    with pytest.raises(OperationalError) as lost, service.database.transaction() as session:
+        _terminate(service.database, session)
+        put(session, "open", opening())
+    assert lost.value.connection_invalidated
+    with service.database.transaction() as session:
+        assert put(session, "open", opening())
+
+
+def _terminate(database: Database, session: Session) -> None:
+    """The end of a session's connection, as when the server is restarted."""
+    pid = session.connection().execute(text("select pg_backend_pid()")).scalar_one()
+    with database.engine.connect() as other:
+        assert other.execute(text("select pg_terminate_backend(:pid, 5000)"), {"pid": pid}).scalar_one()
 
 
 def test_fifty_writers_of_one_key_append_one_event(service: Service) -> None:

@@ -13,7 +13,9 @@ import signal
 import threading
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
+import psycopg
 from langgraph.checkpoint.postgres import PostgresSaver
 from sqlalchemy import Connection, Engine, event
 
@@ -43,6 +45,8 @@ class Points:
         self._kill_at = kill_at
         self._writes = writes
         self._lock = threading.Lock()
+        self._wrote: WeakKeyDictionary[psycopg.Connection, str] = WeakKeyDictionary()
+        """What a transaction under way wrote first."""
 
     def pass_by(self, name: str) -> None:
         """Note a point; perhaps it is the last one."""
@@ -56,20 +60,32 @@ class Points:
     def watch(self) -> None:
         """Watch this process from now on."""
         event.listen(Engine, "before_cursor_execute", self._before_execute)
+        psycopg.Connection.execute = self._around_driver(psycopg.Connection.execute)  # type: ignore[method-assign]
         Connection._commit_impl = self._around_commit(Connection._commit_impl)  # type: ignore[method-assign]
         for owner, method in _WATCHED:
             setattr(owner, method, self._around(f"{owner.__name__}.{method}", getattr(owner, method)))
 
     def _before_execute(self, connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        self._writing(connection.connection.driver_connection, statement)
+
+    def _around_driver(self, execute: Callable[..., Any]) -> Callable[..., Any]:
+        def watched(driver: psycopg.Connection, statement: Any, *args: Any, **kwargs: Any) -> Any:
+            self._writing(driver, str(statement))
+            return execute(driver, statement, *args, **kwargs)
+
+        return watched
+
+    def _writing(self, driver: Any, statement: str) -> None:
         words = " ".join(statement.split())
         if words.lower().startswith(_WRITES):
-            connection.info.setdefault("wrote", words[:_NAME_CHARACTERS])
+            self._wrote.setdefault(driver, words[:_NAME_CHARACTERS])
             if self._writes:
                 self.pass_by(words[:_NAME_CHARACTERS])
 
     def _around_commit(self, commit: Callable[[Connection], None]) -> Callable[[Connection], None]:
         def watched(connection: Connection) -> None:
-            wrote = connection.info.pop("wrote", None)
+            driver: Any = connection.connection.driver_connection
+            wrote = self._wrote.pop(driver, None)
             if wrote is None:
                 return commit(connection)
             self.pass_by(f"commit of {wrote}")
