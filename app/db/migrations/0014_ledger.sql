@@ -25,7 +25,7 @@ begin
     if exists (select from ledger_head h where h.stream = _stream) then
       -- It is locked. Whoever waits for it queues here, and only the first of them at the row itself: a commit wakes
       -- all who wait there. Nobody else holds such a lock, for the server has room for a few thousand in all.
-      perform pg_advisory_xact_lock(hashtextextended(_stream, 0));
+      perform pg_advisory_xact_lock(hashtextextended('ledger/' || _stream, 0));
     else
       insert into ledger_head (stream, seq, hash) values (_stream, 0, decode(repeat('00', 32), 'hex'))
         on conflict do nothing;
