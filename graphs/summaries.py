@@ -7,6 +7,7 @@ from typing import Any
 
 from graphs.names import Names
 from policies.leaving import LeftBehind
+from tools.counted import counted
 from tools.money import money_text
 from tools.plan_difference import Change, OnTheWay, PlanDifference
 from tools.transfers import SolveStatus, TransferPlan
@@ -85,8 +86,8 @@ def said_of_plan(plan: TransferPlan) -> str:
     money = [plan.saving_minor, plan.transfer_cost_minor, plan.move_cost_minor, plan.fixed_cost_minor]
     saves, costs, by_line, by_departure = (money_text(amount, plan.currency) for amount in money)
     return (
-        f"{name} has {_count(len(plan.lines), 'line')} with {_count(plan.units, 'unit')} on"
-        f" {_count(len(plan.lanes), 'departure')}. It saves {saves} after {costs} of moving cost ({by_line} by line,"
+        f"{name} has {counted(len(plan.lines), 'line')} with {counted(plan.units, 'unit')} on"
+        f" {counted(len(plan.lanes), 'departure')}. It saves {saves} after {costs} of moving cost ({by_line} by line,"
         f" {by_departure} for departures), moves goods worth {money_text(plan.goods_value_minor, plan.currency)}, and takes"
         f" the expected fill rate from {_percent(plan.fill_rate.before_ppm)} % to {_percent(plan.fill_rate.after_ppm)} %."
     )
@@ -142,12 +143,8 @@ def _on_the_way(sent: OnTheWay | None, currency: str) -> dict[str, Any] | None:
     return {"units": sent.units, "saves": money_text(sent.saving_minor, currency), "departs": departs}
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
 def _more(number: int, what: str) -> str:
-    return f"{_count(abs(number), what)} {'more' if number > 0 else 'fewer'}" if number else f"as many {what}s"
+    return f"{counted(abs(number), what)} {'more' if number > 0 else 'fewer'}" if number else f"as many {what}s"
 
 
 def _more_money(amount_minor: int, currency: str) -> str:

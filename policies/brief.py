@@ -17,6 +17,7 @@ from policies.schema import (
     StaleStock,
     Tier,
 )
+from tools.counted import counted
 from tools.money import money_text
 
 
@@ -47,7 +48,7 @@ def _economics(policy: Policy, currency: str) -> Iterator[str]:
         f"A lost sale costs {_percent(costs.lost_sale_margin_bp)} of the margin and at least"
         f" {_percent(costs.lost_sale_price_floor_bp)} of the price; a unit left over costs"
         f" {_percent(costs.leftover_cost_bp)} of its cost, with a shelf life of up to"
-        f" {_days(costs.perishable_shelf_life_days)} {_percent(costs.perishable_leftover_cost_bp)}; a transfer line costs"
+        f" {counted(costs.perishable_shelf_life_days, 'day')} {_percent(costs.perishable_leftover_cost_bp)}; a transfer line costs"
         f" {money_text(costs.line_charge_minor, currency)}."
     )
     yield (
@@ -59,12 +60,12 @@ def _economics(policy: Policy, currency: str) -> Iterator[str]:
         f" C {_percent(keeps.C)}."
     )
     yield (
-        f"Decisions come every {_days(horizon.review_interval_days)}, an approval takes"
-        f" {_days(horizon.approval_latency_days)}; where regular supply is not known, it is taken to come in"
-        f" {_days(horizon.default_days)}."
+        f"Decisions come every {counted(horizon.review_interval_days, 'day')}, an approval takes"
+        f" {counted(horizon.approval_latency_days, 'day')}; where regular supply is not known, it is taken to come in"
+        f" {counted(horizon.default_days, 'day')}."
     )
     if policy.departures is not None:
-        most = _count_of(policy.departures.per_lane_max, "departure")
+        most = counted(policy.departures.per_lane_max, "departure")
         yield f"Of a lane that can be full a plan uses the next {most} at most."
 
 
@@ -87,7 +88,7 @@ def _lanes(lanes: LaneRules) -> Iterator[str]:
 
 def _sizes(policy: Policy, currency: str) -> Iterator[str]:
     size = policy.size
-    yield f"A SKU that moved does not move back within {_days(policy.cool_down.days)}."
+    yield f"A SKU that moved does not move back within {counted(policy.cool_down.days, 'day')}."
     yield (
         f"A line must save {money_text(policy.benefit.line_min_minor, currency)}, a departure"
         f" {money_text(policy.benefit.lane_min_minor, currency)}, after cost."
@@ -103,7 +104,7 @@ def _imbalances(when: ImbalanceThresholds) -> Iterator[str]:
         f"An imbalance is: a shortage that is expected to lose {_units(when.shortage_lost_units_e6_min)} units or more; a"
         f" surplus of {_count(when.surplus_units_min)} or more; {_count(when.expiring_units_min)} or more that expire"
         f" before they sell, at the {_percent(when.expiry_sales_bp)} quantile of demand; stock of which at most"
-        f" {_units(when.stranded_demand_e6_max)} units are wanted in {_days(when.stranded_days)}."
+        f" {_units(when.stranded_demand_e6_max)} units are wanted in {counted(when.stranded_days, 'day')}."
     )
 
 
@@ -120,10 +121,10 @@ def _data_quality(quality: DataQuality) -> Iterator[str]:
         f"Stale data is {quality.stale_verdict}, missing data is {quality.missing_verdict}. Data is doubtful when it is"
         f" more than {quality.future_minutes_max:,} minutes in the future; when stock jumps by more than"
         f" {quality.jump_sds:,} standard deviations of demand and {quality.jump_units_min:,} units; when it would last"
-        f" {_days(quality.impossible_days)} and is {quality.impossible_units_min:,} units or more; when a forecast changes more"
+        f" {counted(quality.impossible_days, 'day')} and is {quality.impossible_units_min:,} units or more; when a forecast changes more"
         f" than {quality.forecast_factor_max:,} times and {_units(quality.forecast_daily_e6_min)} units a day; when supply"
-        f" is more than {_days(quality.overdue_days_max)} overdue; when a lead time changes by more than"
-        f" {_days(quality.lead_time_change_days_max)}."
+        f" is more than {counted(quality.overdue_days_max, 'day')} overdue; when a lead time changes by more than"
+        f" {counted(quality.lead_time_change_days_max, 'day')}."
     )
 
 
@@ -155,8 +156,8 @@ def _merchandise(section: Merchandise | None) -> Iterator[str]:
         f" {'less where a substitute is left' if section.substitution else 'the same whether or not a substitute is left'}."
     )
     yield (
-        f"Lots arrive with {_days(section.least_life_days)} and {_percent(section.least_life_share_bp)} of the shelf life"
-        f" left at least. An end of life counts from {_days(section.end_of_life_days)} before its date on. A line to a site"
+        f"Lots arrive with {counted(section.least_life_days, 'day')} and {_percent(section.least_life_share_bp)} of the shelf life"
+        f" left at least. An end of life counts from {counted(section.end_of_life_days, 'day')} before its date on. A line to a site"
         f" that runs out with {_percent(section.rescue_stock_out_bp)} or more is a rescue."
     )
     if section.emergency is None:
@@ -177,15 +178,7 @@ def _units(millionths: int) -> str:
 
 
 def _count(units: int) -> str:
-    return _count_of(units, "unit")
-
-
-def _count_of(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def _days(days: int) -> str:
-    return f"{days:,} day{'' if days == 1 else 's'}"
+    return counted(units, "unit")
 
 
 def _or(modes: tuple[str, ...]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from policies.schema import Merchandise, Policy
 from policies.violations import Facts, Violation, on_line
+from tools.counted import counted
 from tools.demand import DemandView, survival
 from tools.inventory import SiteSku, Snapshot
 from tools.merchandise.facts import EVERY_SITE, DisplayKind
@@ -104,7 +105,9 @@ def lot_life(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
                 continue
             days = (expires[key, pick.lot_id] - line.arrive_on).days
             if days < least:
-                words = f"lot {pick.lot_id} would arrive with {days:,} days left; the policy asks for {least:,}"
+                words = (
+                    f"lot {pick.lot_id} would arrive with {counted(days, 'day')} left; the policy asks for {least:,}"
+                )
                 yield on_line("lot_life", line, words, days=days, least=least)
 
 

@@ -19,6 +19,7 @@ from policies.merchandise_rules import MERCHANDISE_RULES
 from policies.stops import stop_holding
 from policies.tiers import tier_of
 from policies.violations import Facts, Rule, Violation, on_line
+from tools.counted import counted
 from tools.inventory import LaneKey, SiteSku, Snapshot, Temperature
 from tools.money import money_text
 from tools.planning import evaluate, moves_of
@@ -175,10 +176,14 @@ def cool_down(plan: TransferPlan, facts: Facts) -> Iterator[Violation]:
         came = recent.get((line.origin, line.sku_id, False))
         went = recent.get((line.destination, line.sku_id, True))
         if came is not None:
-            yield on_line("cool_down", line, f"{line.origin} received {line.sku_id} on {came}, within {days} days")
+            yield on_line(
+                "cool_down", line, f"{line.origin} received {line.sku_id} on {came}, within {counted(days, 'day')}"
+            )
         if went is not None:
             yield on_line(
-                "cool_down", line, f"{line.destination} sent {line.sku_id} away on {went}, within {days} days"
+                "cool_down",
+                line,
+                f"{line.destination} sent {line.sku_id} away on {went}, within {counted(days, 'day')}",
             )
 
 

@@ -151,11 +151,6 @@ def finding(
     return Finding(check, verdict, reason, tuple(sorted(numbers.items())), key)
 
 
-def many(number: int, noun: str) -> str:
-    """A number of things for people: `1 day`, `2 days`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def unknown_ids(site_id: str, sku_id: str | None, context: QualityContext) -> str | None:
     """Which of the two is not in the master data, in words; None when both are (or no SKU is named)."""
     if site_id not in context.known.site_by_id:

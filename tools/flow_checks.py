@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import ceil, sqrt
 
+from tools.counted import counted
 from tools.demand import E6
-from tools.findings import Case, Finding, QualityCheck, QualityContext, QualityVerdict, finding, many, unknown_ids
+from tools.findings import Case, Finding, QualityCheck, QualityContext, QualityVerdict, finding, unknown_ids
 from tools.inventory import LaneKey, SiteSku
 from tools.signals import (
     ForecastData,
@@ -33,7 +34,7 @@ def negative_sales(case: SalesCase) -> Finding | None:
     units = case.reading.units
     if units >= 0:
         return None
-    words = f"{many(units, 'unit')} sold on {case.reading.on}; sales cannot be negative"
+    words = f"{counted(units, 'unit')} sold on {case.reading.on}; sales cannot be negative"
     return case.quarantined(QualityCheck.NEGATIVE, words, units=units)
 
 
@@ -42,7 +43,7 @@ def future_sales(case: SalesCase) -> Finding | None:
     days = (case.reading.on - case.context.today).days
     if days <= 0:
         return None
-    words = f"sales on {case.reading.on}, {many(days, 'day')} from now"
+    words = f"sales on {case.reading.on}, {counted(days, 'day')} from now"
     return case.quarantined(QualityCheck.FUTURE, words, days_ahead=days)
 
 
@@ -57,8 +58,8 @@ def sales_jump(case: SalesCase) -> Finding | None:
     if units - expected <= allowed:
         return None
     words = (
-        f"{many(units, 'unit')} sold in the {case.data.grain} of {case.reading.on} where {expected} were expected; "
-        f"a difference above {many(allowed, 'unit')} is not believed"
+        f"{counted(units, 'unit')} sold in the {case.data.grain} of {case.reading.on} where {expected:,} were expected; "
+        f"a difference above {counted(allowed, 'unit')} is not believed"
     )
     return case.quarantined(
         QualityCheck.SUDDEN_JUMP, words, units=units, expected_units=expected, allowed_units=allowed
@@ -101,7 +102,7 @@ def stale_forecast(data: ForecastData, context: QualityContext) -> Iterator[Find
         last = max(data.readings[position].on for position in positions)
         days = (context.today - last).days
         if days > 0:
-            words = f"the forecast ends on {last}, {many(days, 'day')} ago"
+            words = f"the forecast ends on {last}, {counted(days, 'day')} ago"
             found = finding(QualityCheck.STALE, QualityVerdict.WARNED, words, key, days=days)
             yield replace(found, readings=positions)
 
@@ -112,7 +113,7 @@ def negative_inbound(case: InboundCase) -> Finding | None:
     if units >= 0:
         return None
     return case.quarantined(
-        QualityCheck.NEGATIVE, f"{many(units, 'unit')} inbound; they cannot be negative", units=units
+        QualityCheck.NEGATIVE, f"{counted(units, 'unit')} inbound; they cannot be negative", units=units
     )
 
 
@@ -126,7 +127,7 @@ def overdue(case: InboundCase) -> Finding | None:
     days, limit = (case.context.today - case.reading.expected_on).days, case.context.rules.overdue_days_max
     if case.reading.units == 0 or days <= limit:
         return None
-    words = f"{many(case.reading.units, 'unit')} expected on {case.reading.expected_on}, {many(days, 'day')} ago"
+    words = f"{counted(case.reading.units, 'unit')} expected on {case.reading.expected_on}, {counted(days, 'day')} ago"
     return case.warned(QualityCheck.OVERDUE, words, units=case.reading.units, days=days, days_max=limit)
 
 
@@ -144,8 +145,8 @@ def lead_time_jump(data: LeadTimeData, context: QualityContext) -> Iterator[Find
     limit = context.rules.lead_time_change_days_max
     if lane is not None and abs(data.lead_time_days - lane.lead_time_days) > limit:
         words = (
-            f"{lane.key.label}: {many(data.lead_time_days, 'day')}, where {lane.lead_time_days} were known; "
-            f"a change above {many(limit, 'day')} is not believed"
+            f"{lane.key.label}: {counted(data.lead_time_days, 'day')}, where {lane.lead_time_days:,} were known; "
+            f"a change above {counted(limit, 'day')} is not believed"
         )
         yield finding(
             QualityCheck.SUDDEN_JUMP,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import StrEnum
 
+from tools.counted import counted
 from tools.execution import OrderState, TransferEvent, step
 from tools.inventory import LaneKey
 from tools.moves import (
@@ -347,7 +348,9 @@ def overdue(order: OrderFacts, today: date, grace_days: int) -> Step | None:
     if order.state not in _ON_THE_WAY or order.attention or today <= order.arrive_on + timedelta(days=grace_days):
         return None
     late_days = (today - order.arrive_on).days
-    words = f"{order.in_transit_units:,} units should have arrived on {order.arrive_on}, {late_days} days ago"
+    words = (
+        f"{order.in_transit_units:,} units should have arrived on {order.arrive_on}, {counted(late_days, 'day')} ago"
+    )
     return Step(replace(order, attention=words), TransferEvent.OVERDUE, facts={"late_days": late_days})
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from tools.concessions import Concession
+from tools.counted import counted
 from tools.explanation.worth import SkuWorth
 from tools.inventory import SiteSku, Snapshot
 from tools.lifts import Question
@@ -212,7 +213,7 @@ def _of_plan(found: Shortfall) -> str:
     wanted, planned = found.blocked.wanted, found.planned_units
     verb = "brings" if wanted.direction == "in" else "takes"
     where = f"{'to' if wanted.direction == 'in' else 'from'} {wanted.site_id}"
-    return f"{_units(wanted.units)} of {wanted.sku_id} {'is' if wanted.units == 1 else 'are'} wanted; the plan {verb} {planned:,} {where}."
+    return f"{counted(wanted.units, 'unit')} of {wanted.sku_id} {'is' if wanted.units == 1 else 'are'} wanted; the plan {verb} {planned:,} {where}."
 
 
 def _of_conflict(found: Shortfall) -> str:
@@ -229,7 +230,7 @@ def blocked_words(blocked: Blocked, currency: str) -> str:
     wanted = blocked.wanted
     way = f"to {wanted.site_id}" if wanted.direction == "in" else f"from {wanted.site_id}"
     return (
-        f"Of {_units(wanted.units)} of {wanted.sku_id} {way} at most {blocked.possible_units:,} can be moved, because"
+        f"Of {counted(wanted.units, 'unit')} of {wanted.sku_id} {way} at most {blocked.possible_units:,} can be moved, because"
         f" {'; '.join(conflict_words(blocked.conflict, currency))}."
     )
 
@@ -275,10 +276,6 @@ def _of_offer(found: Shortfall) -> str:
         f"Nothing forbids it. The best single offer is {offer.units:,} from {offer.origin} to {offer.destination} by"
         f" {offer.mode}: after {costs} it would {worth}{asked}."
     )
-
-
-def _units(units: int) -> str:
-    return f"{units:,} unit{'' if units == 1 else 's'}"
 
 
 def _amount(amount: int, unit: str, currency: str) -> str:

@@ -8,7 +8,8 @@ from datetime import timedelta
 from math import ceil, sqrt
 from typing import Any
 
-from tools.findings import Case, Finding, QualityCheck, QualityContext, QualityVerdict, finding, many, unknown_ids
+from tools.counted import counted
+from tools.findings import Case, Finding, QualityCheck, QualityContext, QualityVerdict, finding, unknown_ids
 from tools.inventory import MICROLITRES_PER_LITRE, SiteSku
 from tools.signals import StockData, StockReading
 
@@ -29,7 +30,7 @@ def negative(case: StockCase) -> Finding | None:
     on_hand, reserved = case.reading.on_hand_units, case.reading.reserved_units
     if on_hand >= 0 and reserved >= 0:
         return None
-    words = f"{many(on_hand, 'unit')} on hand and {reserved} reserved; neither can be negative"
+    words = f"{counted(on_hand, 'unit')} on hand and {reserved:,} reserved; neither can be negative"
     return case.quarantined(QualityCheck.NEGATIVE, words, on_hand_units=on_hand, reserved_units=reserved)
 
 
@@ -38,7 +39,7 @@ def over_reserved(case: StockCase) -> Finding | None:
     on_hand, reserved = case.reading.on_hand_units, case.reading.reserved_units
     if reserved <= on_hand:
         return None
-    words = f"{many(reserved, 'unit')} reserved, but only {on_hand} on hand"
+    words = f"{counted(reserved, 'unit')} reserved, but only {on_hand:,} on hand"
     return case.quarantined(QualityCheck.OVER_RESERVED, words, on_hand_units=on_hand, reserved_units=reserved)
 
 
@@ -63,8 +64,8 @@ def sudden_jump(case: StockCase) -> Finding | None:
     if abs(on_hand - expected) <= allowed or (on_hand > expected and _regular_supply_was_due(case)):
         return None
     words = (
-        f"{many(on_hand, 'unit')} on hand where {expected} were expected ({before.on_hand_units} counted "
-        f"{many(days, 'day')} before, less demand); a difference above {many(allowed, 'unit')} is not believed"
+        f"{counted(on_hand, 'unit')} on hand where {expected:,} were expected ({before.on_hand_units:,} counted "
+        f"{counted(days, 'day')} before, less demand); a difference above {counted(allowed, 'unit')} is not believed"
     )
     return case.quarantined(
         QualityCheck.SUDDEN_JUMP,
@@ -91,9 +92,7 @@ def stale(data: StockData, context: QualityContext) -> Iterator[Finding]:
     age, limit = context.now - data.as_of, context.rules.stale_after_hours
     if age > limit * _HOUR:
         hours = age // _HOUR
-        words = (
-            f"counted at {data.as_of.isoformat()}, {many(hours, 'hour')} ago; a count is good for {many(limit, 'hour')}"
-        )
+        words = f"counted at {data.as_of.isoformat()}, {counted(hours, 'hour')} ago; a count is good for {counted(limit, 'hour')}"
         found = finding(QualityCheck.STALE, context.rules.stale_verdict, words, hours=hours, hours_max=limit)
         yield replace(found, readings=tuple(range(len(data.readings))))
 
@@ -103,7 +102,7 @@ def future(data: StockData, context: QualityContext) -> Iterator[Finding]:
     ahead, limit = data.as_of - context.now, context.rules.future_minutes_max
     if ahead > limit * _MINUTE:
         minutes = ahead // _MINUTE
-        words = f"counted at {data.as_of.isoformat()}, {many(minutes, 'minute')} from now; clocks may differ by {many(limit, 'minute')}"
+        words = f"counted at {data.as_of.isoformat()}, {counted(minutes, 'minute')} from now; clocks may differ by {counted(limit, 'minute')}"
         found = finding(
             QualityCheck.FUTURE, QualityVerdict.QUARANTINED, words, minutes_ahead=minutes, minutes_max=limit
         )
@@ -116,7 +115,7 @@ def missing(data: StockData, context: QualityContext) -> Iterator[Finding]:
     for key in sorted(context.covered_before - covered):
         before = context.known.position_by_key.get(key)
         units = before.on_hand_units if before else 0
-        words = f"earlier counts of this source covered it ({many(units, 'unit')} last), this one does not"
+        words = f"earlier counts of this source covered it ({counted(units, 'unit')} last), this one does not"
         yield finding(QualityCheck.MISSING, context.rules.missing_verdict, words, key, on_hand_units_before=units)
 
 
@@ -133,7 +132,7 @@ def _larger_than_site(case: Case[Any, Any], units: int) -> Finding | None:
     if capacity is None or volume <= capacity:
         return None
     litres, litres_max = -(-volume // MICROLITRES_PER_LITRE), capacity // MICROLITRES_PER_LITRE
-    words = f"{many(units, 'unit')} with {litres} litres in all, but the whole site holds {litres_max}"
+    words = f"{counted(units, 'unit')} with {litres:,} litres in all, but the whole site holds {litres_max:,}"
     return case.quarantined(
         QualityCheck.IMPOSSIBLE_LEVEL, words, units=units, volume_litres=litres, volume_litres_max=litres_max
     )
@@ -146,8 +145,8 @@ def _larger_than_demand(case: Case[Any, Any], units: int) -> Finding | None:
         return None
     asked_for = round(demand.mean)
     words = (
-        f"{many(units, 'unit')}, but only {asked_for} are expected to be asked for in {many(rules.impossible_days, 'day')}; "
-        f"above {many(rules.impossible_units_min, 'unit')} that is not believed"
+        f"{counted(units, 'unit')}, but only {asked_for:,} are expected to be asked for in {counted(rules.impossible_days, 'day')}; "
+        f"above {counted(rules.impossible_units_min, 'unit')} that is not believed"
     )
     return case.quarantined(
         QualityCheck.IMPOSSIBLE_LEVEL,

@@ -15,6 +15,21 @@ URGENCY_WORDS: Mapping[str, str] = MappingProxyType({
 })  # fmt: skip
 """What a line is for, in short."""
 URGENCY_KIND: Mapping[str, str] = MappingProxyType({Urgency.STOCK_OUT_RESCUE: "warn", Urgency.EMERGENCY_RESCUE: "bad"})
+REASONS = (
+    ("lane_unavailable", "A lane cannot be used", "lines"),
+    ("site_frozen", "A site takes part in nothing", "sites"),
+    ("sku_frozen", "A SKU must not move", "skus"),
+    ("line_unwanted", "Some lines are not wanted", "lines"),
+    ("site_keeps_sku", "The sender keeps what it has", "lines"),
+    ("too_small", "Some lines are too small", "lines"),
+    ("too_many_units", "It moves too many units", "limit"),
+    ("too_many_lines", "It has too many lines", "limit"),
+    ("too_expensive", "Moving costs too much", "limit"),
+    ("data_doubtful", "The data is doubtful", "any"),
+    ("other", "Something else", ""),
+)
+"""The coded reasons of a rejection, in words, and what each has to name."""
+REASON_WORDS: Mapping[str, str] = MappingProxyType({code: words for code, words, _ in REASONS})
 _DO: Mapping[str, tuple[str, str]] = MappingProxyType({
     Urgency.BALANCE: ("evens out stock between sites", "even out stock between sites"),
     Urgency.STOCK_OUT_RESCUE: (

@@ -15,6 +15,7 @@ from jinja2 import StrictUndefined
 from starlette.staticfiles import StaticFiles
 
 from app.ui.status_words import state_words, status_kind, status_words
+from tools.counted import counted
 from tools.money import money_text
 
 HERE = Path(__file__).parent
@@ -83,11 +84,6 @@ def span_text(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def days_text(days: float) -> str:
-    """A count of days for people: `1 day`, `1,234 days`."""
-    return f"{days:,} day{'' if days == 1 else 's'}"
-
-
 def ago_text(seconds: float) -> str:
     """How long ago: `3 h ago`. What is less than a minute old, or dated a little ahead, is of now."""
     return "just now" if seconds < _MINUTE else f"{span_text(seconds)} ago"
@@ -100,7 +96,7 @@ templates.env.trim_blocks = templates.env.lstrip_blocks = True
 templates.env.filters |= {
     "money": money_text, "units": units_text, "percent": percent_text, "when": when_text, "day": day_text,
     "words": words_text, "span": span_text, "status_words": status_words, "status_kind": status_kind,
-    "state_words": state_words, "ago": ago_text, "days": days_text,
+    "state_words": state_words, "ago": ago_text, "counted": counted,
 }  # fmt: skip
 templates.env.globals["static"] = f"/static/{VERSION}"
 

@@ -35,7 +35,8 @@ from graphs.baseline.results import (
     Submitted,
     WaitingRow,
 )
-from graphs.baseline.sentences import ROWS_SAID, count, instant, listed, more, rows_of, sentence
+from graphs.baseline.sentences import ROWS_SAID, instant, listed, more, rows_of, sentence
+from tools.counted import counted
 
 UNREADABLE = "I got an answer that I cannot read. Please try again."
 _MORE = 'Say "more" for the rows that follow, or name a SKU, a site or a category to see fewer.'
@@ -77,7 +78,7 @@ def _refusal(found: Refusal) -> str:
 
 def _imbalances(found: ImbalancesFound, most: int) -> str:
     held = found.held_back_for_bad_data
-    bad = f" {count(held, 'stock position')} {'is' if held == 1 else 'are'} held back for bad data." if held else ""
+    bad = f" {counted(held, 'stock position')} {'is' if held == 1 else 'are'} held back for bad data." if held else ""
     if not found.imbalances:
         return f"As of {instant(found.as_of)} nothing is out of balance there.{bad}"
     totals = listed([_kind_count(number, kind) for kind, number in found.counts.items()])
@@ -92,12 +93,12 @@ def _are(counts: Mapping[str, int]) -> str:
 
 def _kind_count(number: int, kind: str) -> str:
     plain = {"shortage": "shortage", "surplus": "surplus"}.get(kind, f"{kind} position")
-    return count(number, plain, f"{plain}es" if plain.endswith("s") else f"{plain}s")
+    return counted(number, plain, f"{plain}es" if plain.endswith("s") else f"{plain}s")
 
 
 def _imbalance(row: ImbalanceRow) -> str:
-    units = count(row.units, "unit")
-    cover = "no demand" if row.days_of_cover is None else f"{count(row.days_of_cover, 'day')} of cover"
+    units = counted(row.units, "unit")
+    cover = "no demand" if row.days_of_cover is None else f"{counted(row.days_of_cover, 'day')} of cover"
     match row.kind:
         case "shortage":
             what = f"{row.sku} at {row.site} is short of {units} until {row.until}"
@@ -119,18 +120,18 @@ def _coverage(found: CoverageFound, most: int) -> str:
 
 
 def _cover(row: CoverageRow) -> str:
-    cover = "no demand" if row.days_of_cover is None else f"{count(row.days_of_cover, 'day')} of cover"
+    cover = "no demand" if row.days_of_cover is None else f"{counted(row.days_of_cover, 'day')} of cover"
     out = f", runs out on {row.runs_out_on}" if row.runs_out_on else ""
     return (
         f"{row.sku} at {row.site}: {row.available_units:,} available, {row.demand_a_day} a day, {cover}{out}; it needs"
-        f" {row.needs_units:,} until its regular supply in {count(row.days_until_supply, 'day')} and should have"
+        f" {row.needs_units:,} until its regular supply in {counted(row.days_until_supply, 'day')} and should have"
         f" {row.order_up_to_units:,}; stock-out risk {row.stock_out_percent} %"
     )
 
 
 def _explanation(found: LineExplained) -> str:
     return (
-        f"Line {found.line_no} moves {count(found.units, 'unit')} of {found.sku} from {found.origin} to"
+        f"Line {found.line_no} moves {counted(found.units, 'unit')} of {found.sku} from {found.origin} to"
         f" {found.destination}, as of {instant(found.as_of)}. {found.words}"
     )
 
@@ -148,7 +149,7 @@ def _compared(found: PlansCompared) -> str:
     same, changed = found.lines_the_same, found.lines_changed.count
     ours, theirs = found.lines_only_in_plan.count, found.lines_only_in_other.count
     return (
-        f"As of {instant(found.as_of)}: {found.words} {count(same, 'line')} {'is' if same == 1 else 'are'} in both as"
+        f"As of {instant(found.as_of)}: {found.words} {counted(same, 'line')} {'is' if same == 1 else 'are'} in both as"
         f" they are, {changed:,} in both with other numbers, {ours:,} only in the first, {theirs:,} only in the other."
     )
 
@@ -198,7 +199,7 @@ def _status(found: StatusFound, most: int, about: str) -> str:
 
 def _waiting(row: WaitingRow) -> str:
     return (
-        f"plan {row.plan} of {row.requested_by} with {count(row.lines, 'line')} and {count(row.units, 'unit')}, saves"
+        f"plan {row.plan} of {row.requested_by} with {counted(row.lines, 'line')} and {counted(row.units, 'unit')}, saves"
         f" {row.saves}, expires {instant(row.expires_at)}"
     )
 
@@ -209,7 +210,7 @@ def _decided(row: DecidedRow) -> str:
 
 def _order(row: OrderRow) -> str:
     return (
-        f"{count(row.units, 'unit')} of {row.sku} from {row.origin} to {row.destination}: {row.state.replace('_', ' ')},"
+        f"{counted(row.units, 'unit')} of {row.sku} from {row.origin} to {row.destination}: {row.state.replace('_', ' ')},"
         f" arriving {row.arrives}"
     )
 

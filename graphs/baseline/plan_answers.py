@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphs.baseline.results import Comparison, LineRow, NoPlan, PlanFigures, PlanProposed
-from graphs.baseline.sentences import ROWS_SAID, count, instant, listed, rows_of, sentence
+from graphs.baseline.sentences import ROWS_SAID, instant, listed, rows_of, sentence
+from tools.counted import counted
 
 _SUBMIT = 'Say "submit" to send it to the approvers, or "why" to have a line explained.'
 _UNITS_ARE_A_LIMIT = "The number of units that you named is the most; the solver chose how many are worth moving."
@@ -32,7 +33,7 @@ def plan_words(plan: PlanProposed | NoPlan, arguments: Mapping[str, Any]) -> str
         _UNITS_ARE_A_LIMIT if "units_max" in arguments else "",
         sentence(plan.note),
         _left(plan),
-        f"Sites compete for the same stock in {count(plan.contested_pools, 'case')}." if plan.contested_pools else "",
+        f"Sites compete for the same stock in {counted(plan.contested_pools, 'case')}." if plan.contested_pools else "",
         _policy_costs(plan),
         _what_next(plan),
     ]
@@ -47,7 +48,7 @@ def comparison_words(found: Comparison, arguments: Mapping[str, Any]) -> str:
         f"As of {instant(found.as_of)}.\nAs things are: {_side(found.as_things_are)}\nWhat if: {_side(found.what_if)}\n",
         ""
         if late is None
-        else f"It makes {count(late, 'open purchase order') if late else 'no open purchase order'} late.",
+        else f"It makes {counted(late, 'open purchase order') if late else 'no open purchase order'} late.",
         "That would change nothing." if found.as_things_are == found.what_if else "",
         f"What you assume about {listed(everywhere)} holds at every site." if everywhere else "",
         "Nothing of this is kept.",
@@ -65,7 +66,7 @@ def _side(side: PlanFigures | NoPlan) -> str:
 
 def _figures(plan: PlanFigures) -> str:
     return (
-        f"{count(plan.lines, 'line')} with {count(plan.units, 'unit')} on {count(plan.departures, 'departure')}, goods"
+        f"{counted(plan.lines, 'line')} with {counted(plan.units, 'unit')} on {counted(plan.departures, 'departure')}, goods"
         f" worth {plan.goods_value}. It saves {plan.saves} after {plan.costs_to_move} of moving cost. The expected fill"
         f" rate goes from {plan.fill_rate_before_percent} % to {plan.fill_rate_after_percent} %."
     )
@@ -85,13 +86,13 @@ def _quality(plan: PlanFigures) -> str:
 def _left(plan: PlanFigures) -> str:
     """What had to leave and stays."""
     more = plan.left_behind_not_shown
-    rest = f"The same holds for {count(more, 'other SKU')} at a site." if more else ""
+    rest = f"The same holds for {counted(more, 'other SKU')} at a site." if more else ""
     return " ".join(filter(None, (*plan.left_behind, rest)))
 
 
 def _line(line: LineRow) -> str:
     return (
-        f"line {line.line_no}: {count(line.units, 'unit')} of {line.sku} from {line.origin} to {line.destination} by"
+        f"line {line.line_no}: {counted(line.units, 'unit')} of {line.sku} from {line.origin} to {line.destination} by"
         f" {line.by}, departs {line.departs}, arrives {line.arrives}, saves {line.saves}"
     )
 

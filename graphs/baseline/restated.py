@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from graphs.baseline.sentences import count, listed
+from graphs.baseline.sentences import listed
 from graphs.baseline.understood import Call
+from tools.counted import counted
 
 _TOOLS = {
     "propose_plan": "a plan",
@@ -30,9 +31,9 @@ def _part(name: str, value: Any) -> str:
     if name in _NAMES and isinstance(value, list):
         return f"{_NAMES[name]} {listed([str(each) for each in value])}"
     if name in _LIMITS:
-        return f"at most {count(value, _LIMITS[name])}"
+        return f"at most {counted(value, _LIMITS[name])}"
     return {
-        "within_days": f"within {count(value, 'day')}" if name == "within_days" else "",
+        "within_days": f"within {counted(value, 'day')}" if name == "within_days" else "",
         "transport_budget": f"for at most {value} of moving cost",
         "emergency_rescue": "as an emergency rescue",
         "demand_percent": f"at {value} % of the forecast demand",

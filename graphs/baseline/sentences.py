@@ -6,13 +6,10 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
+from tools.counted import counted
+
 ROWS_SAID = 5
 _INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2})(?::\d{2}(?:\.\d+)?)?(?:Z|\+00:00)")
-
-
-def count(number: int, what: str, several: str = "") -> str:
-    """`1 line`, `4 lines`, `1,200 units`."""
-    return f"{number:,} {what if number == 1 else several or f'{what}s'}"
 
 
 def listed(parts: Sequence[str], word: str = "and") -> str:
@@ -50,7 +47,7 @@ def more(rows: int, not_shown: int, hint: str = "", most: int = ROWS_SAID) -> st
     if rows > most:
         return f" There are more. {hint}".rstrip()
     return (
-        f" {count(not_shown, 'more row')} {'is' if not_shown == 1 else 'are'} not shown. {hint}".rstrip()
+        f" {counted(not_shown, 'more row')} {'is' if not_shown == 1 else 'are'} not shown. {hint}".rstrip()
         if not_shown
         else ""
     )

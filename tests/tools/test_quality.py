@@ -155,8 +155,8 @@ def test_stock_for_years_is_impossible_when_it_is_much():
     found = the_finding(counts(a_count(3_001)), a_context(positions=()))
     assert (found.check, found.verdict) == (QualityCheck.IMPOSSIBLE_LEVEL, QUARANTINED)
     assert found.reason == (
-        "S1/P1: 3001 units, but only 2000 are expected to be asked for in 1000 days; "
-        "above 3000 units that is not believed"
+        "S1/P1: 3,001 units, but only 2,000 are expected to be asked for in 1,000 days; "
+        "above 3,000 units that is not believed"
     )
     assert passes(counts(a_count(3_000)), a_context(positions=()))
     fast = a_context(positions=(), forecasts=(a_forecast("S1", daily_units=4.0),))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tools.counted import counted
 from tools.explanation.ends import EndOfLine
 from tools.explanation.sources import Barrier, OtherSource
 from tools.money import money_text
@@ -51,14 +52,14 @@ def of_ends(donor: EndOfLine, receiver: EndOfLine, units: int, currency: str) ->
     to, at = receiver, donor
     at_receiver = (
         f"{to.site_id} has {to.available_units:,} available and expects to need {_e6(to.expected_demand_e6)} in the"
-        f" {_days(to.days_until_supply)} until its regular supply: without this line it would run out with a"
+        f" {counted(to.days_until_supply, 'day')} until its regular supply: without this line it would run out with a"
         f" probability of {_percent(to.stock_out_without_ppm)} and lose {_e6(to.lost_without_e6)} sales"
         f" ({money_text(to.lost_without_minor, currency)}); after receiving {units:,} it is"
         f" {_percent(to.stock_out_with_ppm)} and {_e6(to.lost_with_e6)} ({money_text(to.lost_with_minor, currency)})."
     )
     at_donor = (
         f"{at.site_id} has {at.available_units:,} available for an expected {_e6(at.expected_demand_e6)} in"
-        f" {_days(at.days_until_supply)}; sending {units:,} takes its risk from {_percent(at.stock_out_without_ppm)} to"
+        f" {counted(at.days_until_supply, 'day')}; sending {units:,} takes its risk from {_percent(at.stock_out_without_ppm)} to"
         f" {_percent(at.stock_out_with_ppm)} and what it expects to lose from {_e6(at.lost_without_e6)} to"
         f" {_e6(at.lost_with_e6)}."
     )
@@ -197,10 +198,6 @@ def _saving(amount_minor: int, currency: str) -> str:
 
 def _more(amount_minor: int, currency: str) -> str:
     return f"{money_text(abs(amount_minor), currency)} {'more' if amount_minor > 0 else 'less'}"
-
-
-def _days(days: int) -> str:
-    return f"{days:,} day{'' if days == 1 else 's'}"
 
 
 def _percent(ppm: int) -> str:

@@ -8,10 +8,11 @@ from datetime import datetime
 
 from app.approvals.views import ApprovalView
 from app.orders.tables import TransferOrder
-from app.ui.queue.plan import REASONS
+from app.ui.plan_words import REASON_WORDS
 from app.ui.status_words import status_kind, status_words
 from app.views import LineView, PlanView
 from graphs.names import ELSEWHERE
+from tools.counted import counted
 from tools.execution import OrderState
 from tools.money import money_text
 from tools.rejections import RejectionCode
@@ -123,7 +124,7 @@ def lines_that_differ(plan: PlanView, other: PlanView) -> str:
     both = here.keys() & there.keys()
     same = sum(here[way] == there[way] for way in both)
     return (
-        f"{_count(same, 'line')} {'is' if same == 1 else 'are'} in both as they are, {len(both) - same:,} in both with other"
+        f"{counted(same, 'line')} {'is' if same == 1 else 'are'} in both as they are, {len(both) - same:,} in both with other"
         f" units, {len(here.keys() - both):,} only in the first and {len(there.keys() - both):,} only in the second."
     )
 
@@ -164,7 +165,7 @@ def rejected_words(request: ApprovalView, who: str) -> Iterator[str]:
     if not found:
         yield f"Rejected by {who}."
         return
-    reason = next((words for code, words, _ in REASONS if code == found["code"]), found["code"].replace("_", " "))
+    reason = REASON_WORDS[found["code"]]
     parts = [
         f"{name} {', '.join(map(str, found.get(key) or ()))}"
         for name, key in (("line", "line_nos"), ("site", "sites"), ("SKU", "skus"))
@@ -219,7 +220,3 @@ def _moving(orders: Sequence[TransferOrder], before: tuple[str, ...]) -> Standin
         word, kind = "approved", "good"
     shipped = sum(order.shipped_units for order in orders)
     return Standing(word, kind, before, None, counts, units, shipped, received)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from app.settings import Settings
-from app.ui.rendering import days_text, span_text
+from app.ui.rendering import span_text
+from tools.counted import counted
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "The service": (
@@ -123,5 +124,5 @@ def _number(settings: Settings, name: str, value: float) -> str:
     if name == "import_file_bytes_max":
         return f"{value / 1024**2:,.0f} MB"
     if unit is not None:
-        return span_text(value * _SECONDS[unit]) if unit != "days" else days_text(value)
+        return span_text(value * _SECONDS[unit]) if unit != "days" else counted(value, "day")
     return f"{value:,}"

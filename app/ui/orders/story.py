@@ -12,6 +12,7 @@ from typing import Any
 
 from app.ui.rendering import day_text
 from app.views import OrderView
+from tools.counted import counted
 from tools.execution import OrderState
 from tools.saga import Action
 
@@ -59,11 +60,6 @@ class Told:
     facts: Mapping[str, Any]
 
 
-def units_words(units: int) -> str:
-    """A count with its noun."""
-    return f"{units:,} unit{'' if units == 1 else 's'}"
-
-
 def in_transit_units(order: OrderView) -> int:
     """What has left and has not turned up anywhere."""
     return order.shipped_units - order.received_units - order.damaged_units - order.returned_units - order.lost_units
@@ -82,19 +78,21 @@ def did_it_arrive(order: OrderView, today: date, last_arrival: datetime | None =
     expected = f"expected on {day_text(order.arrive_on)}"
     due = f"{expected}, {late} {'day' if late == 1 else 'days'} ago" if late else expected
     if order.state in (OrderState.CANCELLED, OrderState.REFUSED):
-        back = f" {units_words(order.returned_units)} came back." if order.returned_units else ""
+        back = f" {counted(order.returned_units, 'unit')} came back." if order.returned_units else ""
         why = "It was cancelled." if order.state == OrderState.CANCELLED else "The ERP refused it."
         return Answer("No", f"{why}{back or ' Nothing was moved.'}", "bad" if order.returned_units else "warn")
     if order.state == OrderState.COMPENSATING:
-        where = f"{units_words(outstanding)} are on the way back." if outstanding else "The ERP is asked to give it up."
+        where = (
+            f"{counted(outstanding, 'unit')} are on the way back." if outstanding else "The ERP is asked to give it up."
+        )
         return Answer("No", f"It is being called back. {where}", "warn")
     if not order.shipped_units:
         return _not_left(order, due, late)
     if not outstanding:
         return _all_turned_up(order, on)
     came = order.received_units + order.damaged_units
-    got = f"{units_words(came)} of {order.shipped_units:,} arrived{on}{_condition(order)}. " if came else ""
-    rest = f"{units_words(outstanding)} {'is' if outstanding == 1 else 'are'} still on the way, {due}."
+    got = f"{counted(came, 'unit')} of {order.shipped_units:,} arrived{on}{_condition(order)}. " if came else ""
+    rest = f"{counted(outstanding, 'unit')} {'is' if outstanding == 1 else 'are'} still on the way, {due}."
     return Answer("Partly" if got else "Not yet", got + rest, "bad" if late else "info")
 
 
@@ -116,14 +114,14 @@ def _condition(order: OrderView) -> str:
 def _all_turned_up(order: OrderView, on: str) -> Answer:
     came = order.received_units + order.damaged_units
     missing = [
-        f"{units_words(units)} {words}"
+        f"{counted(units, 'unit')} {words}"
         for units, words in ((order.lost_units, "never came"), (order.returned_units, "went back"))
         if units
     ]
     if not missing:
         kind = "warn" if order.damaged_units else "good"
-        return Answer("Yes", f"All {units_words(came)} arrived{on}{_condition(order)}.", kind)
-    arrived = f"{units_words(came)} of {order.shipped_units:,} arrived{on}{_condition(order)}; "
+        return Answer("Yes", f"All {counted(came, 'unit')} arrived{on}{_condition(order)}.", kind)
+    arrived = f"{counted(came, 'unit')} of {order.shipped_units:,} arrived{on}{_condition(order)}; "
     return Answer("Partly" if came else "No", f"{arrived}{', '.join(missing)}.", "warn")
 
 
@@ -210,15 +208,15 @@ def _sentences(facts: Mapping[str, Any]) -> str:
     said = []
     decided = facts.get("decided_units")
     if isinstance(decided, int):
-        said.append(f"{facts.get('units', 0):,} of {units_words(decided)}.")
+        said.append(f"{facts.get('units', 0):,} of {counted(decided, 'unit')}.")
     else:
-        said += [f"{units_words(facts['units'])}."] if facts.get("units") else []
+        said += [f"{counted(facts['units'], 'unit')}."] if facts.get("units") else []
     for name, words in (("damaged_units", "damaged"), ("lost_units", "lost"), ("over_units", "more than had left")):
-        said += [f"{units_words(facts[name])} {words}."] if facts.get(name) else []
+        said += [f"{counted(facts[name], 'unit')} {words}."] if facts.get(name) else []
     said += [f"Reference there: {facts['erp_id']}."] if facts.get("erp_id") else []
     number = note_number(str(facts.get("receipt_key", "")))
     said += [f"Delivery note {number}."] if number else []
-    said += [f"{facts['late_days']} days late."] if facts.get("late_days") else []
+    said += [f"{counted(facts['late_days'], 'day')} late."] if facts.get("late_days") else []
     said += [str(facts[name]) for name in ("reason", "validated_because") if facts.get(name)]
     return " ".join(said)
 

@@ -18,6 +18,7 @@ from app.ui.overview.history import may_see_signals
 from app.ui.overview.kpis import Work
 from app.ui.queue.rows import title_of
 from app.ui.status_words import status_words
+from tools.counted import counted
 from tools.kpis import Workload
 
 EXPIRES_SOON = timedelta(hours=6)
@@ -50,10 +51,12 @@ def alerts(
 
 def _about_orders(load: Workload) -> Iterator[Alert]:
     if load.orders_need_attention:
-        words = f"{_many(load.orders_need_attention, 'transfer order needs', 'transfer orders need')} somebody to look at what happened."
+        words = f"{counted(load.orders_need_attention, 'transfer order needs', 'transfer orders need')} somebody to look at what happened."
         yield Alert("bad", words, "/orders?show=attention", "Look at them")
     if load.orders_overdue:
-        words = f"{_many(load.orders_overdue, 'transfer is', 'transfers are')} overdue: the goods should have arrived."
+        words = (
+            f"{counted(load.orders_overdue, 'transfer is', 'transfers are')} overdue: the goods should have arrived."
+        )
         yield Alert("warn", words, "/orders?show=overdue", "See where they are")
 
 
@@ -62,18 +65,18 @@ def _about_to_expire(waiting: Sequence[Waiting], at: datetime) -> Iterator[Alert
     if soon:
         left = max(int((soon[0].expires_at - at).total_seconds() // 60), 0)
         first = f"{left} minutes" if left < 120 else f"{left // 60} hours"
-        words = f"{_many(len(soon), 'plan expires', 'plans expire')} undecided within 6 hours, the first in {first}."
+        words = f"{counted(len(soon), 'plan expires', 'plans expire')} undecided within 6 hours, the first in {first}."
         yield Alert("warn", words, f"/queue?open=/queue/{soon[0].approval_id}", "Decide")
 
 
 def _about_data(caller: Principal, seen: Seen, work: Work) -> Iterator[Alert]:
     today = work.quarantined[-1] if work.quarantined else 0
     if today and may_see_signals(caller):
-        words = f"{_many(today, 'report of another system was', 'reports of other systems were')} refused today because they cannot be right."
+        words = f"{counted(today, 'report of another system was', 'reports of other systems were')} refused today because they cannot be right."
         yield Alert("warn", words, "/network/stock?show=held", "See what is held back")
     if work.too_old:
         after = seen.facts.policy.data_quality.stale_after_hours
-        words = f"{_many(work.too_old, 'stock count is', 'stock counts are')} older than {after} hours."
+        words = f"{counted(work.too_old, 'stock count is', 'stock counts are')} older than {counted(after, 'hour')}."
         yield Alert("warn", words, "/network/stock?show=stale", "See which")
 
 
@@ -81,7 +84,7 @@ def _for_the_reader(session: Session, caller: Principal) -> Iterator[Alert]:
     """Plans that the reader could sign now."""
     found = page_of(session, caller, Wanted(for_me=True), rows_max=1)
     if found.rows:
-        words = f"{_many(found.total, 'plan waits', 'plans wait')} for your signature."
+        words = f"{counted(found.total, 'plan waits', 'plans wait')} for your signature."
         opened = f"&open=/queue/{found.rows[0].approval_id}" if found.total == 1 else ""
         yield Alert("info", words, f"/queue?show=for_me{opened}", "Decide")
 
@@ -95,7 +98,3 @@ def _not_approved(session: Session, caller: Principal, at: datetime) -> Iterator
     for each in session.exec(query.order_by(col(row.closed_at).desc()).limit(NEWS_SHOWN)).all():
         words = f"Your {title_of(each.plan_digest).lower()} is {status_words(each.status)}."
         yield Alert("info", words, f"/reports/plans/{each.plan_digest}", "Read what became of it")
-
-
-def _many(count: int, one: str, more: str) -> str:
-    return f"{count:,} {one if count == 1 else more}"

@@ -19,8 +19,8 @@ from app.plans.store import read_plan
 from app.ui.exports import Table, downloads
 from app.ui.orders.reading import titles
 from app.ui.plan_lines import plan_lines
-from app.ui.plan_words import served_less, what_for
-from app.ui.queue.plan import REASON_WORDS, REASONS, lines_of, uncertain
+from app.ui.plan_words import REASON_WORDS, REASONS, served_less, what_for
+from app.ui.queue.plan import lines_of, uncertain
 from app.ui.queue.rows import left_words, tier_words, title_of
 from app.ui.queue.standing import outcome_words, standing_of
 from app.ui.rendering import ago_text, render

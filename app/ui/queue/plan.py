@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 
 from app.explanations import ExplanationView
 from app.ui.plan_words import URGENCY_KIND, URGENCY_WORDS
@@ -15,22 +14,6 @@ from app.views import LineView, PlanView
 from tools.inventory import SiteSku, Snapshot
 from tools.money import money_text
 from tools.transfers import TransferPlan
-
-REASONS = (
-    ("lane_unavailable", "A lane cannot be used", "lines"),
-    ("site_frozen", "A site takes part in nothing", "sites"),
-    ("sku_frozen", "A SKU must not move", "skus"),
-    ("line_unwanted", "Some lines are not wanted", "lines"),
-    ("site_keeps_sku", "The sender keeps what it has", "lines"),
-    ("too_small", "Some lines are too small", "lines"),
-    ("too_many_units", "It moves too many units", "limit"),
-    ("too_many_lines", "It has too many lines", "limit"),
-    ("too_expensive", "Moving costs too much", "limit"),
-    ("data_doubtful", "The data is doubtful", "any"),
-    ("other", "Something else", ""),
-)
-"""The coded reasons of a rejection, in words, and what each has to name."""
-REASON_WORDS: Mapping[str, str] = MappingProxyType({code: words for code, words, _ in REASONS})
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from app.errors import InvalidError, UnavailableError
 from app.governance.state import active_policy
 from app.ui.exports import ROWS_MAX, Table, downloads
 from app.ui.plan_lines import plan_lines
-from app.ui.plan_words import URGENCY_WORDS
+from app.ui.plan_words import REASON_WORDS, URGENCY_WORDS
 from app.ui.rendering import render
 from app.ui.reports import backtest as replay
 from app.ui.reports import reading, words
@@ -121,6 +121,7 @@ def _plan_content(looking: Visitor, report: PlanReport) -> dict[str, Any]:
         "summary": words.summary(view),
         "solved": words.solve_words(view),
         "urgency_words": URGENCY_WORDS,
+        "reason_words": REASON_WORDS,
         "outcome": words.outcome([each.view for each in report.asked], report.orders),
         "served": bars(
             "Demand served until the regular supply",

@@ -10,6 +10,7 @@ from app.ui.exports import Cell
 from app.ui.plan_words import served_less, what_for
 from app.ui.status_words import state_words, status_words
 from app.views import OrderView, PlanView
+from tools.counted import counted
 from tools.money import minor_digits, money_text
 
 _BECAME = {
@@ -51,8 +52,8 @@ def _summary(plan: PlanView) -> Iterator[str]:
         yield "The plan moves nothing: no transfer is worth its cost."
         return
     yield (
-        f"The plan moves {_count(plan.units, 'unit')} worth {money_text(plan.goods_value_minor, currency)}, "
-        f"in {_count(number, 'line')} on {_count(plan.lanes, 'departure')}."
+        f"The plan moves {counted(plan.units, 'unit')} worth {money_text(plan.goods_value_minor, currency)}, "
+        f"in {counted(number, 'line')} on {counted(plan.lanes, 'departure')}."
     )
     if lines := what_for(plan):
         yield lines
@@ -70,14 +71,10 @@ def _summary(plan: PlanView) -> Iterator[str]:
         yield less
     if plan.lines_hidden:
         verb = "lies" if plan.lines_hidden == 1 else "lie"
-        yield f"{_count(plan.lines_hidden, 'line')} of it {verb} wholly outside your sites and {'is' if plan.lines_hidden == 1 else 'are'} not listed."
+        yield f"{counted(plan.lines_hidden, 'line')} of it {verb} wholly outside your sites and {'is' if plan.lines_hidden == 1 else 'are'} not listed."
     units_left = sum(each.left_units for each in plan.left_behind)
     if units_left:
-        yield f"{_count(units_left, 'unit')} that should leave a site by a date stay there."
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+        yield f"{counted(units_left, 'unit')} that should leave a site by a date stay there."
 
 
 def solve_words(plan: PlanView) -> str:
@@ -99,7 +96,7 @@ def outcome(asked: Sequence[ApprovalView], orders: Sequence[OrderView]) -> str:
         state = state_words(order.state)
         states[state] = states.get(state, 0) + 1
     told = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
-    return f"{words} It became {_count(len(orders), 'transfer order')}: {told}."
+    return f"{words} It became {counted(len(orders), 'transfer order')}: {told}."
 
 
 def index_heads(currency: str) -> tuple[str, ...]:

@@ -173,6 +173,7 @@ def test_a_plan_that_was_rejected_says_by_whom_and_why(own_pages: Callable[[str]
         assert words in stands.text
         assert words in paula.get(f"/chat/{thread_id}").text
     assert not stands.foreign
+    assert f"Something else: not now {MARKUP}" in paula.get(f"/reports/plans/{digest}").text
 
 
 def test_beside_the_plan_made_instead_stands_who_rejected_the_one_before_and_why(
