@@ -17,12 +17,13 @@ from uuid import UUID
 from pydantic import BaseModel
 from sqlmodel import Session, col, select
 
+from app.approvals.predecessors import predecessors
 from app.approvals.requests import get_request
-from app.approvals.tables import ApprovalSignature
+from app.approvals.tables import ApprovalRequest, ApprovalSignature
 from app.approvals.views import ApprovalView, approval_view
 from app.auth.roles import Act, Principal
 from app.errors import NotFoundError
-from app.ledger.append import plan_stream, stock_stream
+from app.ledger.append import EventType, plan_stream, stock_stream
 from app.ledger.tables import LeafRow, LedgerEvent
 from app.orders.steps import get_order
 from app.orders.tables import Receipt, TransferOrder
@@ -81,6 +82,24 @@ class LineageEvent(BaseModel):
     position: int | None
 
 
+class PredecessorView(BaseModel):
+    """A plan that was edited, or approved in part, on the way to the plan of the transfer."""
+
+    plan_digest: str
+    approval_id: UUID
+    requested_by: str
+    requested_at: datetime
+    authors: list[str]
+    planned_at: datetime
+    policy: str
+    provenance: ProvenanceView | None
+
+    @property
+    def words(self) -> str:
+        """What it is put down to, in one line."""
+        return "nothing says how it was asked for" if self.provenance is None else self.provenance.words
+
+
 class LineageView(BaseModel):
     """Everything that led to a transfer, and everything that followed."""
 
@@ -92,6 +111,8 @@ class LineageView(BaseModel):
     policy: str
     policy_digest: str
     provenance: ProvenanceView | None
+    predecessors: list[PredecessorView]
+    """The plans that its plan was edited from, the nearest first. `events` tells what the ledger holds about each."""
     snapshot_digest: str
     snapshot_as_of: datetime
     snapshot_frozen_at: datetime
@@ -111,6 +132,7 @@ def lineage(session: Session, principal: Principal, transfer_id: UUID) -> Lineag
     snapshot = read_snapshot(session, plan.snapshot_digest)
     names = names_for(session, principal, snapshot)
     signals, hidden = _signals(session, principal, order, snapshot, names)
+    before = predecessors(session, plan.digest, request.attempt)
     return LineageView(
         order=order_view(session, principal, order),
         receipts=_receipts(session, order),
@@ -119,14 +141,24 @@ def lineage(session: Session, principal: Principal, transfer_id: UUID) -> Lineag
         planned_at=plan.planned_at,
         policy=released(plan.policy_digest).label,
         policy_digest=plan.policy_digest,
-        provenance=provenance_view(session, plan.digest),
+        provenance=provenance_view(session, plan.digest, request.attempt),
+        predecessors=[_predecessor(session, each) for each in before],
         snapshot_digest=plan.snapshot_digest,
         snapshot_as_of=frozen.as_of,
         snapshot_frozen_at=frozen.frozen_at,
         signals=signals,
         signals_hidden=hidden,
-        events=_events(session, order, names),
+        events=_events(session, order, [request, *before], names),
     )
+
+
+def _predecessor(session: Session, request: ApprovalRequest) -> PredecessorView:
+    plan = session.get_one(PlanRow, request.plan_digest)
+    return PredecessorView(
+        plan_digest=plan.digest, approval_id=request.approval_id, requested_by=request.requested_by,
+        requested_at=request.requested_at, authors=request.authors, planned_at=plan.planned_at,
+        policy=released(plan.policy_digest).label, provenance=provenance_view(session, plan.digest, request.attempt),
+    )  # fmt: skip
 
 
 def _receipts(session: Session, order: TransferOrder) -> list[ReceiptView]:
@@ -191,8 +223,10 @@ def _signal_view(ref: SignalRef, row: SignalRow, names: Names) -> SignalView:
     )  # fmt: skip
 
 
-def _events(session: Session, order: TransferOrder, names: Names) -> list[LineageEvent]:
-    """What the ledger holds about the plan's proposal, its request, and the transfer itself, in order of time."""
+def _events(
+    session: Session, order: TransferOrder, requests: Sequence[ApprovalRequest], names: Names
+) -> list[LineageEvent]:
+    """What the ledger holds about the proposals of these plans, their requests, and the transfer itself, in order of time."""
     own = (stock_stream(order.origin, order.sku_id), stock_stream(order.destination, order.sku_id))
     about_transfer = col(LedgerEvent.stream).in_(own) & col(LedgerEvent.key).startswith(
         f"transfer/{order.transfer_id}/", autoescape=True
@@ -200,14 +234,15 @@ def _events(session: Session, order: TransferOrder, names: Names) -> list[Lineag
     query = (
         select(LedgerEvent, LeafRow.position)
         .outerjoin(LeafRow, (col(LeafRow.stream) == LedgerEvent.stream) & (col(LeafRow.seq) == LedgerEvent.seq))
-        .where(about_transfer | (col(LedgerEvent.stream) == plan_stream(order.plan_digest)))
+        .where(about_transfer | col(LedgerEvent.stream).in_({plan_stream(each.plan_digest) for each in requests}))
         .order_by(col(LedgerEvent.occurred_at), col(LedgerEvent.stream), col(LedgerEvent.seq))
     )
-    found = []
+    found, asked_for = [], {None, *(str(each.approval_id) for each in requests)}
     for event, position in session.exec(query).all():
         body = json.loads(event.body)
-        if body["facts"].get("approval_id", str(order.approval_id)) != str(order.approval_id):
-            continue  # an earlier request for the same plan
+        # The proposal of an edited plan names the request that was edited, which may be that of another attempt.
+        if event.type != EventType.PLAN_PROPOSED and body["facts"].get("approval_id") not in asked_for:
+            continue  # another request for the same plan
         found.append(
             LineageEvent(
                 type=event.type, occurred_at=event.occurred_at, actor=body["actor"], stream=_shown(event.stream, names),

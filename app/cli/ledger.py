@@ -150,6 +150,12 @@ def _print_lineage(view: LineageView) -> None:
     )
     if view.provenance is not None:
         print(f"  {view.provenance.words}")
+    for earlier in view.predecessors:
+        print(
+            f"Edited from plan {earlier.plan_digest[:12]}, planned {earlier.planned_at.isoformat()} under {earlier.policy},"
+            f" request {earlier.approval_id} of {earlier.requested_by}:"
+        )
+        print(f"  {earlier.words}")
     print(f"Request {approval.approval_id} of {approval.requested_by}: {approval.status}, by {approval.decided_by}.")
     for signature in view.signatures:
         print(f"  signed by {signature.signed_by} on {signature.signed_at.isoformat()}")

@@ -3,35 +3,91 @@
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
 from pydantic import BaseModel
 from sqlmodel import Session
 
+from app.approvals.predecessors import predecessors
+from app.approvals.tables import ApprovalRequest
 from app.plans.store import read_provenance
 
 
-class ProvenanceView(BaseModel):
-    """What a plan is put down to. Without an llm nobody formed the request in words; temperatures are in thousandths."""
+class Asked(BaseModel):
+    """How a plan was asked for. Without an llm nobody formed the request in words; temperatures are in thousandths."""
 
     llm: str | None
     temperature_e3: int | None
     prompt_digest: str | None
     catalogue_digest: str | None
+
+    @property
+    def asked_words(self) -> str:
+        """How it was asked for, in some words."""
+        if self.llm is None:
+            return "asked for without any language model"
+        warmth = "" if self.temperature_e3 is None else f" at temperature {self.temperature_e3 / 1_000:g}"
+        prompt, tools = (self.prompt_digest or "")[:12], (self.catalogue_digest or "")[:12]
+        return f"asked for through {self.llm}{warmth}, prompt {prompt}, tools {tools}"
+
+
+class EditedPlan(BaseModel):
+    """A plan that was edited into another one, whose request that was, and how it was asked for, if that was recorded."""
+
+    plan_digest: str
+    approval_id: UUID
+    requested_by: str
+    asked: Asked | None
+
+    @property
+    def words(self) -> str:
+        """In some words."""
+        how = "nothing says how that was asked for" if self.asked is None else f"which was {self.asked.asked_words}"
+        return f"edited from plan {self.plan_digest[:12]} of {self.requested_by}, {how}"
+
+
+class ProvenanceView(Asked):
+    """What a plan is put down to: who asked for it, what solved it, and the plans that it was edited from, the nearest first."""
+
     solver_versions: list[str]
     recorded_at: datetime
+    edited_from: list[EditedPlan] = []
+
+    @property
+    def origin(self) -> EditedPlan | None:
+        """The plan that it all began with, where it is an edit that nobody asked for in words itself."""
+        if self.llm is not None or not self.edited_from:
+            return None
+        told = [each for each in self.edited_from if each.asked is not None and each.asked.llm is not None]
+        return (told or self.edited_from)[-1]
+
+    @property
+    def asked_through(self) -> str:
+        """The llm that it was asked for through, by whoever asked for the first one of several plans."""
+        first: Asked | None = self if self.origin is None else self.origin.asked
+        return "not recorded" if first is None else first.llm or "no language model"
 
     @property
     def words(self) -> str:
         """In one line."""
         solvers = f"solved by {', '.join(self.solver_versions) or 'no solver'}"
-        if self.llm is None:
-            return f"asked for without any language model; {solvers}"
-        warmth = "" if self.temperature_e3 is None else f" at temperature {self.temperature_e3 / 1_000:g}"
-        prompt, tools = (self.prompt_digest or "")[:12], (self.catalogue_digest or "")[:12]
-        return f"asked for through {self.llm}{warmth}, prompt {prompt}, tools {tools}; {solvers}"
+        return f"{self.asked_words if self.origin is None else self.origin.words}; {solvers}"
 
 
-def provenance_view(session: Session, digest: str) -> ProvenanceView | None:
+def provenance_view(session: Session, digest: str, last_attempt: int | None = None) -> ProvenanceView | None:
     """What a plan is put down to; None for a plan from before this was recorded. It names no site and no SKU."""
     row = read_provenance(session, digest)
-    return None if row is None else ProvenanceView(**row.model_dump(exclude={"plan_digest"}))
+    if row is None:
+        return None
+    return ProvenanceView(
+        **row.model_dump(exclude={"plan_digest"}),
+        edited_from=[_edited(session, request) for request in predecessors(session, digest, last_attempt)],
+    )
+
+
+def _edited(session: Session, request: ApprovalRequest) -> EditedPlan:
+    row = read_provenance(session, request.plan_digest)
+    return EditedPlan(
+        plan_digest=request.plan_digest, approval_id=request.approval_id, requested_by=request.requested_by,
+        asked=None if row is None else Asked.model_validate(row, from_attributes=True),
+    )  # fmt: skip

@@ -138,8 +138,12 @@ def _rules(view: LineageView) -> Iterator[Item]:
     yield Item("Policy", (view.policy, view.policy_digest[:12]), "/governance/policies")
     found = view.provenance
     if found is not None:
-        asked = found.llm or "no language model"
+        asked = "by an edit" if found.origin else found.llm or "no language model"
         yield Item("Made with", (asked, *(found.solver_versions[:2] or ["no solver"])))
+    for each in view.predecessors:
+        how = "not recorded" if each.provenance is None else each.provenance.asked_through
+        facts = (f"of {each.requested_by}", how, when_text(each.planned_at))
+        yield Item(f"Edited {each.plan_digest[:8]}", facts, f"/queue/{each.approval_id}")
 
 
 def _decisions(view: LineageView) -> Iterator[Item]:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from app.approvals.edits import edit
 from app.ledger.notes import VerifierKey
+from app.plans.store import read_plan
 from tests.app.cli.conftest import Office
-from tests.installation import orders
+from tests.installation import BOB, approve, orders
 
 
 def test_a_checkpoint_that_was_kept_tells_that_an_end_was_cut_off(dock: Office, tmp_path: Path) -> None:
@@ -53,6 +55,20 @@ def test_the_lineage_of_a_transfer_is_told(shared_dock: Office) -> None:
         assert part in said
     view = shared_dock("lineage", order.transfer_id, "--json", by="vera").document
     assert view["approval"]["decided_by"] == "ada"
+
+
+def test_the_lineage_of_an_edited_plan_tells_what_it_was_edited_from(office: Office) -> None:
+    with office.service() as service:
+        with service.database.transaction() as session:
+            line = read_plan(session, office.plan).lines[0]
+            done = edit(session, BOB, office.request, office.plan, {1: line.packs - 1})
+        approve(service, done.successor)
+        (order,) = orders(service, done.successor)
+    said = office("lineage", order.transfer_id, by="paula").out
+    assert f"Edited from plan {office.plan[:12]}, planned " in said
+    assert f"request {office.request} of paula:" in said
+    (before,) = office("lineage", order.transfer_id, "--json", by="paula").document["predecessors"]
+    assert (before["plan_digest"], before["requested_by"]) == (office.plan, "paula")
 
 
 def test_a_person_is_forgotten_by_whoever_manages_people(office: Office) -> None:

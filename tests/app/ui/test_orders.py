@@ -12,10 +12,12 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
+from app.approvals.edits import edit
 from app.auth.people import SYSTEM, add_person
 from app.auth.roles import Role
 from app.lineage import lineage
 from app.orders.tables import ErpDifference, TransferOrder
+from app.plans.store import read_plan
 from app.ui.orders.lineage_graph import graph_of
 from app.ui.orders.story import Told, days_late, did_it_arrive, happenings, stages
 from app.views import OrderView
@@ -23,7 +25,7 @@ from graphs.names import alias_of
 from tests.app.ui.pages import Browsing
 from tests.app.web.door import Door
 from tests.builders import TODAY
-from tests.installation import OTTO, approve, carry_out, orders, person
+from tests.installation import BOB, OTTO, approve, carry_out, orders, person
 from tools.execution import OrderState
 from tools.reconcile import Correction, DifferenceKind
 
@@ -364,6 +366,22 @@ def test_the_lineage_leads_from_signals_to_receipts(door: Door, carried: list[Tr
     page = own_pages("vera").get(f"/orders/{order.transfer_id}/lineage")
     for words in ("Signed by ada", f"ERP {order.erp_id}", "Made with", "by otto"):
         assert words in page.text
+
+
+def test_the_lineage_of_an_edited_plan_shows_the_plan_before_it(door: Door, own_pages: Pages) -> None:
+    first = door.pending
+    with door.service.database.transaction() as session:
+        line = read_plan(session, first.plan_digest).lines[0]
+        second = edit(session, BOB, first.approval_id, first.plan_digest, {1: line.packs - 1}).successor
+    approve(door.service, second)
+    (order,) = orders(door.service, second)
+    page = own_pages("vera").get(f"/orders/{order.transfer_id}/lineage")
+    links = [tag for tag in page.all("a") if tag.attributes.get("href") == f"/queue/{first.approval_id}"]
+    assert f"Plan {first.plan_digest[:8]}" in [tag.text for tag in links]
+    assert "asked for by paula" in page.text
+    assert f"plan/{first.plan_digest}" in page.text, "its events are listed"
+    report = own_pages("vera").get(f"/reports/plans/{second.plan_digest}")
+    assert f"plan {first.plan_digest} of paula" in report.text
 
 
 def test_the_tables_of_an_order_and_of_its_lineage_are_downloaded(
