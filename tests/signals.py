@@ -31,7 +31,7 @@ from evals.databases import Servers
 from policies.limits import quality_rules
 from tests.builders import NOW, TODAY, a_site, a_sku, a_supply, in_days, weekly_sales
 from tests.installation import a_network
-from tools import saga
+from tools import following, saga
 from tools.execution import OrderState
 from tools.findings import QualityContext
 from tools.inventory import LaneKey, SiteSku, Snapshot, StockPosition, SupplyKind
@@ -213,7 +213,7 @@ def bring_to(session: Session, transfer_id: UUID, state: OrderState) -> None:
         if state is OrderState.REFUSED
         else (ErpTransfer(str(transfer_id), "X-1", ErpTransferState(state), units))
     )
-    take(session, transfer_id, lambda order, missing: saga.learned(order, said, missing))
+    take(session, transfer_id, lambda order, missing: following.learned(order, said, missing))
 
 
 def position(snapshot: Snapshot, site_id: str = "S1", sku_id: str = "P1") -> StockPosition:

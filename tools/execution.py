@@ -48,7 +48,7 @@ STEPS: dict[OrderState, frozenset[OrderState]] = {
         (*_ARRIVING, OrderState.SHIPPED, OrderState.CANCELLED, OrderState.COMPENSATING, OrderState.NEEDS_ATTENTION)
     ),
     OrderState.NEEDS_ATTENTION: frozenset(
-        (OrderState.REQUESTED, OrderState.COMPENSATING, OrderState.CANCELLED, *_ARRIVING)
+        (OrderState.REQUESTED, OrderState.CONFIRMED, OrderState.COMPENSATING, OrderState.CANCELLED, *_ARRIVING)
     ),
     OrderState.CLOSED: frozenset(),
     OrderState.CANCELLED: frozenset(),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tools import saga
+from tools import following
 from tools.execution import OrderState
 from tools.ports import ErpTransfer, ErpTransferState
 from tools.saga import OrderFacts
@@ -76,9 +76,7 @@ def _both_differ(order: OrderFacts, transfer: ErpTransfer) -> Difference | None:
         words = f"the order is {order.state}, and the ERP has {transfer.units:,} units of it {transfer.state}"
         return _there(transfer, DifferenceKind.ALIVE_THERE, words)
     if transfer.differs_from(order.content):
-        words = (
-            f"the ERP has other content under the reference: {transfer.units:,} units, approved were {order.units:,}"
-        )
+        words = following.words_on_other_content(order, transfer)
         return Difference(order.reference, DifferenceKind.OTHER_CONTENT, words, Correction.LEAVE_TO_PEOPLE)
     return next(_progress(order, transfer), None)
 
@@ -92,7 +90,7 @@ def _missing(order: OrderFacts) -> Difference | None:
 
 
 def _progress(order: OrderFacts, transfer: ErpTransfer) -> Iterator[Difference]:
-    step = saga.learned(order, transfer)
+    step = following.learned(order, transfer)
     if step is not None:
         words = f"the ERP is further: {transfer.state}, {transfer.received_units:,} units received; here {order.state}"
         yield Difference(order.reference, DifferenceKind.BEHIND, words, Correction.CATCH_UP)

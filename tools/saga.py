@@ -27,7 +27,7 @@ from tools.moves import (
     ship,
     void,
 )
-from tools.ports import ErpTransfer, ErpTransferState, Refused, TransferContent
+from tools.ports import TransferContent
 
 REASON_CHARACTERS_MAX = 500
 _ON_THE_WAY = (OrderState.SHIPPED, OrderState.PARTIALLY_RECEIVED)
@@ -101,6 +101,7 @@ class Action(StrEnum):
     """What people can do about an order that needs them."""
 
     ASK_AGAIN = "ask_again"
+    ACCEPT = "accept"
     CANCEL = "cancel"
     RECEIVE = "receive"
     RETURN = "return"
@@ -117,7 +118,8 @@ def actions(order: OrderFacts) -> tuple[Action, ...]:
         back = Action.RETURN if state is OrderState.COMPENSATING else Action.CANCEL
         return (Action.RECEIVE, back, Action.WRITE_OFF)
     if state is OrderState.NEEDS_ATTENTION:
-        return (Action.ASK_AGAIN, Action.CANCEL)
+        accept = (Action.ACCEPT,) if _can_be_accepted(order) else ()
+        return (Action.ASK_AGAIN, *accept, Action.CANCEL)
     return (Action.CANCEL,) if state in (OrderState.RELEASED, *_WITH_THE_ERP) else ()
 
 
@@ -187,6 +189,20 @@ def asked_again(order: OrderFacts, reason: str) -> Step | None:
     if order.state is not OrderState.NEEDS_ATTENTION or order.has_left:
         return None
     return _to(replace(order, attention=None), OrderState.REQUESTED, TransferEvent.RESUMED, facts={"reason": reason})
+
+
+def accepted(order: OrderFacts, units: int, reason: str, missing_units: int = 0) -> Step | None:
+    """People have the order go on with what the ERP has of it, and never with more than was approved: the rest is free again.
+
+    With all its units its words stay: they are what people have accepted, and are not asked about again.
+    """
+    if not _can_be_accepted(order) or not 0 < units <= order.units:
+        return None
+    if units == order.units:
+        return _to(order, OrderState.CONFIRMED, TransferEvent.RESUMED, facts={"reason": reason})
+    moves = _freed(order, order.units - units, missing_units)
+    facts = {"reason": reason, "units": units, "decided_units": order.units}
+    return _to(replace(order, units=units, attention=None), OrderState.CONFIRMED, TransferEvent.SHRUNK, moves, facts)
 
 
 def doubted(order: OrderFacts, why: str) -> Step | None:
@@ -300,40 +316,6 @@ def acknowledged(order: OrderFacts) -> Step | None:
     return Step(replace(order, attention=None), TransferEvent.ACKNOWLEDGED)
 
 
-def learned(order: OrderFacts, answer: ErpTransfer | Refused | None, missing_units: int = 0) -> Step | None:
-    """The next step towards what the ERP says. Asked again until nothing is left to do.
-
-    The ERP's receipts are totals: what people have reported already is not booked again.
-    """
-    if answer is None:
-        return _forgotten(order, missing_units)
-    if isinstance(answer, Refused):
-        return refused(order, answer.reason[:REASON_CHARACTERS_MAX], missing_units)
-    return _made(order, answer) if order.state is OrderState.REQUESTED else _followed(order, answer, missing_units)
-
-
-def _made(order: OrderFacts, found: ErpTransfer) -> Step | None:
-    if found.differs_from(order.content):
-        return left_to_people(order, _words_on_other_content(order, found))
-    return confirmed(order, found.erp_id)
-
-
-def _followed(order: OrderFacts, found: ErpTransfer, missing_units: int) -> Step | None:
-    """One step after a transfer that the ERP has."""
-    if found.state is ErpTransferState.CANCELLED:
-        if order.has_left:
-            return left_to_people(order, "the ERP has cancelled a transfer whose goods had left")
-        return cancelled(order, "cancelled in the ERP", missing_units)
-    if found.state is not ErpTransferState.CONFIRMED and not order.has_left:
-        return shipped(order)
-    usable = max(0, found.received_units - order.received_units)
-    broken = max(0, found.damaged_units - order.damaged_units)
-    is_last = found.state is ErpTransferState.RECEIVED
-    if order.in_transit_units and (usable or broken or is_last):
-        return arrived(order, Arrival(usable, broken, is_last=is_last))
-    return None
-
-
 def shrunk(order: OrderFacts, units: int, reason: str, missing_units: int = 0) -> Step | None:
     """The world admits less than was decided: the rest of the reservation is taken back, less what is missing. It never grows."""
     if order.state is not OrderState.RELEASED or not 0 < units < order.units:
@@ -354,13 +336,9 @@ def overdue(order: OrderFacts, today: date, grace_days: int) -> Step | None:
     return Step(replace(order, attention=words), TransferEvent.OVERDUE, facts={"late_days": late_days})
 
 
-def _forgotten(order: OrderFacts, missing_units: int) -> Step | None:
-    """The ERP knows nothing of it: what it had confirmed is for people, what was being cancelled is."""
-    if order.state is OrderState.COMPENSATING and order.reserved:
-        return cancelled(order, "cancelled; the ERP has no such transfer", missing_units)
-    if order.state is OrderState.REQUESTED:
-        return None
-    return left_to_people(order, "the ERP has forgotten a transfer that it confirmed")
+def _can_be_accepted(order: OrderFacts) -> bool:
+    """Whether the ERP is known to have had something of an order that was left to people before it left."""
+    return order.state is OrderState.NEEDS_ATTENTION and order.reserved and order.erp_id is not None
 
 
 def _to(
@@ -383,12 +361,6 @@ def _freed(order: OrderFacts, units: int, missing_units: int) -> tuple[StockMove
     """Promised units that are free again at the origin, less those that a count did not find there."""
     gone = count(order.sku_id, available(order.lane.origin), min(missing_units, units), 0)
     return (void(order.sku_id, order.lane, units), *([gone] if gone else []))
-
-
-def _words_on_other_content(order: OrderFacts, found: ErpTransfer) -> str:
-    if found.units != order.units:
-        return f"the ERP has {found.units:,} units under our reference, {order.units:,} were approved"
-    return "the ERP has another SKU or other sites under our reference than were approved"
 
 
 def _words_on_arrival(over: int, damaged: int, lost: int) -> str | None:

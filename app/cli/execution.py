@@ -98,9 +98,12 @@ def receive(
 
 def resolve(
     transfer_id: Annotated[UUID, typer.Argument(metavar="ORDER")],
-    action: Annotated[str, typer.Argument(help="ask_again, cancel, return, write_off or acknowledge.")],
+    action: Annotated[str, typer.Argument(help="ask_again, accept, cancel, return, write_off or acknowledge.")],
     reason: Annotated[str, typer.Option(help="What has changed; it is recorded.")],
-    units: Annotated[int | None, typer.Option(min=1, help="Of the units under way; all by default.")] = None,
+    units: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of the units under way, all by default; for accept those that the ERP has."),
+    ] = None,
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:

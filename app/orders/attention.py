@@ -1,4 +1,4 @@
-"""What people do about transfer orders: ask again, cancel, take back, write off, acknowledge. Each with a reason on record."""
+"""What people do about transfer orders: ask again, accept, cancel, take back, write off, acknowledge. Each with a reason on record."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def act(
     """Do what a person wants done about an order. The reason is recorded.
 
     `ask_again`: the ERP is asked again; it is found out first whether it has the transfer.
-    `cancel`: an order that the ERP was never asked for is over at once; for any other the ERP
+    `accept`: it goes on with the `units` of it that the ERP has, at most those approved, and
+    the rest is free again. `cancel`: an order that the ERP was never asked for is over at once; for any other the ERP
     is asked to give it up, and goods that have left are called back. `return`: `units` (all
     that are under way by default) are at the origin again. `write_off`: what is under way
     will not come. `acknowledge`: what was to be known has been read.
@@ -51,6 +52,11 @@ def act(
         raise InvalidError(
             "units", f"{wanted:,} units make no sense: {facts.in_transit_units:,} are under way", "give fewer"
         )
+    if action is Action.ACCEPT and (units is None or not 0 < units <= facts.units):
+        raise InvalidError(
+            "units", "an order goes on with a number of units that somebody has looked up in the ERP",
+            f"give how many of its units the ERP has: 1 to {facts.units:,}",
+        )  # fmt: skip
     step = _step(session, order, action, reason.strip(), wanted)
     if not record(session, order, step, actor=operator.user_id, facts={"reason": reason.strip(), "action": action}):
         possible = ", ".join(saga.actions(facts)) or "nothing"
@@ -58,8 +64,10 @@ def act(
             "not_possible", f"{action} is not possible for an order that is {order.state}; possible: {possible}",
             "look at it again", state=order.state,
         )  # fmt: skip
+    if order.units < facts.units:
+        order.decided_units = order.decided_units or facts.units
     record(session, order, saga.closed(order.facts), actor=operator.user_id)
-    if action in (Action.ASK_AGAIN, Action.CANCEL) and order.reserved:
+    if action in (Action.ASK_AGAIN, Action.ACCEPT, Action.CANCEL) and order.reserved:
         set_going(session, [order], f"/{database_now(session):%Y%m%dT%H%M%S%f}")
     return order
 
@@ -69,6 +77,8 @@ def _step(session: Session, order: TransferOrder, action: Action, reason: str, u
     match action:
         case Action.ASK_AGAIN:
             return saga.asked_again(facts, reason)
+        case Action.ACCEPT:
+            return saga.accepted(facts, units, reason, missing_units(session, order))
         case Action.CANCEL:
             return saga.withdrawn(facts, reason, missing_units(session, order)) or saga.cancelling(facts, reason)
         case Action.RETURN:

@@ -13,7 +13,7 @@ from app.governance.stops import posting, stop_on, stops_in_force
 from app.orders.readiness import reasons_against
 from app.orders.shrinking import shrink_to_what_was_found
 from app.orders.steps import get_order, missing_units, record, take
-from tools import saga
+from tools import following, saga
 from tools.execution import OrderState
 from tools.ports import ErpTransfer, Refused
 from tools.saga import OrderFacts
@@ -102,4 +102,4 @@ class OrderBooks:
 
 
 def _learned(order: OrderFacts, answer: ErpTransfer | Refused | None, missing: int) -> saga.Step | None:
-    return saga.learned(order, answer, missing) or saga.closed(order)
+    return following.learned(order, answer, missing) or saga.closed(order)

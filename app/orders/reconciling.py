@@ -16,7 +16,7 @@ from app.ledger.append import EventType, append
 from app.orders.carrying import Carrier
 from app.orders.steps import take
 from app.orders.tables import ErpDifference, ErpReading, TransferOrder
-from tools import saga
+from tools import following, saga
 from tools.execution import OrderState
 from tools.ports import ErpPort, ErpTransfer, ErpTransferState, Refused
 from tools.reconcile import Correction, Difference, difference, differences
@@ -57,7 +57,7 @@ def take_over(database: Database, carrier: Carrier, transfer: ErpTransfer) -> bo
         return False
     with database.transaction() as session:
         order = session.get(TransferOrder, transfer_id)
-        if order is None or order.state not in _FOLLOWED or saga.learned(order.facts, transfer) is None:
+        if order is None or order.state not in _FOLLOWED or following.learned(order.facts, transfer) is None:
             return False
     with carrier.books.alone(transfer_id):
         carrier.books.learn(transfer_id, transfer)
@@ -181,7 +181,7 @@ def _correct(session: Session, row: ErpDifference, answer: ErpTransfer | None, a
         take(
             session,
             order.transfer_id,
-            lambda facts, missing: saga.learned(facts, answer, missing) or saga.closed(facts),
+            lambda facts, missing: following.learned(facts, answer, missing) or saga.closed(facts),
             actor=actor,
         )
     elif row.correction is Correction.LEAVE_TO_PEOPLE:

@@ -167,8 +167,10 @@ def resolve(world: World) -> None:
     if not world.orders:
         return
     transfer_id = world.luck.choice(list(world.orders))
-    offered = saga.actions(world.orders[transfer_id].facts) if world.luck.random() < 0.5 else ()
-    action, units = world.luck.choice(offered or tuple(Action)), world.luck.randint(0, 12)
+    facts = world.orders[transfer_id].facts
+    offered = saga.actions(facts) if world.luck.random() < 0.5 else ()
+    units = world.luck.randint(0, world.luck.choice((facts.in_transit_units, 12)))
+    action = world.luck.choice(offered or tuple(Action))
     act_on(world, transfer_id, action, units, is_last=world.luck.random() < 0.3)
 
 
@@ -177,6 +179,7 @@ def act_on(world: World, transfer_id: UUID, action: Action, units: int, *, is_la
     facts = world.orders[transfer_id].facts
     steps = {
         Action.ASK_AGAIN: lambda: saga.asked_again(facts, "try again"),
+        Action.ACCEPT: lambda: saga.accepted(facts, units, "go on with these"),
         Action.CANCEL: lambda: saga.withdrawn(facts, "not wanted") or saga.cancelling(facts, "not wanted"),
         Action.RECEIVE: lambda: saga.arrived(facts, Arrival(min(units, facts.in_transit_units), is_last=is_last)),
         Action.RETURN: lambda: saga.returned(facts, units),
@@ -186,15 +189,16 @@ def act_on(world: World, transfer_id: UUID, action: Action, units: int, *, is_la
     done = world.record(transfer_id, steps[action]())
     if done and action in (Action.RECEIVE, Action.RETURN, Action.WRITE_OFF):
         world.orders[transfer_id].reported_by_people = True
+    world.orders[transfer_id].accepted |= done and action is Action.ACCEPT
     if done and action is Action.ASK_AGAIN:
         world.held_since.pop(facts.reference, None)
     world.record(transfer_id, saga.closed(world.orders[transfer_id].facts))
-    if action in (Action.ASK_AGAIN, Action.CANCEL) and world.orders[transfer_id].facts.reserved:
+    if action in (Action.ASK_AGAIN, Action.ACCEPT, Action.CANCEL) and world.orders[transfer_id].facts.reserved:
         world.queue.add(transfer_id)
 
 
 def warehouse(world: World) -> None:
-    """Hands in the ERP: goods leave, arrive whole, broken or too many, and transfers are cancelled or lost."""
+    """Hands in the ERP: goods leave, arrive whole, broken or too many, and transfers are changed, cancelled or lost."""
     if world.luck.random() < 0.02:
         reference = str(UUID(int=world.luck.getrandbits(128), version=4))
         world.erp.make_by_hand(ErpTransfer(reference, "by hand", ErpTransferState.CONFIRMED, 1))
@@ -208,6 +212,8 @@ def warehouse(world: World) -> None:
         elif luck < 0.15 and world.weather.forgetful:
             del world.erp.transfers[reference]
             world.erp.made = [each for each in world.erp.made if each != reference]
+        elif luck < 0.25:
+            world.erp.edit(reference, max(1, transfer.units + world.luck.randint(-5, 1)))
         else:
             world.erp.change(reference, state=ErpTransferState.SHIPPED)
     elif transfer.state is ErpTransferState.CANCELLED and luck < 0.4:

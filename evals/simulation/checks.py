@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 
 from app.approvals.tables import ApprovalStatus
-from evals.simulation.world import PEOPLE, SITES, SKUS, STOCK_UNITS, Asked, World
+from evals.simulation.world import PEOPLE, SITES, SKUS, STOCK_UNITS, Asked, Order, World
 from tools.execution import OrderState
 from tools.moves import available, in_transit, is_outside, replay, reserved
-from tools.ports import ErpTransferState
+from tools.ports import ErpTransfer, ErpTransferState
 from tools.saga import OrderFacts
 
 _LIMITS = {person.user_id: person for person in PEOPLE}
-_LEFT = (ErpTransferState.SHIPPED, ErpTransferState.PARTIALLY_RECEIVED, ErpTransferState.RECEIVED)
+LEFT = (ErpTransferState.SHIPPED, ErpTransferState.PARTIALLY_RECEIVED, ErpTransferState.RECEIVED)
 _MAY_SIGN = frozenset(("ada", "bob", "cleo", "dora"))
 
 
@@ -107,11 +107,19 @@ def _erp(world: World) -> Iterator[str]:
     if world.posted_though_closed:
         yield "a post on a lane that was closed"
     for reference in known.keys() & world.erp.transfers.keys() - world.erp.by_hand:
-        facts, transfer = known[reference].facts, world.erp.transfers[reference]
-        if facts.state is OrderState.CONFIRMED and (transfer.units, transfer.sku_id) != (facts.units, facts.sku_id):
-            yield "the ERP moves something else than was approved"
-        if _came_to_nothing(facts) and transfer.state is not ErpTransferState.CANCELLED:
-            yield "a transfer whose reservation was taken back lives on in the ERP"
+        is_edited = reference in world.erp.edited
+        yield from _both_sides(known[reference], world.erp.transfers[reference], is_edited=is_edited)
+
+
+def _both_sides(order: Order, transfer: ErpTransfer, *, is_edited: bool) -> Iterator[str]:
+    """An order and its transfer in the ERP. What a clerk has changed there may differ until it is noticed or has left."""
+    facts, is_other = order.facts, (transfer.units, transfer.sku_id) != (order.facts.units, order.facts.sku_id)
+    if is_other and facts.state is OrderState.CONFIRMED and not (is_edited or order.accepted):
+        yield "the ERP moves something else than was approved"
+    if facts.has_left and transfer.units != facts.shipped_units and not order.accepted:
+        yield f"{facts.shipped_units} units are booked out, and the ERP let go of {transfer.units}"
+    if _came_to_nothing(facts) and transfer.state is not ErpTransferState.CANCELLED:
+        yield "a transfer whose reservation was taken back lives on in the ERP"
 
 
 def _ends(world: World) -> Iterator[str]:
@@ -121,10 +129,10 @@ def _ends(world: World) -> Iterator[str]:
             yield f"an order hangs: {order.facts.state}"
         if transfer is None or str(transfer_id) in world.erp.by_hand:
             continue
-        if transfer.state in _LEFT and not order.facts.has_left:
+        if transfer.state in LEFT and not order.facts.has_left:
             yield f"the goods have left in the ERP, and the order is {order.facts.state}"
         received = min(transfer.received_units, order.facts.units)
-        if transfer.state in _LEFT and not order.reported_by_people and order.facts.received_units != received:
+        if transfer.state in LEFT and not order.reported_by_people and order.facts.received_units != received:
             yield f"the ERP has received {transfer.received_units} units, the order {order.facts.received_units}"
     made_by_hand = [world.erp.transfers[each] for each in world.erp.by_hand & world.erp.transfers.keys()]
     if any(transfer.state is ErpTransferState.CONFIRMED for transfer in made_by_hand):

@@ -61,6 +61,8 @@ class SimulatedErp:
         """The reference of each transfer that was made, as often as it was."""
         self.by_hand: set[str] = set()
         """References that hands in the ERP have made, or taken up again after they were cancelled."""
+        self.edited: set[str] = set()
+        """References whose transfer hands in the ERP have made one of other units."""
         self.asked_at: list[tuple[str, float]] = []
         """When each request to make one was sent."""
         self.asked: Callable[[str, LaneKey], None] = lambda _reference, _lane: None
@@ -120,6 +122,11 @@ class SimulatedErp:
         """A transfer under a reference that looks like ours, or one that is taken up again."""
         self.by_hand.add(transfer.reference)
         self.transfers[transfer.reference] = transfer
+
+    def edit(self, reference: str, units: int) -> None:
+        """A clerk changes how many units a transfer is of."""
+        self.edited.add(reference)
+        self.change(reference, units=units)
 
     def change(self, reference: str, **fields: object) -> None:
         """What hands in the ERP do to a transfer."""

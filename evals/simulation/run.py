@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from evals.simulation import actors
-from evals.simulation.checks import BrokenError, after_each_step, at_the_end
+from evals.simulation.checks import LEFT, BrokenError, after_each_step, at_the_end
 from evals.simulation.world import SETTLE_SECONDS, Crash, World, calm
+from tools import saga
 from tools.execution import OrderState
 from tools.ports import ErpTransferState
 from tools.saga import Action
@@ -120,7 +121,11 @@ def _see_to_the_rest(world: World, attempt: int) -> None:
             back = Action.RETURN if facts.state is OrderState.COMPENSATING else Action.WRITE_OFF
             actors.act_on(world, transfer_id, back, facts.in_transit_units)
         elif facts.state is OrderState.NEEDS_ATTENTION:
-            actors.act_on(world, transfer_id, Action.ASK_AGAIN if attempt < 4 else Action.CANCEL, 0)
+            transfer = world.erp.transfers.get(facts.reference)
+            has_left = transfer is not None and transfer.state in LEFT
+            action = Action.ACCEPT if has_left and Action.ACCEPT in saga.actions(facts) else Action.CANCEL
+            units = min(facts.units, transfer.units) if transfer is not None else 0
+            actors.act_on(world, transfer_id, Action.ASK_AGAIN if attempt < 4 else action, units)
 
 
 def _is_wanted(world: World, reference: str) -> bool:

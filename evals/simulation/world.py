@@ -15,7 +15,7 @@ from app.auth.roles import Principal, Role
 from app.orders.carrying import Carrier
 from evals.simulation.erp import SimulatedErp, Weather
 from policies.signatures import Needed, Signature
-from tools import saga
+from tools import following, saga
 from tools.execution import OrderState
 from tools.inventory import LaneKey
 from tools.moves import StockMove, available, reserve
@@ -78,6 +78,8 @@ class Order:
     asked: Asked
     asked_at: float | None = None
     reported_by_people: bool = False
+    accepted: bool = False
+    """Whether people have had it go on with what the ERP has of it."""
 
 
 class World:
@@ -218,7 +220,7 @@ class MemoryBooks:
         self._world.pass_by("before learn")
         for _ in range(8):
             facts = self.read(transfer_id)
-            if not self._world.record(transfer_id, saga.learned(facts, answer) or saga.closed(facts)):
+            if not self._world.record(transfer_id, following.learned(facts, answer) or saga.closed(facts)):
                 break
         return self.read(transfer_id)
 

@@ -119,6 +119,33 @@ def test_departures_and_receipts_in_the_erp_are_taken_over(posted: tuple[Service
     assert verify(service.database).verified
 
 
+def test_what_a_clerk_has_taken_off_a_transfer_stays_at_the_origin_once_people_have_accepted_it(
+    posted: tuple[Service, TransferOrder], erp: Erp
+) -> None:
+    service, order = posted
+    with transaction(service) as session:
+        before = balances(session)[available(order.origin), order.sku_id]
+    fewer = order.units - 1
+    erp.by_hand(order.transfer_id, state=ErpTransferState.RECEIVED, units=fewer, received_units=fewer)
+    assert follow(service.database, service.carrier) == 1
+    told = now(service, order)
+    assert (told.state, told.reserved, told.shipped_units) == (OrderState.NEEDS_ATTENTION, True, 0)
+    assert told.attention == f"the ERP has {fewer} units under our reference, {order.units} were approved"
+    for units in (None, 0, order.units + 1):
+        with pytest.raises(InvalidError, match="looked up"):
+            do(service, order, Action.ACCEPT, units=units)
+    do(service, order, Action.ACCEPT, "one was broken on the shelf", units=fewer)
+    assert (now(service, order).units, now(service, order).decided_units) == (fewer, order.units)
+    assert service.look(order.transfer_id) == "shipped"
+    done = now(service, order)
+    assert (done.state, done.received_units, done.lost_units) == (OrderState.CLOSED, fewer, 0)
+    with transaction(service) as session:
+        assert balances(session)[available(order.origin), order.sku_id] == before + 1
+        assert (outside(OutsideReason.LOST_IN_TRANSIT), order.sku_id) not in balances(session)
+    assert differences(service) == []
+    assert verify(service.database).verified
+
+
 def test_an_order_is_cancelled_in_the_erp_before_its_stock_is_given_back(
     posted: tuple[Service, TransferOrder], erp: Erp
 ) -> None:

@@ -15,7 +15,7 @@ from app.errors import ConflictError, EvenkeelError
 from app.orders.carrying import Carrier, _outcome_of_look, _outcome_of_post
 from evals.simulation.world import MemoryBooks
 from policies import signatures
-from tools import reconcile, saga
+from tools import following, reconcile, saga
 from tools.execution import OrderState
 from tools.ports import ErpTransfer, ErpTransferState, ErpUncertainError, Refused
 
@@ -67,6 +67,10 @@ def _open_without(code: str) -> Patch:
 def _step(name: str, mutated: Callable[..., Any]) -> Patch:
     """A step of the saga that does something else."""
     return lambda patch: patch.setattr(saga, name, mutated)
+
+
+def _following(mutated: Callable[..., Any]) -> Patch:
+    return lambda patch: patch.setattr(following, "_followed", mutated)
 
 
 def _without_moves(name: str) -> Patch:
@@ -177,7 +181,12 @@ def _arrived_in_sums(order: Any, found: ErpTransfer, missing_units: int) -> Any:
     return _FOLLOWED(order, found, missing_units)
 
 
-_FOLLOWED = saga._followed
+def _followed_as_if_unchanged(order: Any, found: ErpTransfer, missing_units: int) -> Any:
+    """What a clerk has changed after the confirmation is booked as it was approved."""
+    return _FOLLOWED(order, replace(found, units=order.units), missing_units)
+
+
+_FOLLOWED = following._followed
 _ARRIVED = saga.arrived
 
 
@@ -244,7 +253,8 @@ MUTANTS = (
     Mutant("goods leave without leaving the shelf", _without_moves("shipped")),
     Mutant("arrivals are not booked", _without_moves("arrived")),
     Mutant("arrivals beyond what left are counted as received", _step("arrived", _arrived_uncapped)),
-    Mutant("the ERP's totals are taken for what is new", _step("_followed", _arrived_in_sums)),
+    Mutant("the ERP's totals are taken for what is new", _following(_arrived_in_sums)),
+    Mutant("units that a clerk has changed are booked as if unchanged", _following(_followed_as_if_unchanged)),
     Mutant("returns are not booked", _without_moves("returned")),
     Mutant("losses are not booked", _without_moves("written_off")),
     Mutant("doubt takes the reservation back", _step("left_to_people", _left_and_voided)),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools import saga
+from tools import following, saga
 from tools.execution import STEPS, OrderState, StepRefusedError
 from tools.inventory import LaneKey
 from tools.moves import OutsideReason, available, in_transit, outside, replay, reserve, reserved
@@ -38,8 +38,8 @@ def taken(step: Step | None) -> Step:
 def answers() -> st.SearchStrategy[ErpTransfer | Refused | None]:
     units = st.integers(0, 14)
     transfers = st.builds(
-        lambda state, received, damaged: found(state, received_units=received, damaged_units=damaged),
-        st.sampled_from(ErpTransferState), units, units,
+        lambda state, received, damaged, of: found(state, received_units=received, damaged_units=damaged, units=of),
+        st.sampled_from(ErpTransferState), units, units, st.sampled_from((10, 10, 6, 11)),
     )  # fmt: skip
     return st.one_of(st.none(), st.just(Refused("no dock is free")), transfers)
 
@@ -48,12 +48,13 @@ def news() -> st.SearchStrategy[Callable[[OrderFacts], Step | None]]:
     """Anything that the ERP, a destination or people may say about an order."""
     few = st.integers(0, 14)
     return st.one_of(
-        answers().map(lambda answer: lambda order: saga.learned(order, answer)),
+        answers().map(lambda answer: lambda order: following.learned(order, answer)),
         st.tuples(few, few, st.booleans()).map(
             lambda told: lambda order: saga.arrived(order, Arrival(told[0], told[1], is_last=told[2]))
         ),
         few.map(lambda units: lambda order: saga.returned(order, units)),
         few.map(lambda units: lambda order: saga.written_off(order, units)),
+        few.map(lambda units: lambda order: saga.accepted(order, units, "go on with these")),
         few.map(lambda units: lambda order: saga.shrunk(order, units, "less is there")),
         st.sampled_from((
             saga.requested, saga.closed, saga.shipped, saga.acknowledged,
@@ -98,15 +99,15 @@ def test_what_the_erp_says_is_taken_over_in_a_few_steps_and_then_changes_nothing
     order: OrderFacts, answer: ErpTransfer | Refused | None
 ) -> None:
     for _ in range(6):
-        step = saga.learned(order, answer)
+        step = following.learned(order, answer)
         if step is None:
             break
         order = step.order
-    assert saga.learned(order, answer) is None
+    assert following.learned(order, answer) is None
 
 
 def test_a_confirmed_transfer_keeps_its_reservation_until_it_ships() -> None:
-    step = taken(saga.learned(replace(ORDER, state=OrderState.REQUESTED), found(ErpTransferState.CONFIRMED)))
+    step = taken(following.learned(replace(ORDER, state=OrderState.REQUESTED), found(ErpTransferState.CONFIRMED)))
     assert (step.order.state, step.order.reserved, step.moves) == (OrderState.CONFIRMED, True, ())
     assert [move.to_place for move in taken(saga.shipped(step.order)).moves] == [in_transit(LANE)]
 
@@ -119,21 +120,83 @@ def test_a_confirmed_transfer_keeps_its_reservation_until_it_ships() -> None:
     ],
 )
 def test_other_content_under_our_reference_is_left_to_people(answer: ErpTransfer, words: str) -> None:
-    step = taken(saga.learned(replace(ORDER, state=OrderState.REQUESTED), answer))
+    step = taken(following.learned(replace(ORDER, state=OrderState.REQUESTED), answer))
     assert step.order.state is OrderState.NEEDS_ATTENTION
     assert words in (step.order.attention or "")
     assert step.order.reserved, "doubt is not a no"
 
 
+@pytest.mark.parametrize("state", [ErpTransferState.CONFIRMED, ErpTransferState.SHIPPED, ErpTransferState.RECEIVED])
+def test_units_that_a_clerk_changed_after_the_confirmation_are_left_to_people_and_none_is_booked(
+    state: ErpTransferState,
+) -> None:
+    step = taken(following.learned(CONFIRMED, found(state, units=6, received_units=6)))
+    assert (step.order.state, step.order.reserved, step.moves) == (OrderState.NEEDS_ATTENTION, True, ())
+    assert step.order.attention == "the ERP has 6 units under our reference, 10 were approved"
+    assert saga.actions(step.order) == (Action.ASK_AGAIN, Action.ACCEPT, Action.CANCEL)
+
+
+def test_an_order_goes_on_with_what_the_erp_has_of_it_once_people_say_so() -> None:
+    received = found(ErpTransferState.RECEIVED, units=6, received_units=6)
+    told = taken(following.learned(CONFIRMED, received)).order
+    assert saga.accepted(told, 11, "more") is None
+    assert saga.accepted(told, 0, "none") is None
+    step = taken(saga.accepted(told, 6, "six were packed"))
+    assert (step.order.state, step.order.units, step.order.attention) == (OrderState.CONFIRMED, 6, None)
+    assert [(move.to_place, move.units) for move in step.moves] == [(available("S1"), 4)]
+    gone = taken(following.learned(step.order, received)).order
+    done = taken(following.learned(gone, received)).order
+    assert (done.state, done.received_units, done.lost_units) == (OrderState.RECEIVED, 6, 0)
+
+
+def test_more_than_was_approved_leaves_only_as_far_as_it_was_once_people_accept_it() -> None:
+    shipped = found(ErpTransferState.SHIPPED, units=11)
+    told = taken(following.learned(CONFIRMED, shipped)).order
+    on = taken(saga.accepted(told, 10, "eleven were packed"))
+    assert (on.order.state, on.moves) == (OrderState.CONFIRMED, ())
+    assert taken(following.learned(on.order, shipped)).order.shipped_units == 10
+    changed_again = taken(following.learned(on.order, found(ErpTransferState.SHIPPED, units=12)))
+    assert changed_again.order.state is OrderState.NEEDS_ATTENTION, "only what was accepted is accepted"
+
+
+def test_a_transfer_of_other_content_that_is_being_cancelled_is_left_to_people_only_once_it_has_left() -> None:
+    cancelling = taken(saga.cancelling(CONFIRMED, "a recall")).order
+    assert following.learned(cancelling, found(ErpTransferState.CONFIRMED, units=6)) is None
+    step = taken(following.learned(cancelling, found(ErpTransferState.SHIPPED, units=6)))
+    assert (step.order.state, step.order.has_left) == (OrderState.NEEDS_ATTENTION, False)
+
+
+def test_what_the_erp_never_had_of_the_goods_under_way_is_not_lost_without_a_person() -> None:
+    done = found(ErpTransferState.RECEIVED, units=6, received_units=6)
+    came = taken(following.learned(SHIPPED, done)).order
+    assert (came.received_units, came.lost_units, came.state) == (6, 0, OrderState.PARTIALLY_RECEIVED)
+    told = taken(following.learned(came, done)).order
+    assert (told.state, told.in_transit_units) == (OrderState.NEEDS_ATTENTION, 4)
+    assert told.attention == (
+        "the ERP is done with 6 units under our reference, 10 were booked out: 4 are at the origin still, or lost"
+    )
+    assert saga.actions(told) == (Action.RECEIVE, Action.CANCEL, Action.WRITE_OFF)
+    back = taken(saga.cancelling(told, "they are on the shelf")).order
+    assert following.learned(back, done) is None
+    assert taken(saga.returned(back, 4)).order.state is OrderState.RECEIVED
+
+
+def test_the_receipt_of_another_sku_is_not_booked_as_that_of_ours() -> None:
+    other = replace(found(ErpTransferState.RECEIVED, received_units=10), sku_id="P2")
+    step = taken(following.learned(SHIPPED, other))
+    assert (step.order.state, step.moves) == (OrderState.NEEDS_ATTENTION, ())
+    assert following.learned(RECALLED, other) is None
+
+
 def test_receipts_of_the_erp_are_totals_and_those_that_people_reported_are_not_booked_again() -> None:
     reported = taken(saga.arrived(SHIPPED, Arrival(4))).order
-    assert saga.learned(reported, found(ErpTransferState.PARTIALLY_RECEIVED, received_units=4)) is None
-    more = taken(saga.learned(reported, found(ErpTransferState.PARTIALLY_RECEIVED, received_units=7)))
+    assert following.learned(reported, found(ErpTransferState.PARTIALLY_RECEIVED, received_units=4)) is None
+    more = taken(following.learned(reported, found(ErpTransferState.PARTIALLY_RECEIVED, received_units=7)))
     assert (more.order.received_units, more.facts) == (7, {"units": 3})
 
 
 def test_what_the_erp_never_received_is_lost_once_it_is_done() -> None:
-    step = taken(saga.learned(SHIPPED, found(ErpTransferState.RECEIVED, received_units=7, damaged_units=2)))
+    step = taken(following.learned(SHIPPED, found(ErpTransferState.RECEIVED, received_units=7, damaged_units=2)))
     assert (step.order.state, step.order.lost_units) == (OrderState.RECEIVED, 1)
     assert step.order.attention == "2 units arrived damaged; 1 units never arrived"
 
@@ -150,7 +213,7 @@ def test_more_than_had_left_is_booked_and_told() -> None:
 
 def test_goods_that_left_before_the_cancellation_are_shipped_and_can_be_called_back() -> None:
     cancelling = taken(saga.cancelling(CONFIRMED, "a recall")).order
-    gone = taken(saga.learned(cancelling, found(ErpTransferState.SHIPPED))).order
+    gone = taken(following.learned(cancelling, found(ErpTransferState.SHIPPED))).order
     assert (gone.state, gone.reserved) == (OrderState.SHIPPED, False)
     back = taken(saga.cancelling(gone, "bring them back")).order
     half = taken(saga.returned(back, 6)).order
@@ -162,7 +225,7 @@ def test_goods_that_left_before_the_cancellation_are_shipped_and_can_be_called_b
 
 def test_a_cancellation_ends_when_the_erp_has_nothing() -> None:
     cancelling = taken(saga.cancelling(replace(ORDER, state=OrderState.REQUESTED), "a recall")).order
-    step = taken(saga.learned(cancelling, None))
+    step = taken(following.learned(cancelling, None))
     assert (step.order.state, step.order.reserved) == (OrderState.CANCELLED, False)
 
 
@@ -176,7 +239,8 @@ def test_units_that_a_count_did_not_find_leave_the_books_with_the_reservation() 
     [
         (ORDER, (Action.CANCEL,)),
         (CONFIRMED, (Action.CANCEL,)),
-        (replace(CONFIRMED, state=OrderState.NEEDS_ATTENTION), (Action.ASK_AGAIN, Action.CANCEL)),
+        (replace(CONFIRMED, state=OrderState.NEEDS_ATTENTION), (Action.ASK_AGAIN, Action.ACCEPT, Action.CANCEL)),
+        (replace(ORDER, state=OrderState.NEEDS_ATTENTION), (Action.ASK_AGAIN, Action.CANCEL)),
         (SHIPPED, (Action.RECEIVE, Action.CANCEL, Action.WRITE_OFF)),
         (RECALLED, (Action.RECEIVE, Action.RETURN, Action.WRITE_OFF)),
         (replace(ORDER, state=OrderState.REFUSED, reserved=False), ()),

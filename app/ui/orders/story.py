@@ -223,6 +223,10 @@ def _sentences(facts: Mapping[str, Any]) -> str:
 
 ACTIONS: dict[Action, tuple[str, str]] = {
     Action.ASK_AGAIN: ("Ask the ERP again", "It is found out first whether the ERP has it, so nothing is made twice."),
+    Action.ACCEPT: (
+        "Go on with what the ERP has",
+        "It goes on with so many units, never more than were approved. The rest is free again at the sending site.",
+    ),
     Action.CANCEL: (
         "Call it back",
         "Before the goods leave the ERP is asked to give it up. Afterwards they are called back.",
@@ -234,6 +238,7 @@ ACTIONS: dict[Action, tuple[str, str]] = {
 """What people can do: what the button says, and what comes of it. Arrivals have a form of their own."""
 DONE: dict[Action, str] = {
     Action.ASK_AGAIN: "The ERP is asked again.",
+    Action.ACCEPT: "The order goes on.",
     Action.CANCEL: "The order is called back.",
     Action.RETURN: "The goods are booked back at the sending site.",
     Action.WRITE_OFF: "The units are written off.",

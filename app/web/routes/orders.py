@@ -103,7 +103,7 @@ def report_receipt(session: InSession, caller: Caller, transfer_id: UUID, receip
 
 @router.post("/orders/{transfer_id}/actions")
 def act_on_order(session: InSession, caller: Caller, transfer_id: UUID, order: OrderAction) -> OrderView:
-    """Ask the ERP again, cancel, take back, write off, or acknowledge."""
+    """Ask the ERP again, accept what it has, cancel, take back, write off, or acknowledge."""
     return order_view(session, caller, act(session, caller, transfer_id, order.action, order.reason, order.units))
 
 
