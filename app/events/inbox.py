@@ -69,9 +69,9 @@ def _documents(body: bytes) -> tuple[list[object], str]:
     except (ValueError, RecursionError) as wrong:
         raise InvalidError("signal_body", "the body is not JSON", "send a CloudEvent, or a list of them") from wrong
     documents: list[object] = parsed if isinstance(parsed, list) else [parsed]
-    sources = {each.get("source") if isinstance(each, dict) else None for each in documents if each is not None}
-    source = next(iter(sources)) if len(sources) == 1 else None
-    if not isinstance(source, str):
+    named = [each.get("source") if isinstance(each, dict) else None for each in documents]
+    source = named[0] if named else None
+    if not (isinstance(source, str) and _may_be_source(source) and all(each == source for each in named)):
         raise InvalidError(
             "signal_source", "the body does not name one source", "send each source's signals by themselves"
         )
@@ -81,7 +81,7 @@ def _documents(body: bytes) -> tuple[list[object], str]:
 def add_source(session: Session, by: Principal, source: str, sites: Iterable[str] | None) -> SourceView:
     """Let a source send signals under a secret of its own; for one that is there, a new secret beside the old one."""
     require_operator(by)
-    if not 1 <= len(source) <= 200 or not source.isprintable():
+    if not _may_be_source(source):
         raise InvalidError("source", f"{source!r} is no source of CloudEvents", "use 1 to 200 printable characters")
     secret, now = new_secret(), database_now(session)
     sealed = seal_secret(session, _place(source), secret)
@@ -110,6 +110,11 @@ def remove_source(session: Session, by: Principal, source: str) -> None:
         raise NotFoundError("unknown_source", f"there is no source {source!r}", "see `evenkeel sources list`")
     _record(session, by, row, "source_removed")
     session.delete(row)
+
+
+def _may_be_source(source: str) -> bool:
+    """Whether a source could have this name: the database can be asked for no other."""
+    return 1 <= len(source) <= 200 and source.isprintable()
 
 
 def _view(row: SignalSource) -> SourceView:

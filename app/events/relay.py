@@ -1,10 +1,15 @@
-"""The relay: in the process that carries out durable work, it brings events out and signals in, round after round."""
+"""The relay: in the process that carries out durable work, it brings events out and signals in, round after round.
+
+In Redis it notes when it last went round, for every process to see.
+"""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -21,12 +26,15 @@ from app.outbound import Outbound
 
 ROUND_SECONDS = 0.5
 STOP_SECONDS_MAX = 15
+LAST_ROUND = "evenkeel:relay"
+LAST_ROUND_SECONDS_MAX = 86_400
+"""So long is it known when the last round was. The note's age follows from what is left of that, by the clock of Redis alone."""
 _log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round has done."""
+    """What one round has done. `delivered` is what webhooks have taken since the round before."""
 
     published: int
     delivered: int
@@ -49,31 +57,39 @@ class Relay:
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish the round and stop."""
+        """Finish the round and the deliveries under way, and stop."""
         self._stopping.set()
+        ends = time.monotonic() + STOP_SECONDS_MAX
         if self._thread is not None:
             self._thread.join(STOP_SECONDS_MAX)
+        self._webhooks.finish(max(ends - time.monotonic(), 0))
 
     def once(self) -> Round:
-        """One round. What one of the ways cannot do now keeps none of the others from it."""
+        """One round. What one of the ways cannot do now keeps none of the others from it; webhooks take their time besides."""
         with self._database.transaction() as session:
             size = place(session)
         return Round(
             published=self._tried("events_not_published", lambda: self._publish(size)),
-            delivered=self._tried("webhooks_not_delivered", lambda: self._webhooks.deliver(size)),
-            received=self._tried("signals_not_taken", lambda: take_signals(self._database, self._redis)),
+            delivered=self._tried("webhooks_not_delivered", lambda: self._webhooks.begin(size)),
+            received=self._tried("signals_not_taken", self._receive),
         )
 
     def _publish(self, size: int) -> int:
         with self._database.transaction() as session:
             return publish(session, self._redis, size)
 
+    def _receive(self) -> int:
+        self._redis.set(LAST_ROUND, b"", ex=LAST_ROUND_SECONDS_MAX)
+        return take_signals(self._database, self._redis)
+
     def _tried(self, failure: str, part: Callable[[], int]) -> int:
         try:
             return part()
-        except (RedisError, EvenkeelError) as failed:
+        except (RedisError, EvenkeelError, SQLAlchemyError) as failed:
             _log.warning(failure, reason=str(failed)[:200])
-            return 0
+        except Exception:  # noqa: BLE001  it is logged, and tried again with the next round; the other ways go on
+            _log.exception(failure)
+        return 0
 
     def _keep(self, is_on_duty: Callable[[], bool]) -> None:
         while not self._stopping.wait(ROUND_SECONDS):
@@ -82,3 +98,11 @@ class Relay:
                     self.once()
             except SQLAlchemyError as outage:
                 _log.warning("relay_waits_for_the_database", reason=type(outage).__name__)
+            except Exception:  # noqa: BLE001  it is logged; without the thread nothing would come or go until a restart
+                _log.exception("relay_round_failed")
+
+
+def seconds_since_round(redis: Redis) -> int | None:
+    """How long ago a relay, in whichever process, last went round; None when none did within a day. Raises redis.RedisError."""
+    left: Any = redis.pttl(LAST_ROUND)
+    return None if left < 0 else LAST_ROUND_SECONDS_MAX - left // 1_000

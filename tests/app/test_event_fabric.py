@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import groupby
 from typing import Any
 from uuid import uuid4
@@ -28,123 +25,44 @@ from app.events.relay import Relay
 from app.events.schemas import asyncapi, schema, schema_names
 from app.events.signatures import new_secret, require_signature, signed_headers
 from app.events.subscriptions import (
-    SubscriptionView,
     dead_letters,
     list_subscriptions,
     pause,
     replay,
     rotate,
     subscribe,
-    unsubscribe,
 )
 from app.events.tables import EventSubscription
 from app.ledger.append import EventType, append
-from app.ledger.sealing import MASTER_KEY
 from app.ledger.tree import place
 from app.outbound import Outbound, RefusedAddressError
 from app.stock.tables import SignalRow
 from evals.databases import Servers
+from tests.app.receivers import HOME, a_ledger, size_of, streams, subscribed, talk
 from tests.builders import NOW
-from tests.installation import OTTO, PAULA, person
-from tests.signals import a_count, a_database, a_signal, signal_network, take_in
+from tests.installation import OTTO, PAULA, person, until
+from tests.signals import a_count, a_signal
 from tools.signals import Envelope
 
-HOME = Outbound(private_hosts=["127.0.0.1"], seconds_max=5)
 SECRET = new_secret()
 
 
 @pytest.fixture(scope="module")
 def network(servers: Servers) -> Iterator[Database]:
     """A ledger with a network and some talk. Tests add to it and take nothing away."""
-    with a_database(servers) as opened:
-        opened.session_info[MASTER_KEY] = lambda: bytes(32)
-        with opened.transaction() as session:
-            take_in(session, signal_network())
+    with a_ledger(servers) as opened:
         yield opened
 
 
 @pytest.fixture
 def redis(servers: Servers) -> Iterator[Redis]:
-    with Redis.from_url(servers.redis_url) as client:
-        client.delete(redis_stream.STREAM, inbound_stream.STREAM, inbound_stream.REFUSED)
+    with streams(servers) as client:
         yield client
 
 
-def talk(database: Database, *numbers: int, stream: str = "test/a") -> None:
-    with database.transaction() as session:
-        for number in numbers:
-            append(
-                session, stream=stream, key=f"{stream}/{number}/{database_now(session)}", actor="test",
-                event_type=EventType.STOCK_COUNTED, facts={"number": number},
-            )  # fmt: skip
-
-
-def size_of(database: Database) -> int:
-    with database.transaction() as session:
-        return place(session)
-
-
-class Receiver(ThreadingHTTPServer):
-    """Somebody's webhook: what it was sent, and what it answers in turn (200 by default)."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.heard: list[tuple[dict[str, str], bytes]] = []
-        self.answers: list[int] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/hook"
-
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        return [json.loads(body) for _, body in self.heard]
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.heard.append(({name.lower(): value for name, value in self.headers.items()}, body))
-        self.send_response(self.server.answers.pop(0) if self.server.answers else 200)
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def receiving() -> Iterator[Receiver]:
-    with Receiver() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-@contextmanager
-def subscribed(database: Database, **wanted: Any) -> Iterator[tuple[Receiver, SubscriptionView]]:
-    size_of(database)
-    with receiving() as receiver:
-        with database.transaction() as session:
-            view = subscribe(session, OTTO, HOME, name="hook", url=receiver.url, **wanted)
-        try:
-            yield receiver, view
-        finally:
-            with database.transaction() as session:
-                for row in session.exec(select(EventSubscription)).all():
-                    unsubscribe(session, OTTO, row.subscription_id)
-
-
 def deliver(database: Database) -> int:
-    return webhooks.Webhooks(database, HOME).deliver(size_of(database))
+    hooks = webhooks.Webhooks(database, HOME)
+    return hooks.begin(size_of(database)) + hooks.finish(60)
 
 
 def due_again(database: Database) -> EventSubscription:
@@ -450,8 +368,11 @@ def test_without_redis_webhooks_are_sent_all_the_same(network: Database) -> None
         Redis(port=1, retry=Retry(NoBackoff(), 0)) as away,
     ):
         talk(network, 1)
-        done = Relay(network, away, HOME).once()
-        assert (done.published, done.delivered, done.received, len(receiver.heard)) == (0, 1, 0, 1)
+        relay = Relay(network, away, HOME)
+        done = relay.once()
+        until("the delivery", lambda: relay.once().delivered == 1)
+        relay.stop()
+        assert (done.published, done.received, len(receiver.heard)) == (0, 0, 1)
 
 
 def test_every_schema_is_published_and_every_channel_is_described() -> None:

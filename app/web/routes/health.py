@@ -10,8 +10,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.auth.authorise import released_rules
 from app.durable.runner import pending_of_other_versions, runner_alive
+from app.events.relay import seconds_since_round
 from app.web.dependencies import InService
 
+RELAY_SILENT_SECONDS_MAX = 60
+"""A round takes a moment; one that fills a lost stream again, some seconds."""
 router = APIRouter(tags=["health"])
 
 
@@ -43,12 +46,22 @@ def readyz(service: InService, response: Response) -> Readiness:
         parts["database"] = "does not answer"
     try:
         service.redis.ping()
+        parts["relay"] = _relay(seconds_since_round(service.redis))
         parts["redis"] = "ok"
     except RedisError:
         parts["redis"] = "does not answer; runs cannot be watched, everything else works"
+        parts["relay"] = "not known while Redis does not answer"
     parts["llm"] = service.llm.name
     parts["authorisation"] = "ok" if not released_rules().fault else "its rules have a fault; everything is denied"
     ready = parts["database"] == parts["authorisation"] == "ok"
     if not ready:
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     return Readiness(ready=ready, parts=parts)
+
+
+def _relay(silent_seconds: int | None) -> str:
+    if silent_seconds is None:
+        return "nobody brings events out and signals in"
+    if silent_seconds > RELAY_SILENT_SECONDS_MAX:
+        return f"last went round {silent_seconds:,} seconds ago; events and signals wait"
+    return "ok"

@@ -9,8 +9,10 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from app.db.database import Database
+from app.events.relay import LAST_ROUND, LAST_ROUND_SECONDS_MAX, seconds_since_round
 from app.service import running
 from tests.app.web.door import Door, door_to
+from tests.installation import until
 
 DEAD_REDIS = SecretStr("redis://127.0.0.1:1/0")
 
@@ -21,7 +23,9 @@ def test_the_process_answers_to_anybody(house: Door) -> None:
 
 
 def test_each_part_says_how_it_is(door: Door) -> None:
+    door.service.redis.delete(LAST_ROUND)
     with running(door.service):
+        until("the relay", lambda: seconds_since_round(door.service.redis) is not None)
         answer = door.get("/readyz")
     assert answer.status_code == 200
     assert answer.json() == {
@@ -32,6 +36,7 @@ def test_each_part_says_how_it_is(door: Door) -> None:
             "runner": "ok",
             "other_versions": "ok",
             "redis": "ok",
+            "relay": "ok",
             "llm": "baseline",
         },
     }
@@ -40,6 +45,16 @@ def test_each_part_says_how_it_is(door: Door) -> None:
 def test_a_service_whose_work_nobody_carries_out_is_ready_and_says_so(house: Door) -> None:
     answer = house.get("/readyz").json()
     assert (answer["ready"], answer["parts"]["runner"]) == (True, "nobody carries out durable work")
+
+
+def test_a_relay_that_goes_round_no_more_is_reported(door: Door) -> None:
+    redis = door.service.redis
+    redis.delete(LAST_ROUND)
+    assert door.get("/readyz").json()["parts"]["relay"] == "nobody brings events out and signals in"
+    redis.set(LAST_ROUND, b"", ex=LAST_ROUND_SECONDS_MAX - 3_600)
+    answer = door.get("/readyz").json()
+    assert (answer["ready"], answer["parts"]["relay"][:18]) == (True, "last went round 3,")
+    assert answer["parts"]["relay"].endswith("seconds ago; events and signals wait")
 
 
 def test_the_runner_of_another_installation_on_the_same_server_does_not_count(house: Door, door: Door) -> None:
@@ -61,6 +76,7 @@ def test_without_redis_the_service_is_ready(door_with: Callable[..., Door]) -> N
     answer = door_with(redis_url=DEAD_REDIS).get("/readyz")
     assert (answer.status_code, answer.json()["ready"]) == (200, True)
     assert answer.json()["parts"]["redis"].startswith("does not answer")
+    assert answer.json()["parts"]["relay"] == "not known while Redis does not answer"
     assert "127.0.0.1" not in answer.text
 
 

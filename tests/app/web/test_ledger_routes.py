@@ -106,6 +106,13 @@ def test_a_source_sends_signed_signals_without_a_token(door: Door) -> None:
     problem_of(door.ask("POST", "/v1/signals/inbox", content=body), 401, "signature")
 
 
+@pytest.mark.parametrize(
+    "body", [b'{"source": []}', b'{"source": {}}', rb'{"source": "\u0000"}', rb'{"source": "\ud800"}', b"[[]]", b"null"]
+)
+def test_a_body_that_names_no_source_is_refused_with_a_code_whatever_its_form(house: Door, body: bytes) -> None:
+    problem_of(house.ask("POST", "/v1/signals/inbox", content=body), 422, "signal_source")
+
+
 def test_schemas_and_channels_are_published(house: Door) -> None:
     names = house.get("/v1/schemas", "vera").json()
     assert {"ledger-event.v1", "signal-envelope.v1", "evenkeel.stock.v1"} <= set(names)
