@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID, uuid4
 
+import httpx
 from pydantic import BaseModel, Field
 from sqlmodel import Session, col, func, select
 
@@ -164,5 +166,12 @@ def _record(session: Session, by: Principal, row: EventSubscription, act: str, *
         key=f"{LEDGER_STREAM}/{row.subscription_id}/{act}/{uuid4()}",
         event_type=EventType.SUBSCRIPTION_CHANGED,
         actor=by.user_id,
-        facts={"subscription_id": str(row.subscription_id), "name": row.name, "url": row.url, "act": act, **facts},
+        facts={"subscription_id": str(row.subscription_id), "name": row.name, "act": act, **_address(row.url), **facts},
     )
+
+
+def _address(url: str) -> dict[str, str]:
+    """What everybody who reads the ledger may know of an address: its path or query is often a secret."""
+    parsed = httpx.URL(url)
+    address = f"{parsed.scheme}://{parsed.netloc.decode()}"
+    return {"address": address, "url_sha256": hashlib.sha256(url.encode()).hexdigest()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from datetime import timedelta
@@ -25,15 +26,18 @@ from app.events.relay import Relay
 from app.events.schemas import asyncapi, schema, schema_names
 from app.events.signatures import new_secret, require_signature, signed_headers
 from app.events.subscriptions import (
+    LEDGER_STREAM,
     dead_letters,
     list_subscriptions,
     pause,
     replay,
     rotate,
     subscribe,
+    unsubscribe,
 )
 from app.events.tables import EventSubscription
 from app.ledger.append import EventType, append
+from app.ledger.tables import LedgerEvent
 from app.ledger.tree import place
 from app.outbound import Outbound, RefusedAddressError
 from app.stock.tables import SignalRow
@@ -237,6 +241,24 @@ def test_a_changed_secret_signs_beside_the_old_one(network: Database) -> None:
         with network.engine.connect() as connection:
             stored = str(connection.execute(text("select * from event_subscription")).all())
         assert (changed.secret or "")[6:20] not in stored
+
+
+def test_the_ledger_tells_the_host_of_a_webhook_and_keeps_the_rest_of_its_address_to_itself(network: Database) -> None:
+    url = "http://127.0.0.1:9/services/T0P/s3cret?token=s3same"
+    with network.transaction() as session:
+        subscription_id = subscribe(session, OTTO, HOME, name="quiet", url=url).subscription_id
+        rotate(session, OTTO, subscription_id)
+        pause(session, OTTO, subscription_id, paused=True)
+        replay(session, OTTO, subscription_id, 0)
+        assert [row.url for row in list_subscriptions(session, OTTO)] == [url], "the operator still sees it"
+        unsubscribe(session, OTTO, subscription_id)
+        query = select(LedgerEvent).where(LedgerEvent.stream == LEDGER_STREAM)
+        bodies = [json.loads(event.body)["facts"] for event in session.exec(query).all()]
+    told = [facts for facts in bodies if facts.get("name") == "quiet"]
+    digest = hashlib.sha256(url.encode()).hexdigest()
+    assert [facts["act"] for facts in told] == ["made", "rotated", "paused", "replayed", "removed"]
+    assert {(facts["address"], facts["url_sha256"]) for facts in told} == {("http://127.0.0.1:9", digest)}
+    assert not any(part in json.dumps(told) for part in ("services", "T0P", "s3cret", "s3same"))
 
 
 def test_events_are_for_operators_and_go_to_the_internet_only(network: Database) -> None:

@@ -80,6 +80,7 @@ def test_operators_subscribe_read_the_feed_and_change_their_mind(door: Door, mon
         "removed",
     ]
     assert "whsec_" not in json.dumps(events)
+    assert "hooks.example/x" not in json.dumps(events), "an address may hold a secret"
 
 
 @pytest.mark.parametrize(
