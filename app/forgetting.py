@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlmodel import Session, col, select, update
 
+from app.auth.directory import forget_identities
 from app.auth.people import SHELL, revoke_tokens
 from app.auth.roles import Act, Principal
 from app.auth.tables import Person
@@ -34,6 +37,14 @@ _REJECTIONS = text("""
     where decided_by = :user_id and rejection is not null
 """)
 
+_DELEGATIONS = text("update delegation set reason = :nothing where delegator = :user_id")
+_OWN_ANSWERS = text("delete from kept_answer where user_id = :user_id")
+# What others were answered may hold the words too. The keys of those requests stay used, whatever they are sent again with.
+_ANSWERS = text("""
+    update kept_answer set body = '', standing = ''
+    where exists (select from unnest(cast(:marks as text[])) mark where position(convert_to(mark, 'UTF8') in body) > 0)
+""")
+
 # Words of an approver are told in the conversation that asked: with the decision, or as a question back.
 _TOLD_IN = text("""
     select distinct request.thread_id from approval_request request
@@ -49,8 +60,9 @@ _TOLD_IN = text("""
 def forget(session: Session, by: Principal, user_id: str) -> Forgotten:
     """Destroy the key of a person's words, and remove their name, tokens and conversations. There is no way back.
 
-    So goes the transcript of every conversation that was told what they said; its plans and decisions stay, and so does
-    the person's id in the ledger, because who decided what is a business record. Raises
+    So go the reasons of their delegations, the subject that a directory knows them by, what requests were answered that
+    may hold their words, and the transcript of every conversation that was told what they said. Its plans and decisions
+    stay, and so does the person's id in the ledger, because who decided what is a business record. Raises
     ForbiddenError, NotFoundError, and InvalidError while one of their runs is active.
     Backups keep the key for as long as they are kept themselves.
     """
@@ -70,11 +82,21 @@ def forget(session: Session, by: Principal, user_id: str) -> Forgotten:
     known.name, known.active, known.roles = FORGOTTEN, False, []
     session.add(known)
     revoke_tokens(session, user_id)
-    session.connection().execute(_REJECTIONS, {"nothing": FORGOTTEN, "user_id": user_id})
+    forget_identities(session, user_id)
+    threads = {*own, *map(UUID, told)}
+    _clear_words(session, user_id, threads)
     session.exec(update(Thread).where(col(Thread.owner) == user_id).values(title="", labels={}))
     session.exec(update(Run).where(runs).values(input={}, labels={}, error=None))
     append(
         session, stream=stream, key=f"{stream}/forgotten", event_type=EventType.PERSON_FORGOTTEN, actor=by.user_id,
         facts={"user_id": user_id},
     )  # fmt: skip
-    return Forgotten(user_id, tuple({*own, *map(UUID, told)}), new)
+    return Forgotten(user_id, tuple(threads), new)
+
+
+def _clear_words(session: Session, user_id: str, threads: Iterable[UUID]) -> None:
+    """Take what somebody said out of decisions, delegations and kept answers."""
+    for statement in (_REJECTIONS, _DELEGATIONS):
+        session.connection().execute(statement, {"nothing": FORGOTTEN, "user_id": user_id})
+    session.connection().execute(_OWN_ANSWERS, {"user_id": user_id})
+    session.connection().execute(_ANSWERS, {"marks": [json.dumps(user_id), *map(str, threads)]})

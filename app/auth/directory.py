@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from app.auth.configuration import AuthSettings
 from app.auth.jwts import JwtVerifier, keys_at, not_valid
@@ -19,11 +19,13 @@ from app.auth.tables import Person, PersonIdentity
 from app.db.database import database_now
 from app.errors import SetUpError
 from app.ledger.append import lock_streams
+from app.ledger.sealing import mark
 from app.outbound import Outbound
 from tools.inventory import SITE_SKU_ID_PATTERN
 
 EVERY_SITE = "*"
 ROLES_MAX, SITES_MAX = 200, 5_000
+_MARKED = re.compile(r"forgotten:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,11 @@ class Directory:
     def _from_claims(self, session: Session, issuer: str, claims: Mapping[str, Any]) -> str | None:
         """The user id of whoever the claims are about, made or brought up to date by claims that are newer than the last."""
         subject, issued_at = str(claims["sub"]), _issued_at(claims)
-        identity = session.get(PersonIdentity, (issuer, subject))
+        identity = _identity(session, issuer, subject)
         if identity is not None and identity.claims_at >= issued_at:
             return identity.user_id
         lock_streams(session, ["person/"])  # one at a time: two first logins must not make two people, or one of two
-        identity = session.get(PersonIdentity, (issuer, subject), with_for_update=True, populate_existing=True)
+        identity = _identity(session, issuer, subject, lock=True)
         if identity is None:
             person = self._described(_name_for(session, issuer, claims), claims)
             if person is None or not person.roles:
@@ -90,6 +92,28 @@ class Directory:
             sees_sensitive=claims.get("sees_sensitive") is True,
             value_limit_minor=limit if isinstance(limit, int) and not isinstance(limit, bool) and limit >= 0 else 0,
         )
+
+
+def forget_identities(session: Session, user_id: str) -> None:
+    """Leave nothing of the subjects that directories mean somebody by but a mark: their claims go on letting nobody in."""
+    for row in session.exec(select(PersonIdentity).where(PersonIdentity.user_id == user_id).with_for_update()).all():
+        if not _MARKED.fullmatch(row.subject):
+            row.subject = _marked(session, row.issuer, row.subject)
+            session.add(row)
+    session.flush()
+
+
+def _marked(session: Session, issuer: str, subject: str) -> str:
+    return f"forgotten:{mark(session, issuer, subject)}"
+
+
+def _identity(session: Session, issuer: str, subject: str, *, lock: bool = False) -> PersonIdentity | None:
+    """Whom a directory means by a subject, also where they were forgotten."""
+    found = session.get(PersonIdentity, (issuer, subject), with_for_update=lock or None, populate_existing=lock)
+    if found is not None:
+        return found
+    key = (issuer, _marked(session, issuer, subject))
+    return session.get(PersonIdentity, key, with_for_update=lock or None, populate_existing=lock)
 
 
 def directory_of(settings: AuthSettings, outbound: Outbound) -> Directory:

@@ -82,6 +82,12 @@ def fingerprint(session: Session, subject: str, words: str) -> str:
     return hmac.digest(key, b"fingerprint\0" + words.encode(), "sha256").hex()[:32]
 
 
+def mark(session: Session, place: str, words: str) -> str:
+    """All that is left of words that are forgotten and have to be known again: a digest under the master key."""
+    key = hmac.digest(_master(session), b"mark", "sha256")
+    return hmac.digest(key, f"{place}\0{words}".encode(), "sha256").hex()
+
+
 def destroy_key(session: Session, subject: str) -> bool:
     """Forget the key of a subject for ever. False when it is gone already, or there never was one."""
     now = database_now(session)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,15 @@ from sqlalchemy import text
 from sqlmodel import Session, select
 
 from app.approvals.comments import comment, comments_on
+from app.approvals.delegations import Loan, delegate_to, delegations_of
 from app.approvals.tables import ApprovalRequest, Decision
 from app.auth.people import issue_token, principal_of, sign_in
 from app.auth.roles import Principal
-from app.auth.tables import Person
-from app.db.database import Database
+from app.auth.tables import Person, PersonIdentity
+from app.db.database import Database, database_now
 from app.errors import ForbiddenError, NotFoundError, NotSignedInError, SetUpError
 from app.forgetting import forget
+from app.governance.state import activate_policy
 from app.ledger.append import EventType, KeyTakenError, append
 from app.ledger.checkpoints import make_checkpoint, read_checkpoints
 from app.ledger.export import export_ledger
@@ -38,6 +41,7 @@ from app.ledger.verify import verify
 from app.service import Service
 from app.views import event_view
 from evals.databases import Servers
+from tests.app.web.door import door_to, problem_of, tokens_of
 from tests.installation import ADA, PAULA, reject, submitted
 from tests.installation import person as somebody
 from tests.signals import a_database
@@ -128,9 +132,25 @@ def talked(service: Service) -> ApprovalRequest:
         named.name = CANARY
         session.add(named)
         comment(session, ADA, request.approval_id, f"{CANARY} asks why")
+    remark_over_http(service, request)
     reject(service, request, Rejection(code=RejectionCode.OTHER, words=f"{CANARY} says no", sites=("S2",)))
     service.resume_thread(request.approval_id)
+    with service.database.transaction() as session:
+        activate_policy(session, "2027-01", "otto", "it knows delegations")
+        now = database_now(session)
+        delegate_to(session, ADA, Loan("bob", now, now + timedelta(days=1), f"{CANARY} is at the dentist"))
+        identity = PersonIdentity(issuer="https://idp", subject=f"{CANARY}@idp", user_id="ada", claims_at=now)
+        session.add(identity)
     return request
+
+
+def remark_over_http(service: Service, request: ApprovalRequest) -> None:
+    """Ada remarks, and then Bob, who is answered with what she has said."""
+    door = door_to(service, tokens_of(service, "ada", "bob"))
+    for by, words in (("ada", f"{CANARY} remarks"), ("bob", "so do I")):
+        headers = {"Idempotency-Key": f"the-remark-of-{by}"}
+        answer = door.post(f"/v1/approvals/{request.approval_id}/comments", by, {"words": words}, headers=headers)
+        assert (answer.status_code, CANARY in answer.text) == (200, True), answer.text
 
 
 def test_after_a_person_was_forgotten_nothing_they_said_is_left_anywhere(
@@ -140,8 +160,11 @@ def test_after_a_person_was_forgotten_nothing_they_said_is_left_anywhere(
     make_checkpoint(service.database, SIGNER, path)
     with service.database.transaction() as session:
         token = issue_token(session, "ada", 1)
-        assert [each.words for each in comments_on(session, talked)] == [f"{CANARY} asks why"]
-    assert CANARY in dump(service)
+        assert [each.words for each in comments_on(session, talked)] == [
+            f"{CANARY} asks why", f"{CANARY} remarks", "so do I",
+        ]  # fmt: skip
+    tables = "|".join(line for line in dump(service).splitlines() if CANARY in line)
+    assert all(f"{CANARY}{words}" in tables for words in (" says no", " is at the dentist", "@idp", " remarks"))
     for who, refusal, whom in ((PAULA, ForbiddenError, "ada"), (ADAM, NotFoundError, "nobody")):
         with service.database.transaction() as session, pytest.raises(refusal):
             forget(session, who, whom)
@@ -151,9 +174,11 @@ def test_after_a_person_was_forgotten_nothing_they_said_is_left_anywhere(
     for thread in [line for line in left.splitlines() if CANARY in line]:
         raise AssertionError(thread[:300])
     with service.database.transaction() as session:
-        (said,) = comments_on(session, talked)
+        assert [(each.words, each.by) for each in comments_on(session, talked)] == [
+            (FORGOTTEN, "ada"), (FORGOTTEN, "ada"), ("so do I", "bob"),
+        ]  # fmt: skip
+        assert [row.reason for row in delegations_of(session, "bob")] == [FORGOTTEN]
         decision = session.get_one(Decision, talked.approval_id)
-        assert (said.words, said.by) == (FORGOTTEN, "ada")
         assert decision.rejection is not None
         assert (decision.rejection["words"], decision.rejection["sites"], decision.decided_by) == (
             FORGOTTEN,
@@ -167,6 +192,17 @@ def test_after_a_person_was_forgotten_nothing_they_said_is_left_anywhere(
         export_ledger(session, SIGNER.verifier, out)
     assert CANARY not in out.getvalue()
     assert verify(service.database, read_checkpoints(path, SIGNER.verifier)).problems == ()
+
+
+def test_a_request_that_was_answered_with_forgotten_words_is_not_carried_out_again(
+    service: Service, talked: ApprovalRequest
+) -> None:
+    forget_ada(service, ADAM)
+    path, door = f"/v1/approvals/{talked.approval_id}/comments", door_to(service, tokens_of(service, "bob"))
+    again = door.post(path, "bob", {"words": "so do I"}, headers={"Idempotency-Key": "the-remark-of-bob"})
+    problem_of(again, 409, "answered_before")
+    other = door.post(path, "bob", {"words": "else"}, headers={"Idempotency-Key": "the-remark-of-bob"})
+    problem_of(other, 422, "idempotency_key_reused")
 
 
 def forget_ada(service: Service, by: Principal) -> bool:

@@ -12,13 +12,14 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import text
-from sqlmodel import select
+from sqlmodel import col, select
 from starlette.testclient import TestClient
 
 from app.auth.browsers import form_token
 from app.auth.login import login_of
-from app.auth.tables import BrowserSession, LoginAttempt, Person
+from app.auth.tables import BrowserSession, LoginAttempt, Person, PersonIdentity
 from app.errors import UnavailableError
+from app.forgetting import forget
 from app.ledger.tables import LedgerEvent
 from app.outbound import Outbound
 from app.service import Service
@@ -29,7 +30,7 @@ from evals.databases import Servers
 from tests.app.auth.provider import CLIENT, SECRET, Provider, provider_listening, query_of
 from tests.app.auth.signing import signing_key
 from tests.app.web.conftest import Prepared, _copy
-from tests.app.web.door import problem_of
+from tests.app.web.door import ADAM, problem_of
 
 HOME = "https://evenkeel.example"
 CLAIMS = {
@@ -390,6 +391,24 @@ def test_claims_do_not_let_somebody_in_again_who_was_shut_out_here(
     assert refused(browser.log_in())
     with service.database.transaction() as session:
         assert not session.get_one(Person, "odo").active
+
+
+def test_whoever_was_forgotten_is_not_let_in_as_somebody_new_and_their_subject_is_gone(
+    browser: Browser, service: Service, provider: Provider
+) -> None:
+    provider.user, provider.says = "sub-of-zelda", CLAIMS | {"preferred_username": "zelda", "iat": 1_700_000_000}
+    assert browser.log_in().status_code == 303
+    for _ in range(2):
+        with service.database.transaction() as session:
+            forget(session, ADAM, "zelda")
+    provider.says |= {"iat": 1_700_000_100}
+    assert refused(browser.log_in())
+    with service.database.transaction() as session:
+        assert not session.get_one(Person, "zelda").active
+        people = session.exec(select(Person.user_id).where(col(Person.user_id).startswith("zelda"))).all()
+        (identity,) = session.exec(select(PersonIdentity).where(PersonIdentity.user_id == "zelda")).all()
+    assert people == ["zelda"]
+    assert "zelda" not in identity.subject
 
 
 @pytest.mark.parametrize("name", ["ada", "system", "policy", "key.1", "shell", "x", "Ada Lovelace", ""])
