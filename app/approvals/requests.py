@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 from app.approvals.freshness import facts_to_check_on
 from app.approvals.needs import needed_now, needed_of
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
+from app.auth.people import SYSTEM
 from app.auth.roles import Principal
 from app.db.database import database_now
 from app.durable.enqueue import RESUME_THREAD, enqueue
@@ -166,7 +167,7 @@ def expire_overdue(session: Session) -> int:
         .with_for_update(skip_locked=True)
     ).all()
     for request in overdue:
-        close(session, request, ApprovalStatus.EXPIRED, EventType.APPROVAL_EXPIRED, request.requested_by)
+        close(session, request, ApprovalStatus.EXPIRED, EventType.APPROVAL_EXPIRED, SYSTEM)
     return len(overdue)
 
 

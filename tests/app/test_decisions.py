@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -143,6 +144,8 @@ def test_a_decision_after_expiry_is_refused_by_the_databases_clock(service: Serv
     with service.database.transaction() as session:
         assert expire_overdue(session) == 1
         assert expire_overdue(session) == 0
+        (body,) = session.exec(select(LedgerEvent.body).where(LedgerEvent.type == EventType.APPROVAL_EXPIRED)).all()
+    assert json.loads(body)["actor"] == SYSTEM
     service.resume_thread(request.approval_id)
     assert "expired" in service.driver.last_words(_uuid(request.thread_id))
     assert refused(service, request, ADA).code == "already_decided"

@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
@@ -20,7 +19,7 @@ from app.db.database import database_now
 from app.errors import InvalidError
 from app.explanations import explanation_view
 from app.governance.state import active_policy
-from app.ledger.append import plan_stream
+from app.ledger.append import EventType, plan_stream
 from app.ledger.tables import LedgerEvent
 from app.negotiations import negotiation_view
 from app.plans.provenance import provenance_view
@@ -254,6 +253,8 @@ def _events(session: Session, request: ApprovalRequest) -> list[tuple[str, str, 
     found = []
     for event in session.exec(query).all():
         body = json.loads(event.body)
-        if UUID(body["facts"].get("approval_id", str(request.approval_id))) == request.approval_id:
+        # The proposal of an edited plan names the request that was edited.
+        of = None if event.type == EventType.PLAN_PROPOSED else body["facts"].get("approval_id")
+        if of in (None, str(request.approval_id)):
             found.append((event.type.removeprefix("approval_").replace("_", " "), body["actor"], event.occurred_at))
     return found

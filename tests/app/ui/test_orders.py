@@ -380,6 +380,9 @@ def test_the_lineage_of_an_edited_plan_shows_the_plan_before_it(door: Door, own_
     assert f"Plan {first.plan_digest[:8]}" in [tag.text for tag in links]
     assert "asked for by paula" in page.text
     assert f"plan/{first.plan_digest}" in page.text, "its events are listed"
+    history = own_pages("vera").get(f"/queue/{second.approval_id}/history", fragment=True).text
+    assert "Plan proposed by bob" in history
+    assert f"edited from plan {first.plan_digest[:12]} of paula" in history
     report = own_pages("vera").get(f"/reports/plans/{second.plan_digest}")
     assert f"plan {first.plan_digest} of paula" in report.text
 
