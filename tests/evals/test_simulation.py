@@ -11,7 +11,7 @@ from tests.evals.mutants import MUTANTS, Mutant
 
 SEEDS = int(os.environ.get("SEEDS", "5000"))
 PARTS = 10
-SEEDS_FOR_MUTANTS = 400
+SEEDS_FOR_MUTANTS = 1_600
 
 
 @pytest.mark.parametrize("part", range(PARTS))
