@@ -85,7 +85,7 @@ def _missing(order: OrderFacts) -> Difference | None:
     never_there = order.erp_id is None or order.state in _NEVER_MOVED
     if never_there or order.state is OrderState.CLOSED:
         return None
-    words = f"the ERP has nothing under the reference of an order that is {order.state}"
+    words = f"the ERP has nothing under the reference of an order that it had as {order.erp_id}"
     return Difference(order.reference, DifferenceKind.MISSING_THERE, words, Correction.LEAVE_TO_PEOPLE)
 
 

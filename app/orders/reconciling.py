@@ -19,7 +19,7 @@ from app.orders.tables import ErpDifference, ErpReading, TransferOrder
 from tools import following, saga
 from tools.execution import OrderState
 from tools.ports import ErpPort, ErpTransfer, ErpTransferState, Refused
-from tools.reconcile import Correction, Difference, difference, differences
+from tools.reconcile import Correction, Difference, DifferenceKind, difference, differences
 
 OVERLAP = timedelta(minutes=10)
 """How far back each reading of changes begins before the last one ended: clocks differ, and the ERP commits late."""
@@ -27,6 +27,8 @@ HORIZON = timedelta(days=90)
 """How far back the two are laid side by side."""
 STREAM = "reconciliation"
 _FOLLOWED = (OrderState.CONFIRMED, OrderState.SHIPPED, OrderState.PARTIALLY_RECEIVED, OrderState.COMPENSATING)
+_FOR_PEOPLE = (Correction.COUNT, Correction.LEAVE_TO_PEOPLE)
+"""Corrections that change nothing in the ERP: what they settled is seen again for as long as it is there."""
 _NAMES = UUID("6b1b7f2e-51c8-4f1a-9a4e-3f8f0d7b6a11")
 
 
@@ -94,7 +96,7 @@ def _still_differs(database: Database, erp: ErpPort, seen: Difference) -> bool:
 
 
 def _keep(session: Session, found: Sequence[Difference]) -> None:
-    """Open what is new, and close what has gone by itself."""
+    """Open what is new, and close what has gone by itself. What a person has settled is not opened again as it was."""
     now = database_now(session)
     still = {(each.reference, each.kind) for each in found}
     for row in session.exec(
@@ -105,8 +107,9 @@ def _keep(session: Session, found: Sequence[Difference]) -> None:
         else:
             row.settled_at, row.reason = now, "it is gone"
             session.add(row)
+    settled = _settled(session, {reference for reference, _ in still})
     for each in found:
-        if (each.reference, each.kind) in still:
+        if (each.reference, each.kind) in still and (each.reference, each.kind, each.words) not in settled:
             difference_id = uuid5(_NAMES, f"{each.reference}/{each.kind}/{now.isoformat()}")
             session.add(
                 ErpDifference(
@@ -114,6 +117,17 @@ def _keep(session: Session, found: Sequence[Difference]) -> None:
                     correction=each.correction, found_at=now,
                 )
             )  # fmt: skip
+
+
+def _settled(session: Session, references: set[str]) -> set[tuple[str, DifferenceKind, str]]:
+    """What people have settled about these references, in the words of then: other content has other words."""
+    rows = session.exec(
+        select(ErpDifference).where(
+            col(ErpDifference.reference).in_(references), col(ErpDifference.settled_by).is_not(None),
+            col(ErpDifference.correction).in_(_FOR_PEOPLE),
+        )
+    )  # fmt: skip
+    return {(row.reference, row.kind, row.words) for row in rows}
 
 
 def open_differences(session: Session, caller: Principal) -> list[ErpDifference]:

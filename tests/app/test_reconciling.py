@@ -245,6 +245,43 @@ def test_each_difference_is_kept_once_until_it_is_settled_or_gone(
     assert verify(service.database).verified
 
 
+def test_a_difference_that_people_settled_is_not_opened_again_until_it_is_another(
+    posted: tuple[Service, TransferOrder], erp: Erp
+) -> None:
+    service, order = posted
+    erp.by_hand(order.transfer_id, state=ErpTransferState.RECEIVED, received_units=order.units)
+    follow(service.database, service.carrier)
+    for surplus in (2, 3):
+        erp.by_hand(order.transfer_id, received_units=order.units + surplus)
+        (found,) = differences(service)
+        assert found.correction is Correction.COUNT
+        settle_difference(service.database, erp, OTTO, found.difference_id, "both ends are counted")
+        assert differences(service) == []
+
+
+def test_what_was_left_to_people_is_not_opened_again_every_hour(
+    posted: tuple[Service, TransferOrder], erp: Erp
+) -> None:
+    service, order = posted
+    del erp.transfers[str(order.transfer_id)]
+    (found,) = differences(service)
+    settle_difference(service.database, erp, OTTO, found.difference_id, "restored from a backup")
+    assert now(service, order).state is OrderState.NEEDS_ATTENTION
+    assert differences(service) == []
+
+
+def test_what_lives_on_again_after_it_was_cancelled_is_opened_again(
+    posted: tuple[Service, TransferOrder], erp: Erp
+) -> None:
+    service, order = posted
+    do(service, order, Action.CANCEL)
+    service.look(order.transfer_id)
+    for _ in range(2):
+        erp.by_hand(order.transfer_id, state=ErpTransferState.CONFIRMED)
+        (found,) = differences(service)
+        settle_difference(service.database, erp, OTTO, found.difference_id, "a clerk took it up again")
+
+
 def test_a_transfer_that_lives_on_in_the_erp_is_cancelled_there_once_somebody_says_so(
     posted: tuple[Service, TransferOrder], erp: Erp
 ) -> None:
