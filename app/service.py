@@ -23,6 +23,7 @@ from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlmodel import Session
 from structlog import get_logger
 
 from app.approvals.latency import LATENCY_SET
@@ -116,19 +117,32 @@ class Service:
         self.carrier.books.doubt(transfer_id, why)
 
     def tick(self) -> None:
-        """Close requests whose time is over, take up orders and runs that nobody carries, and see what the ERP has done."""
-        with self.database.transaction() as session:
-            expire_overdue(session)
-        with self.database.transaction() as session:
-            remind_and_escalate(session)
-        with self.database.transaction() as session:
-            take_up_idle(session)
-        with self.database.transaction() as session:
-            take_up_runs(session)
-        with self.database.transaction() as session:
-            note_overdue(session, self.settings.overdue_days)
+        """Sign the ledger, close what is over, take up what nobody carries, and see what the ERP has done.
+
+        Each part is done whatever becomes of the others: a plan that somebody has damaged must
+        not keep the ledger from being signed. Raises what failed, at the end.
+        """
         self._anchor()
-        self._ask_the_erp("not_followed", lambda: follow(self.database, self.carrier))
+        of_the_database = (
+            expire_overdue, remind_and_escalate, take_up_idle, take_up_runs,
+            partial(note_overdue, grace_days=self.settings.overdue_days),
+        )  # fmt: skip
+        parts = [
+            *(partial(self._in_a_transaction, part) for part in of_the_database),
+            partial(self._ask_the_erp, "not_followed", lambda: follow(self.database, self.carrier)),
+        ]
+        failures: list[Exception] = []
+        for part in parts:
+            try:
+                part()
+            except Exception as failure:  # noqa: BLE001  raised once the rest is done
+                failures.append(failure)
+        if failures:
+            raise ExceptionGroup("not everything that is done every minute could be done", failures)
+
+    def _in_a_transaction(self, part: Callable[[Session], object]) -> None:
+        with self.database.transaction() as session:
+            part(session)
 
     def _anchor(self) -> None:
         """Sign the ledger as it stands. What stops that is for people, and stops nothing else."""

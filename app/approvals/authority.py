@@ -84,7 +84,9 @@ def signature_rows(session: Session, request: ApprovalRequest) -> Sequence[Appro
     return session.exec(query.order_by(col(ApprovalSignature.signed_at), col(ApprovalSignature.authority))).all()
 
 
-def may_sign(session: Session, request: ApprovalRequest, plan: TransferPlan) -> list[str]:
+def may_sign(
+    session: Session, request: ApprovalRequest, plan: TransferPlan, at_most: int | None = PEOPLE_NAMED_MAX
+) -> list[str]:
     """People who could sign it now and have not; so many at most."""
     signed = {name for row, _ in signatures_now(session, request) for name in (row.signed_by, row.authority)}
     query = select(Person.user_id).where(Person.active).order_by(Person.user_id)
@@ -99,7 +101,7 @@ def may_sign(session: Session, request: ApprovalRequest, plan: TransferPlan) -> 
             continue
         if authority.owner not in signed:
             found.append(user_id)
-        if len(found) == PEOPLE_NAMED_MAX:
+        if len(found) == at_most:
             break
     return found
 

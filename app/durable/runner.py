@@ -143,7 +143,7 @@ class Runner:
                         DBOS.destroy(workflow_completion_timeout_sec=0, destroy_registry=True)
                 else:
                     requeue_abandoned(self._database, EXECUTOR_ID, frozenset(self._work.drain.left))
-            except SQLAlchemyError:
+            except Exception:  # noqa: BLE001  whatever it was, this process must not end to stand by
                 _log.warning("runner_cannot_ask", exc_info=True)
 
     def _holds_lock(self) -> bool:

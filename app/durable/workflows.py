@@ -159,8 +159,10 @@ def _register_orders(work: Work) -> None:
 def _register_tick(work: Work) -> Scheduled:
     @DBOS.step(name="tick_step")
     def tick_step() -> None:
-        work.tick()
-        _forget_old_ticks()
+        try:
+            work.tick()
+        finally:
+            _forget_old_ticks()
 
     @DBOS.workflow(name=TICK)
     def tick(_scheduled_at: datetime, _context: Any) -> None:

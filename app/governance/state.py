@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
@@ -18,6 +19,11 @@ from policies.library import UnknownPolicyError, released, releases
 from policies.schema import Policy
 
 STREAM = "governance"
+_QUEUE = "hashtextextended('evenkeel/governance', 0)"
+# A row's share lock goes to everybody who asks, also past somebody who waits to change the row: a steady flow of decisions
+# would keep a stop waiting for ever. In this queue those who come later stand behind who waits.
+_SHARED = text(f"select pg_advisory_xact_lock_shared({_QUEUE})")
+_ALONE = text(f"select pg_advisory_xact_lock({_QUEUE})")
 
 
 def governance(session: Session, *, share: bool = False) -> Governance:
@@ -25,6 +31,8 @@ def governance(session: Session, *, share: bool = False) -> Governance:
 
     A new installation starts under the first release.
     """
+    if share:
+        session.connection().execute(_SHARED)
     query = _locked(read=True) if share else select(Governance)
     row = session.exec(query).one_or_none()
     if row is None:
@@ -70,6 +78,7 @@ def activate_policy(session: Session, name: str, actor: str, reason: str) -> Pol
 
 def changing(session: Session) -> Governance:
     """What is in force, for whoever changes it: everybody who relies on it is done, and others wait for this transaction."""
+    session.connection().execute(_ALONE)
     governance(session)
     return session.exec(_locked()).one()
 

@@ -62,7 +62,7 @@ def engage_stop(session: Session, stop: Stop, actor: str, reason: str) -> StopRo
     """Put a stop in force; one that holds the same is left as it is. Once this is committed no post starts that it holds.
 
     New posts wait from the first moment, and those under way are waited for, but not for long: an ERP that hangs
-    must not keep anybody from stopping. Raises InvalidError without a reason, and for a site or class that is not known.
+    must not keep anybody from stopping. Raises InvalidError without a reason, and for a lane or class that is not known; NotFoundError for a site.
     """
     require_reason(reason)
     _require_known(session, stop)
@@ -156,10 +156,29 @@ def _require_known(session: Session, stop: Stop) -> None:
     for site_id in stop.sites:
         if session.get(MasterRow, ("site", site_id)) is None:
             raise NotFoundError("unknown_site", f"there is no site {site_id}", "check the id")
+    if stop.origin is not None:
+        _require_lane(session, stop)
     if stop.sku_class is not None and stop.sku_class.startswith(CATEGORY):
         category = MasterRow.body["category"].as_string() == stop.sku_class.removeprefix(CATEGORY)
         if session.exec(select(MasterRow.key).where(MasterRow.kind == "sku", category).limit(1)).first() is None:
             raise InvalidError("sku_class", f"no SKU is of {stop.sku_class}", "check the category")
+
+
+def _require_lane(session: Session, stop: Stop) -> None:
+    """A lane of the master data, or one that an order which is not posted yet travels on."""
+    lane = MasterRow.body
+    between = (lane["origin"].as_string() == stop.origin) & (lane["destination"].as_string() == stop.destination)
+    modes = set(session.exec(select(lane["mode"].as_string()).where(MasterRow.kind == "lane", between)).all())
+    waits = col(TransferOrder.state).in_(NOT_POSTED) & (TransferOrder.origin == stop.origin)
+    modes |= set(
+        session.exec(select(TransferOrder.mode).where(waits, TransferOrder.destination == stop.destination)).all()
+    )
+    if not modes or stop.mode not in {None, *modes}:
+        by = f" by {stop.mode}" if stop.mode else ""
+        raise InvalidError(
+            "unknown_lane", f"there is no lane from {stop.origin} to {stop.destination}{by}",
+            f"the modes between them: {', '.join(sorted(modes)) or 'none'}",
+        )  # fmt: skip
 
 
 def _sku(session: Session, sku_id: str) -> Sku | None:

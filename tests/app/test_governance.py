@@ -153,19 +153,45 @@ def test_a_change_waits_for_whoever_relies_on_what_is_in_force(service: Service)
     with service.database.transaction() as session:
         assert stops_in_force(session, share=True) == ()
         thread.start()
-        until("the change to wait", lambda: _somebody_waits(service))
+        until("the change to wait", lambda: _who_wait(service) == 1)
         assert not engaged.is_set()
     thread.join()
     with service.database.transaction() as session:
         assert kill_switch(session) is not None
 
 
-def _somebody_waits(service: Service) -> bool:
+def test_who_comes_after_a_change_that_waits_does_not_go_before_it(service: Service) -> None:
+    """Else a steady flow of decisions and posts would keep a stop waiting for ever."""
+    with service.database.transaction() as session:
+        governance(session)
+    seen = []
+
+    def stop() -> None:
+        with service.database.transaction() as session:
+            engage(session, OTTO, "stop")
+
+    def decide() -> None:
+        with service.database.transaction() as session:
+            seen.append(len(stops_in_force(session, share=True)))
+
+    with ThreadPoolExecutor(2) as pool:
+        with service.database.transaction() as session:
+            assert stops_in_force(session, share=True) == ()
+            engaging = pool.submit(stop)
+            until("the change to wait", lambda: _who_wait(service) == 1)
+            deciding = pool.submit(decide)
+            until("the decision to wait behind it", lambda: _who_wait(service) == 2, 10)
+        engaging.result(timeout=20)
+        deciding.result(timeout=20)
+    assert seen == [1]
+
+
+def _who_wait(service: Service) -> int:
     with service.database.engine.connect() as connection:
         query = text(
             "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
         )
-        return bool(connection.execute(query).scalar_one())
+        return int(connection.execute(query).scalar_one())
 
 
 def test_changes_by_many_at_once_are_one_unbroken_sequence(service: Service) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 from starlette.testclient import TestClient
 
 from app.approvals.decisions import decide
@@ -379,6 +379,21 @@ def test_the_tick_closes_requests_whose_time_is_over(service: Service) -> None:
     service.tick()
     with service.database.transaction() as session:
         assert session.get_one(ApprovalRequest, request.approval_id).status is ApprovalStatus.EXPIRED
+
+
+def test_what_fails_in_a_tick_keeps_nothing_else_from_being_done_and_is_raised(service: Service) -> None:
+    request = submitted(service)
+    with service.database.transaction() as session:
+        row = session.get_one(ApprovalRequest, request.approval_id)
+        row.expires_at = row.requested_at
+        session.connection().execute(text("alter table run rename to run_away"))
+    with pytest.raises(ExceptionGroup, match="every minute") as raised:
+        service.tick()
+    assert raised.group_contains(ProgrammingError)
+    with service.database.transaction() as session:
+        assert session.get_one(ApprovalRequest, request.approval_id).status is ApprovalStatus.EXPIRED
+        assert session.connection().execute(text("select count(*) from ledger_checkpoint")).scalar_one() == 1
+        session.connection().execute(text("alter table run_away rename to run"))
 
 
 def test_the_runner_has_a_tick_every_minute_tidies_every_hour_and_forgets_those_of_yesterday(service: Service) -> None:

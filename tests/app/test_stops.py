@@ -218,6 +218,9 @@ def test_who_may_stop_what_lies_in_their_scope_and_who_lets_go_on(service: Servi
     assert refused(service, engage, near, "x", Stop(site_id="NOWHERE")).code == "scope"
     assert refused(service, engage, ADA, "x", Stop(site_id="NOWHERE")).code == "unknown_site"
     assert refused(service, engage, ADA, "x", Stop(sku_class="category/none")).code == "sku_class"
+    for mode, there in (("vna", "van"), ("truck", "van")):
+        wrong = refused(service, engage, OTTO, "x", Stop(origin="S1", destination="S2", mode=mode))
+        assert (wrong.code, there in wrong.remedy) == ("unknown_lane", True)
     assert refused(service, engage, ADA, " ", Stop()).code == "reason_missing"
     for nobody in (PAULA, VERA):
         assert refused(service, engage, nobody, "x", Stop(site_id="S1")).code == "role"
