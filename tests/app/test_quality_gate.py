@@ -63,9 +63,9 @@ VERDICTS: list[tuple[QualityCheck, str, SignalData, QualityVerdict, SiteSku | No
     (QualityCheck.SUDDEN_JUMP, "90 units sold in the day", sold(90), QUARANTINED, S1_P1),
     (QualityCheck.SUDDEN_JUMP, "100 units a day", forecast(100), QUARANTINED, S1_P1),
     (QualityCheck.SUDDEN_JUMP, "32 days, where 1 were known", lane_takes(32), QUARANTINED, None),
-    (QualityCheck.IMPOSSIBLE_LEVEL, "4000 units, but only 3285", a_count(4_000), QUARANTINED, S1_P1),
-    (QualityCheck.IMPOSSIBLE_LEVEL, "the whole site holds 20000", a_count(20_001, "S3", "P3"), QUARANTINED, SiteSku("S3", "P3")),
-    (QualityCheck.IMPOSSIBLE_LEVEL, "4000 units, but only 3285", order(4_000), QUARANTINED, S1_P1),
+    (QualityCheck.IMPOSSIBLE_LEVEL, "4,000 units, but only 3,285", a_count(4_000), QUARANTINED, S1_P1),
+    (QualityCheck.IMPOSSIBLE_LEVEL, "the whole site holds 20,000", a_count(20_001, "S3", "P3"), QUARANTINED, SiteSku("S3", "P3")),
+    (QualityCheck.IMPOSSIBLE_LEVEL, "4,000 units, but only 3,285", order(4_000), QUARANTINED, S1_P1),
     (QualityCheck.OVERDUE, "15 days ago", order(3, -15), WARNED, None),
 ]  # fmt: skip
 """What is looked for, words of the reason, a signal in which it is found, what becomes of it, and what is held back."""

@@ -27,7 +27,7 @@ SINCE: dict[str, dict[str, object]] = {
 """What the master data says of them since the plans were made."""
 STOPS = (
     Stop(), Stop(site_id="S1"), Stop(site_id="S3"), Stop(origin="S1", destination="S2"), Stop(origin="S2", destination="S1"),
-    Stop(origin="S1", destination="S2", mode="van"), Stop(origin="S1", destination="S2", mode="rail"),
+    Stop(origin="S1", destination="S2", mode="van"),
     Stop(site_id="S1", sku_class="hazmat"), Stop(site_id="S3", sku_class="hazmat"),
     Stop(origin="S1", destination="S2", sku_class="chilled"), Stop(origin="S2", destination="S1", sku_class="chilled"),
     *(Stop(sku_class=str(each)) for each in STOPPABLE), Stop(sku_class=f"{CATEGORY}dairy"), Stop(sku_class=f"{CATEGORY}paint"),
