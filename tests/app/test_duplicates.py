@@ -22,7 +22,7 @@ from app.events.inbox import add_source
 from app.ledger.verify import verify
 from app.orders.reconciling import take_over
 from app.service import Service
-from tests.app.test_event_fabric import send_in, signal
+from tests.app.events.test_event_fabric import send_in, signal
 from tests.installation import OTTO, approve, balances, orders, scan, settle_in, waiting
 from tools.execution import OrderState
 from tools.moves import reserved

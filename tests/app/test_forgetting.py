@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -198,11 +199,19 @@ def test_a_request_that_was_answered_with_forgotten_words_is_not_carried_out_aga
     service: Service, talked: ApprovalRequest
 ) -> None:
     forget_ada(service, ADAM)
+    said = comments_by(service, "bob")
     path, door = f"/v1/approvals/{talked.approval_id}/comments", door_to(service, tokens_of(service, "bob"))
     again = door.post(path, "bob", {"words": "so do I"}, headers={"Idempotency-Key": "the-remark-of-bob"})
     problem_of(again, 409, "answered_before")
     other = door.post(path, "bob", {"words": "else"}, headers={"Idempotency-Key": "the-remark-of-bob"})
     problem_of(other, 422, "idempotency_key_reused")
+    assert comments_by(service, "bob") == said
+
+
+def comments_by(service: Service, user_id: str) -> int:
+    query = select(LedgerEvent.body).where(LedgerEvent.type == EventType.APPROVAL_COMMENTED)
+    with service.database.transaction() as session:
+        return sum(json.loads(body)["actor"] == user_id for body in session.exec(query).all())
 
 
 def forget_ada(service: Service, by: Principal) -> bool:

@@ -270,7 +270,7 @@ def test_what_was_left_to_people_is_not_opened_again_every_hour(
     assert differences(service) == []
 
 
-def test_what_lives_on_again_after_it_was_cancelled_is_opened_again(
+def test_a_transfer_that_lives_on_in_the_erp_is_cancelled_there_each_time_somebody_says_so(
     posted: tuple[Service, TransferOrder], erp: Erp
 ) -> None:
     service, order = posted
@@ -279,21 +279,10 @@ def test_what_lives_on_again_after_it_was_cancelled_is_opened_again(
     for _ in range(2):
         erp.by_hand(order.transfer_id, state=ErpTransferState.CONFIRMED)
         (found,) = differences(service)
+        assert (found.kind, found.correction) == (DifferenceKind.ALIVE_THERE, Correction.CANCEL_THERE)
         settle_difference(service.database, erp, OTTO, found.difference_id, "a clerk took it up again")
-
-
-def test_a_transfer_that_lives_on_in_the_erp_is_cancelled_there_once_somebody_says_so(
-    posted: tuple[Service, TransferOrder], erp: Erp
-) -> None:
-    service, order = posted
-    do(service, order, Action.CANCEL)
-    service.look(order.transfer_id)
-    erp.by_hand(order.transfer_id, state=ErpTransferState.CONFIRMED)
-    (found,) = differences(service)
-    assert (found.kind, found.correction) == (DifferenceKind.ALIVE_THERE, Correction.CANCEL_THERE)
-    settle_difference(service.database, erp, OTTO, found.difference_id, "a clerk took it up again")
-    assert erp.transfers[str(order.transfer_id)].state is ErpTransferState.CANCELLED
-    assert differences(service) == []
+        assert erp.transfers[str(order.transfer_id)].state is ErpTransferState.CANCELLED
+        assert differences(service) == []
 
 
 def test_only_operators_who_see_everything_settle_differences_and_each_act_needs_a_reason(

@@ -12,6 +12,7 @@ import re
 import signal
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -60,10 +61,12 @@ class Points:
     def watch(self) -> None:
         """Watch this process from now on."""
         event.listen(Engine, "before_cursor_execute", self._before_execute)
-        psycopg.Connection.execute = self._around_driver(psycopg.Connection.execute)  # type: ignore[method-assign]
-        Connection._commit_impl = self._around_commit(Connection._commit_impl)  # type: ignore[method-assign]
-        for owner, method in _WATCHED:
-            setattr(owner, method, self._around(f"{owner.__name__}.{method}", getattr(owner, method)))
+        around: tuple[tuple[type, str, Callable[[Any], Any]], ...] = (
+            (psycopg.Connection, "execute", self._around_driver), (Connection, "_commit_impl", self._around_commit),
+            *((owner, method, partial(self._around, f"{owner.__name__}.{method}")) for owner, method in _WATCHED),
+        )  # fmt: skip
+        for owner, method, watched in around:
+            setattr(owner, method, watched(getattr(owner, method)))
 
     def _before_execute(self, connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
         self._writing(connection.connection.driver_connection, statement)

@@ -23,7 +23,7 @@ begin
     from ledger_head h where h.stream = _stream for update skip locked;
   if not found then
     if exists (select from ledger_head h where h.stream = _stream) then
-      -- It is locked. Whoever waits for it queues here, and only the first of them at the row itself: a commit wakes
+      -- It is locked. Whoever appends next queues here, and only the first of them at the row itself: a commit wakes
       -- all who wait there. Nobody else holds such a lock, for the server has room for a few thousand in all.
       perform pg_advisory_xact_lock(hashtextextended('ledger/' || _stream, 0));
     else

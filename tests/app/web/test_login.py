@@ -344,6 +344,7 @@ def test_without_the_form_token_of_this_session_a_page_changes_nothing(
         token = other.form_token
     stop = {"engaged": True, "reason": "a foreign form"}
     problem_of(browser.post("/v1/kill-switch", stop, **OWN, **{FORM_TOKEN: token}), 403, "cross_site")
+    assert not browser.client.get("/v1/governance").json()["kill_switch"]
 
 
 def test_signing_out_ends_the_session_for_good_and_a_foreign_page_cannot_do_it(

@@ -23,8 +23,7 @@ from app.ledger.sealing import MASTER_KEY
 from app.ledger.tree import place
 from app.outbound import Outbound
 from app.stock.tables import SignalRow
-from evals.databases import Servers
-from tests.app.receivers import HOME, Receiver, a_ledger, size_of, streams, subscribed, talk
+from tests.app.events.receivers import HOME, Receiver, size_of, subscribed, talk
 from tests.installation import OTTO, until
 from tests.signals import a_count, a_signal
 
@@ -33,18 +32,6 @@ POISON = [
     b'{"source": []}', b'{"source": {}}', b'[{"source": []}, {"source": {}}]', b'{"source": null}', b'{"source": 1e999}',
     rb'{"source": "\u0000"}', rb'{"source": "\ud800"}', b'{"source": ""}', b"[[[[]]]]", b"null", b"[null]", b"7", b"\xff",
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def network(servers: Servers) -> Iterator[Database]:
-    with a_ledger(servers) as opened:
-        yield opened
-
-
-@pytest.fixture
-def redis(servers: Servers) -> Iterator[Redis]:
-    with streams(servers) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

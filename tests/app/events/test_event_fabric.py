@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import groupby
 from typing import Any
@@ -41,27 +40,13 @@ from app.ledger.tables import LedgerEvent
 from app.ledger.tree import place
 from app.outbound import Outbound, RefusedAddressError
 from app.stock.tables import SignalRow
-from evals.databases import Servers
-from tests.app.receivers import HOME, a_ledger, size_of, streams, subscribed, talk
+from tests.app.events.receivers import HOME, size_of, subscribed, talk
 from tests.builders import NOW
 from tests.installation import OTTO, PAULA, person, until
 from tests.signals import a_count, a_signal
 from tools.signals import Envelope
 
 SECRET = new_secret()
-
-
-@pytest.fixture(scope="module")
-def network(servers: Servers) -> Iterator[Database]:
-    """A ledger with a network and some talk. Tests add to it and take nothing away."""
-    with a_ledger(servers) as opened:
-        yield opened
-
-
-@pytest.fixture
-def redis(servers: Servers) -> Iterator[Redis]:
-    with streams(servers) as client:
-        yield client
 
 
 def deliver(database: Database) -> int:
