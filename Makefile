@@ -38,12 +38,12 @@ test: $(VENV)/installed-dev ## all tests, in parallel
 coverage: $(VENV)/installed-dev ## the branch coverage of tools/ and policies/ by their own tests
 	$(RUN) -m pytest -n 2 --dist worksteal --cov --cov-report=term tests/tools tests/policies tests/graphs
 
-check: $(VENV)/installed-dev ## ruff, mypy strict, import contracts, lock files without addresses
+check: $(VENV)/installed-dev ## ruff, mypy strict, import contracts, lock files without addresses, the rules of authorisation against their schema
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports --no-cache
-	$(RUN) -m pytest -q --no-header tests/test_repository.py
+	$(RUN) -m pytest -q --no-header tests/test_repository.py tests/app/auth/test_rules.py
 
 format: $(VENV)/installed-dev ## let ruff format and repair what it can
 	$(RUN) -m ruff format .
