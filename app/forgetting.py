@@ -16,6 +16,7 @@ from app.auth.roles import Act, Principal
 from app.auth.tables import Person
 from app.errors import InvalidError, NotFoundError
 from app.ledger.append import EventType, append, lock_streams
+from app.ledger.reasons import TOLD, facts_told
 from app.ledger.sealing import FORGOTTEN, destroy_key, person
 from app.threads.tables import ACTIVE, Run, Thread
 
@@ -38,6 +39,18 @@ _REJECTIONS = text("""
 """)
 
 _DELEGATIONS = text("update delegation set reason = :nothing where delegator = :user_id")
+_STOPS = text("""
+    update stop set reason = case when engaged_by = :user_id then :nothing else reason end,
+      release_reason = case when released_by = :user_id then :nothing else release_reason end
+    where :user_id in (engaged_by, released_by)
+""")
+_DIFFERENCES = text("update erp_difference set reason = :nothing where settled_by = :user_id")
+_ACTED = text("select body from ledger_event where type = any(:types) and position(:acted in body) > 0")
+# An order shows why somebody acted on it for as long as nothing else is to be known about it.
+_ORDERS = text("""
+    update transfer_order set attention = :nothing
+    where cast(transfer_id as text) = :transfer_id and attention = :words returning transfer_id
+""")
 _OWN_ANSWERS = text("delete from kept_answer where user_id = :user_id")
 # What others were answered may hold the words too. The keys of those requests stay used, whatever they are sent again with.
 _ANSWERS = text("""
@@ -60,7 +73,7 @@ _TOLD_IN = text("""
 def forget(session: Session, by: Principal, user_id: str) -> Forgotten:
     """Destroy the key of a person's words, and remove their name, tokens and conversations. There is no way back.
 
-    So go the reasons of their delegations, the subject that a directory knows them by, what requests were answered that
+    So go the reasons of what they did, lent and stopped, the subject that a directory knows them by, what requests were answered that
     may hold their words, and the transcript of every conversation that was told what they said. Its plans and decisions
     stay, and so does the person's id in the ledger, because who decided what is a business record. Raises
     ForbiddenError, NotFoundError, and InvalidError while one of their runs is active.
@@ -78,13 +91,14 @@ def forget(session: Session, by: Principal, user_id: str) -> Forgotten:
     runs = col(Run.thread_id).in_(own)
     if session.exec(select(Run.run_id).where(runs, col(Run.status).in_(ACTIVE)).limit(1)).first() is not None:
         raise InvalidError("run_active", f"a run of {user_id} is active", "cancel it first, or wait for its end")
+    orders = _clear_orders(session, user_id)
     new = destroy_key(session, person(user_id)) or known.name != FORGOTTEN
     known.name, known.active, known.roles = FORGOTTEN, False, []
     session.add(known)
     revoke_tokens(session, user_id)
     forget_identities(session, user_id)
     threads = {*own, *map(UUID, told)}
-    _clear_words(session, user_id, threads)
+    _clear_words(session, user_id, (*threads, *orders))
     session.exec(update(Thread).where(col(Thread.owner) == user_id).values(title="", labels={}))
     session.exec(update(Run).where(runs).values(input={}, labels={}, error=None))
     append(
@@ -94,9 +108,23 @@ def forget(session: Session, by: Principal, user_id: str) -> Forgotten:
     return Forgotten(user_id, tuple(threads), new)
 
 
-def _clear_words(session: Session, user_id: str, threads: Iterable[UUID]) -> None:
-    """Take what somebody said out of decisions, delegations and kept answers."""
-    for statement in (_REJECTIONS, _DELEGATIONS):
+def _clear_orders(session: Session, user_id: str) -> list[UUID]:
+    """Take why somebody acted out of the orders that still show it. Their key has to be there."""
+    acted = f'"actor":{json.dumps(user_id, ensure_ascii=False)}'.encode()
+    cleared = list[UUID]()
+    for body in map(
+        json.loads, session.connection().execute(_ACTED, {"types": sorted(TOLD), "acted": acted}).scalars()
+    ):
+        transfer_id, words = body["facts"].get("transfer_id"), facts_told(session, body).get("reason")
+        if transfer_id and words:
+            told = {"nothing": FORGOTTEN, "transfer_id": transfer_id, "words": words}
+            cleared += session.connection().execute(_ORDERS, told).scalars()
+    return cleared
+
+
+def _clear_words(session: Session, user_id: str, shown_in: Iterable[UUID]) -> None:
+    """Take what somebody said out of decisions, delegations, stops and kept answers; others were told it with what is `shown_in`."""
+    for statement in (_REJECTIONS, _DELEGATIONS, _STOPS, _DIFFERENCES):
         session.connection().execute(statement, {"nothing": FORGOTTEN, "user_id": user_id})
     session.connection().execute(_OWN_ANSWERS, {"user_id": user_id})
-    session.connection().execute(_ANSWERS, {"marks": [json.dumps(user_id), *map(str, threads)]})
+    session.connection().execute(_ANSWERS, {"marks": [json.dumps(user_id), *map(str, shown_in)]})

@@ -20,6 +20,7 @@ from app.auth.roles import Principal
 from app.errors import NotFoundError
 from app.governance.state import governance
 from app.governance.stops import kill_switch
+from app.ledger.reasons import facts_told
 from app.ledger.tables import LedgerEvent
 from app.ledger.verify import Verification
 from app.left_behind import LeftBehindView, left_behind_views
@@ -143,7 +144,7 @@ class RunView(BaseModel):
 
 
 class EventView(BaseModel):
-    """A ledger event."""
+    """A ledger event. `said`: why whoever acted did so, which the body holds sealed."""
 
     stream: str
     seq: int
@@ -151,6 +152,7 @@ class EventView(BaseModel):
     occurred_at: datetime
     hash: str
     body: dict[str, Any]
+    said: dict[str, Any]
 
 
 class ProblemView(BaseModel):
@@ -321,11 +323,13 @@ def run_view(run: Run, words: str = "") -> RunView:
     return RunView(**fields, words=words)
 
 
-def event_view(event: LedgerEvent) -> EventView:
+def event_view(session: Session, event: LedgerEvent) -> EventView:
     """A ledger event with its body."""
+    body = json.loads(event.body)
+    told = facts_told(session, body)
     return EventView(
         stream=event.stream, seq=event.seq, type=event.type, occurred_at=event.occurred_at, hash=event.hash.hex(),
-        body=json.loads(event.body),
+        body=body, said={name: told[name] for name in told.keys() - body["facts"].keys()},
     )  # fmt: skip
 
 

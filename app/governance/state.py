@@ -14,6 +14,7 @@ from app.db.database import database_now
 from app.errors import InvalidError, NotFoundError
 from app.governance.tables import Governance
 from app.ledger.append import EventType, append
+from app.ledger.reasons import reason_of
 from app.ledger.tables import LedgerHead
 from policies.library import UnknownPolicyError, released, releases
 from policies.schema import Policy
@@ -83,11 +84,17 @@ def changing(session: Session) -> Governance:
     return session.exec(_locked()).one()
 
 
-def record_change(session: Session, event_type: EventType, actor: str, facts: Mapping[str, object]) -> None:
-    """A change of governance goes on record. The caller is `changing` it."""
+def record_change(
+    session: Session, event_type: EventType, actor: str, facts: Mapping[str, object], reason: str
+) -> None:
+    """A change of governance goes on record, and why. The caller is `changing` it."""
     head = session.get(LedgerHead, STREAM, populate_existing=True)
     number = (head.seq if head else 0) + 1
-    append(session, stream=STREAM, key=f"{STREAM}/{number}", event_type=event_type, actor=actor, facts=facts)
+    sealed = reason_of(actor, reason=reason)
+    append(
+        session, stream=STREAM, key=f"{STREAM}/{number}", event_type=event_type, actor=actor,
+        facts=facts if sealed else {**facts, "reason": reason}, sealed=sealed,
+    )  # fmt: skip
 
 
 def require_reason(reason: str) -> None:
@@ -97,5 +104,5 @@ def require_reason(reason: str) -> None:
 
 
 def _record_activation(session: Session, policy: Policy, actor: str, reason: str) -> None:
-    facts = {"policy": policy.digest, "release": policy.release, "name": policy.name, "reason": reason}
-    record_change(session, EventType.POLICY_ACTIVATED, actor, facts)
+    facts = {"policy": policy.digest, "release": policy.release, "name": policy.name}
+    record_change(session, EventType.POLICY_ACTIVATED, actor, facts, reason)

@@ -78,7 +78,7 @@ def engage_stop(session: Session, stop: Stop, actor: str, reason: str) -> StopRo
     )  # fmt: skip
     session.add(row)
     event = EventType.KILL_SWITCH_ENGAGED if stop.holds_everything else EventType.STOP_ENGAGED
-    record_change(session, event, actor, _facts(row, reason))
+    record_change(session, event, actor, _facts(row), reason)
     _hold(session, row.stop)
     return row
 
@@ -97,7 +97,7 @@ def release_stop(session: Session, stop_id: UUID, actor: str, reason: str) -> St
     row.released_by, row.released_at, row.release_reason = actor, database_now(session), reason
     session.add(row)
     event = EventType.KILL_SWITCH_RELEASED if row.stop.holds_everything else EventType.STOP_RELEASED
-    record_change(session, event, actor, _facts(row, reason))
+    record_change(session, event, actor, _facts(row), reason)
     return row
 
 
@@ -186,8 +186,8 @@ def _sku(session: Session, sku_id: str) -> Sku | None:
     return None if row is None else _SKU.validate_python(row.body)
 
 
-def _facts(row: StopRow, reason: str) -> dict[str, object]:
+def _facts(row: StopRow) -> dict[str, object]:
     """What goes on record; the parts that are not stated are left out."""
     parts = ("site_id", "origin", "destination", "mode", "sku_class")
     named = {name: getattr(row, name) for name in parts if getattr(row, name) is not None}
-    return {"reason": reason, "stop": str(row.stop_id), **named}
+    return {"stop": str(row.stop_id), **named}

@@ -57,8 +57,9 @@ def act(
             "units", "an order goes on with a number of units that somebody has looked up in the ERP",
             f"give how many of its units the ERP has: 1 to {facts.units:,}",
         )  # fmt: skip
-    step = _step(session, order, action, reason.strip(), wanted)
-    if not record(session, order, step, actor=operator.user_id, facts={"reason": reason.strip(), "action": action}):
+    said = reason.strip()
+    step = _step(session, order, action, said, wanted)
+    if not record(session, order, step, actor=operator.user_id, facts={"action": action}, said={"reason": said}):
         possible = ", ".join(saga.actions(facts)) or "nothing"
         raise ConflictError(
             "not_possible", f"{action} is not possible for an order that is {order.state}; possible: {possible}",

@@ -13,6 +13,7 @@ from app.db.database import Database, database_now
 from app.db.upsert import upsert
 from app.errors import ConflictError, InvalidError, NotFoundError
 from app.ledger.append import EventType, append
+from app.ledger.reasons import reason_of
 from app.orders.carrying import Carrier
 from app.orders.steps import take
 from app.orders.tables import ErpDifference, ErpReading, TransferOrder
@@ -162,7 +163,8 @@ def settle_difference(
         append(
             session, stream=STREAM, key=f"difference/{difference_id}", event_type=EventType.ERP_DIFFERENCE_SETTLED,
             actor=caller.user_id,
-            facts={"transfer_id": reference, "kind": row.kind, "correction": correction, "reason": reason.strip()},
+            facts={"transfer_id": reference, "kind": row.kind, "correction": correction},
+            sealed=reason_of(caller.user_id, reason=reason.strip()),
         )  # fmt: skip
         return row
 

@@ -11,6 +11,7 @@ from app.auth.people import SYSTEM
 from app.db.database import database_now
 from app.errors import NotFoundError
 from app.ledger.append import EventType, append, stock_stream
+from app.ledger.reasons import reason_of
 from app.orders.tables import TransferOrder
 from app.stock.tables import StockCountRow
 from tools.execution import TransferEvent
@@ -41,10 +42,12 @@ def record(
     *,
     actor: str = SYSTEM,
     facts: Mapping[str, object] | None = None,
+    said: Mapping[str, str] | None = None,
 ) -> bool:
     """Bring the order to where the step leads and append its event with its moves, all in this transaction.
 
-    The caller holds the order's lock. False for a step that is none.
+    `said` are words of whoever acts, by the name of the fact that they are: they are sealed. The caller holds the order's
+    lock. False for a step that is none.
     """
     if step is None:
         return False
@@ -57,14 +60,16 @@ def record(
         return True
     order.events += 1
     site_id = order.destination if step.event in _AT_THE_DESTINATION else order.origin
+    told = {"transfer_id": str(order.transfer_id), "plan": order.plan_digest, **step.facts, **(facts or {})}
     append(
         session,
         stream=stock_stream(site_id, order.sku_id),
         key=f"transfer/{order.transfer_id}/{order.events}/{step.event.removeprefix('transfer_')}",
         event_type=EventType(step.event),
         actor=actor,
-        facts={"transfer_id": str(order.transfer_id), "plan": order.plan_digest, **step.facts, **(facts or {})},
+        facts={name: value for name, value in told.items() if name not in (said or {})},
         moves=step.moves,
+        sealed=reason_of(actor, **said) if said else None,
     )
     _take_off_missing(session, order, step)
     session.flush()

@@ -93,7 +93,7 @@ def _validate(
     shrink_to_what_was_found(session, order)
     reasons = " ".join(reasons_against(session, order))[:REASON_CHARACTERS_MAX]
     step = saga.validated(order.facts, reasons, missing_units(session, order))
-    record(session, order, step, actor=principal.user_id, facts={"validated_because": reason})
+    record(session, order, step, actor=principal.user_id, said={"validated_because": reason})
     if reasons:
         outrun.append(transfer_id)
         return

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -22,10 +23,12 @@ from app.db.database import Database, database_now
 from app.errors import ForbiddenError, NotFoundError, NotSignedInError, SetUpError
 from app.forgetting import forget
 from app.governance.state import activate_policy
+from app.governance.switch import engage, release
 from app.ledger.append import EventType, KeyTakenError, append
 from app.ledger.checkpoints import make_checkpoint, read_checkpoints
 from app.ledger.export import export_ledger
 from app.ledger.notes import Signer
+from app.ledger.reasons import facts_told
 from app.ledger.sealing import (
     FORGOTTEN,
     MASTER_KEY,
@@ -39,14 +42,21 @@ from app.ledger.sealing import (
 )
 from app.ledger.tables import LedgerEvent
 from app.ledger.verify import verify
+from app.orders.attention import act
+from app.orders.reconciling import settle_difference
+from app.orders.steps import get_order
+from app.orders.tables import ErpDifference, TransferOrder
+from app.orders.validating import validate
 from app.service import Service
-from app.views import event_view
 from evals.databases import Servers
+from policies.stops import Stop
 from tests.app.web.door import door_to, problem_of, tokens_of
-from tests.installation import ADA, PAULA, reject, submitted
+from tests.installation import ADA, BOB, PAULA, approve, orders, reject, submitted
 from tests.installation import person as somebody
 from tests.signals import a_database
+from tools.reconcile import Correction, DifferenceKind
 from tools.rejections import Rejection, RejectionCode
+from tools.saga import Action
 
 CANARY = "Quizzical Zephyr"
 SIGNER = Signer(bytes(32))
@@ -75,7 +85,7 @@ def say(session: Session, words: str, key: str = "said/1", by: str = "ada") -> b
 
 def facts_said(session: Session) -> list[dict[str, object]]:
     events = session.exec(select(LedgerEvent).order_by("seq")).all()
-    return [unsealed(session, event_view(event).body) for event in events]
+    return [unsealed(session, json.loads(event.body)) for event in events]
 
 
 def test_words_are_sealed_and_read_again(ledger: Database) -> None:
@@ -193,6 +203,51 @@ def test_after_a_person_was_forgotten_nothing_they_said_is_left_anywhere(
         export_ledger(session, SIGNER.verifier, out)
     assert CANARY not in out.getvalue()
     assert verify(service.database, read_checkpoints(path, SIGNER.verifier)).problems == ()
+
+
+def test_why_a_forgotten_person_stopped_validated_and_called_back_is_left_nowhere(service: Service) -> None:
+    order = acted_on(service)
+    with service.database.transaction() as session:
+        bodies = [json.loads(body) for body in session.exec(select(LedgerEvent.body)).all()]
+        told = [facts_told(session, body) for body in bodies]
+    reasons = {str(words) for facts in told for words in facts.values() if CANARY in str(words)}
+    assert reasons == {
+        f"{CANARY} {why}" for why in ("activates", "stops", "releases", "validates", "cancels", "settles")
+    }
+    assert CANARY not in json.dumps(bodies)
+    assert order.attention == f"{CANARY} cancels"
+    assert forget_ada(service, ADAM) is True
+    assert [line[:300] for line in dump(service).splitlines() if CANARY in line] == []
+    with service.database.transaction() as session:
+        assert get_order(session, order.transfer_id).attention == FORGOTTEN
+        assert {
+            facts_told(session, body).get("reason") for body in bodies if body["type"] == "kill_switch_engaged"
+        } == {FORGOTTEN}
+    assert verify(service.database).problems == ()
+
+
+def acted_on(service: Service) -> TransferOrder:
+    """Ada governs, and gives a telling reason for everything she does: the order that she cancels at last."""
+    ada = somebody("ada", "admin", "operator")
+    request = submitted(service)
+    approve(service, request, BOB)
+    first = orders(service, request)[0]
+    with service.database.transaction() as session:
+        stop_id = engage(session, ada, f"{CANARY} stops", Stop()).stop_id
+    with service.database.transaction() as session:
+        release(session, ada, f"{CANARY} releases", stop_id)
+        activate_policy(session, "2026-04", "ada", f"{CANARY} activates")
+        session.add(
+            ErpDifference(
+                difference_id=UUID(int=1), reference="of somebody else", kind=DifferenceKind.UNKNOWN_HERE, words="?",
+                correction=Correction.COUNT, found_at=database_now(session),
+            )
+        )  # fmt: skip
+    validate(service.database, ada, [first.transfer_id], f"{CANARY} validates")
+    settle_difference(service.database, service.carrier.erp, ada, UUID(int=1), f"{CANARY} settles")
+    with service.database.transaction() as session:
+        act(session, ada, first.transfer_id, Action.CANCEL, f"{CANARY} cancels")
+    return orders(service, request)[0]
 
 
 def test_a_request_that_was_answered_with_forgotten_words_is_not_carried_out_again(

@@ -17,6 +17,7 @@ from app.governance.state import STREAM, activate_policy, active_policy, governa
 from app.governance.stops import kill_switch, set_kill_switch, stops_in_force
 from app.governance.switch import engage, release
 from app.governance.tables import Governance
+from app.ledger.reasons import facts_told
 from app.ledger.tables import LedgerEvent
 from app.ledger.verify import verify
 from app.service import Service
@@ -75,9 +76,10 @@ def test_a_release_is_put_in_force_by_name_or_digest_and_recorded_with_its_reaso
         with service.database.transaction() as session:
             row = governance(session)
             assert (active_policy(session), row.policy_by) == (SECOND, "otto")
-        kind, body = changes(service)[-1]
-        assert (kind, body["actor"]) == ("policy_activated", "otto")
-        assert (body["facts"]["policy"], body["facts"]["reason"]) == (SECOND.digest, "the quarter begins")
+            kind, body = changes(service)[-1]
+            assert (kind, body["actor"]) == ("policy_activated", "otto")
+            told = facts_told(session, body)
+        assert (told["policy"], told["reason"]) == (SECOND.digest, "the quarter begins")
 
 
 def test_going_back_is_a_change_of_its_own(service: Service) -> None:

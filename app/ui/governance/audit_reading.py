@@ -59,7 +59,7 @@ def events(session: Session, asked: Asked, rows_max: int = PAGE_ROWS) -> Found:
     if asked.before is not None:
         query = query.where(LeafRow.position < asked.before)
     rows = session.exec(query.limit(rows_max + 1)).all()
-    shown = [*fresh, *(told(event, position) for event, position in rows[:rows_max])]
+    shown = [*fresh, *(told(session, event, position) for event, position in rows[:rows_max])]
     return Found(shown, rows[rows_max - 1][1] if len(rows) > rows_max else None)
 
 
@@ -71,7 +71,7 @@ def _fresh(session: Session, where: list[ColumnElement[bool]], rows_max: int) ->
         .where(col(LeafRow.position).is_(None), *where)
         .order_by(col(LedgerEvent.occurred_at).desc(), LedgerEvent.stream, col(LedgerEvent.seq).desc())
     )
-    return [told(event, None) for event in session.exec(query.limit(rows_max)).all()]
+    return [told(session, event, None) for event in session.exec(query.limit(rows_max)).all()]
 
 
 def _filters(asked: Asked) -> list[ColumnElement[bool]]:

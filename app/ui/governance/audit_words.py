@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlmodel import Session
+
 from app.ledger.append import EventType
+from app.ledger.reasons import facts_told
 from app.ledger.tables import LedgerEvent
 
 KINDS: dict[str, tuple[EventType, ...]] = {
@@ -67,14 +70,15 @@ class Told:
     href: str
 
 
-def told(event: LedgerEvent, position: int | None) -> Told:
+def told(session: Session, event: LedgerEvent, position: int | None) -> Told:
     """An event with its facts."""
     body: dict[str, Any] = json.loads(event.body)
-    facts: Mapping[str, Any] = body["facts"]
+    facts = facts_told(session, body)
+    sealed = (body.get("sealed") or {"fields": {}})["fields"].keys() - facts.keys()
     return Told(
         type=event.type, what=_what(event.type, facts), stream=event.stream, seq=event.seq, position=position, at=event.occurred_at,
         actor=body["actor"], facts=tuple(_facts(facts)), moves=tuple(_moves(body["moves"])),
-        sealed=tuple(sorted(body.get("sealed") or ())), hash=event.hash.hex(), href=href_of(facts),
+        sealed=tuple(sorted(sealed)), hash=event.hash.hex(), href=href_of(facts),
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from app.auth.roles import Principal
 from app.errors import NotFoundError
 from app.governance.state import STREAM
 from app.ledger.append import EventType
+from app.ledger.reasons import facts_told
 from app.ledger.tables import LedgerEvent
 from app.plans.store import snapshot_now
 from app.plans.tables import PlanRow
@@ -60,7 +61,7 @@ def activations(session: Session, names: Names | None) -> list[Activation]:
     bodies = [(row.occurred_at, json.loads(row.body)) for row in rows]
     found = []
     for number, (at, body) in enumerate(bodies[:ACTIVATIONS_SHOWN]):
-        facts = body["facts"]
+        facts = facts_told(session, body)
         before = bodies[number + 1][1]["facts"]["release"] if number + 1 < len(bodies) else None
         reason = facts["reason"] if names is None else names.words(facts["reason"])
         went_back = before is not None and facts["release"] < before

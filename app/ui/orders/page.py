@@ -16,6 +16,7 @@ from sqlmodel import Session
 from app.approvals.requests import get_request
 from app.approvals.tables import Decision
 from app.governance.views import held_views
+from app.ledger.reasons import facts_told
 from app.ledger.tables import LedgerEvent
 from app.lineage import lineage
 from app.orders.reconciling import open_differences
@@ -195,7 +196,7 @@ def _order(looking: Visitor, session: Session, row: TransferOrder) -> dict[str, 
     """Everything about an order that its page shows."""
     caller = looking.caller
     view, names = order_view(session, caller, row), reading.names_of_order(session, caller, row)
-    told = [_told(event, names) for event in reading.events_of(session, row)]
+    told = [_told(session, event, names) for event in reading.events_of(session, row)]
     receipts = reading.receipts_of(session, row)
     decision = session.get(Decision, row.approval_id)
     arrived = [event.at for event in told if event.type == "transfer_received" and event.facts.get("units")]
@@ -222,9 +223,9 @@ def _order(looking: Visitor, session: Session, row: TransferOrder) -> dict[str, 
     }
 
 
-def _told(event: LedgerEvent, names: Names | None) -> story.Told:
+def _told(session: Session, event: LedgerEvent, names: Names | None) -> story.Told:
     body = json.loads(event.body)
-    facts: Mapping[str, Any] = body["facts"]
+    facts: Mapping[str, Any] = facts_told(session, body)
     if names is not None:
         facts = {name: names.words(value) if isinstance(value, str) else value for name, value in facts.items()}
     return story.Told(event.type, event.occurred_at, body["actor"], facts)

@@ -122,7 +122,7 @@ def list_events(
     )
     if stream is not None:
         query = query.where(LedgerEvent.stream == stream)
-    return [event_view(row) for row in session.exec(query.limit(limit)).all()]
+    return [event_view(session, row) for row in session.exec(query.limit(limit)).all()]
 
 
 @router.get("/policies")

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import text
+from sqlmodel import Session
 
 from app.ledger.tables import LedgerEvent, LedgerHead
 from app.ledger.tree import place
@@ -54,12 +55,12 @@ def test_places_and_values_are_told_in_words() -> None:
     ],
 )  # fmt: skip
 def test_an_event_is_called_what_it_is(event_type: str, facts: dict[str, object], words: str) -> None:
-    body = json.dumps({"actor": "otto", "facts": facts, "moves": []}).encode()
+    body = json.dumps({"type": event_type, "actor": "otto", "facts": facts, "moves": []}).encode()
     at = datetime(2026, 3, 2, 6, tzinfo=UTC)
     row = LedgerEvent(
         stream="stock/S1", seq=1, key="k", type=event_type, occurred_at=at, body=body, prev=bytes(32), hash=bytes(32)
     )
-    assert told(row, 7).what == words
+    assert told(Session(), row, 7).what == words
 
 
 def test_the_card_and_the_verification_count_the_same_streams(door: Door, otto: Browsing) -> None:

@@ -192,7 +192,7 @@ def test_a_release_is_put_in_force_with_a_reason_on_record(door: Door, by: str) 
     assert [policy["digest"] for policy in in_force] == [done["policy_digest"]]
     assert (in_force[0]["release"], done["policy_by"]) == ("2026-04", by)
     event = door.get("/v1/ledger/events", "otto", params={"stream": "governance", "limit": 1}).json()[0]
-    assert (event["type"], event["body"]["facts"]["reason"]) == ("policy_activated", "second quarter")
+    assert (event["type"], event["said"]["reason"]) == ("policy_activated", "second quarter")
 
 
 @pytest.mark.parametrize(
