@@ -27,6 +27,7 @@ from app.plans.store import read_negotiation, read_plan, read_snapshot, store_ne
 from app.status import approval_rows, order_rows, plans_named, workload
 from app.stock.installation import planning_now
 from graphs.grounding import Gate
+from graphs.state import MADE_AGAIN_AFTER
 from graphs.world import Caller, DecisionView, Opinion, OrderView, Reply, RunLimits, Ticket, Wanted
 from policies.library import released
 from policies.rules import Facts
@@ -105,6 +106,7 @@ class ServiceWorld:
         """Keep the plan, the record of how it came about, and who asked for it."""
         with self._database.transaction() as session:
             if store_plan(session, plan, asked):
+                after = (asked or {}).get(MADE_AGAIN_AFTER)
                 append(
                     session,
                     stream=plan_stream(plan.digest),
@@ -117,6 +119,7 @@ class ServiceWorld:
                         "policy": plan.policy_digest,
                         "solver": list(plan.solver.versions),
                         "thread_id": self.thread_id,
+                        **({MADE_AGAIN_AFTER: after} if after else {}),
                     },
                 )
             if negotiation.get("rounds"):

@@ -12,6 +12,9 @@ from graphs.memory import kept
 SNAPSHOT_EVERY = 100
 """After so many steps that added messages a checkpoint holds the whole conversation again."""
 
+MADE_AGAIN_AFTER = "made_again_after"
+"""Where `asked` names the approval request that was rejected or outrun before the plan was made again."""
+
 
 class RebalanceState(TypedDict, total=False):
     """What a thread remembers between steps.
@@ -21,7 +24,8 @@ class RebalanceState(TypedDict, total=False):
     it; `call_id` is the tool call of the llm that waits for that plan. `violations`
     are the checker's, `outcome` says in one word where the plan stands, `round` counts
     negotiation rounds, and `calls` counts what this run has used of its limits. `asked`
-    says what formed the request: the llm, its temperature, and the versions of prompt and tools.
+    says what formed the request: the llm, its temperature, and the versions of prompt and tools; and of a request that
+    nobody formed anew, after which approval request it was made again.
 
     A checkpoint holds the messages that its step added, not the conversation over and
     over; so single checkpoints of a thread that lives on must not be deleted.

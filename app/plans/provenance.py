@@ -2,28 +2,57 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from app.approvals.predecessors import predecessors
-from app.approvals.tables import ApprovalRequest
-from app.plans.store import read_provenance
+from app.approvals.tables import ApprovalRequest, Decision
+from app.ledger.tables import LedgerEvent
+from app.plans.store import ASKED, read_provenance
+from graphs.state import MADE_AGAIN_AFTER
+
+
+class MadeAgain(BaseModel):
+    """The request that came to nothing before the plan was made again, and who rejected it; nobody where it was outrun."""
+
+    plan_digest: str
+    approval_id: UUID
+    requested_by: str
+    rejected_by: str | None
+
+    @property
+    def words(self) -> str:
+        """In some words."""
+        plan = f"plan {self.plan_digest[:12]} (request {str(self.approval_id)[:8]} of {self.requested_by})"
+        if self.rejected_by is None:
+            return f"made again after the world had moved on from {plan}"
+        return f"made again after {self.rejected_by} rejected {plan}"
 
 
 class Asked(BaseModel):
-    """How a plan was asked for. Without an llm nobody formed the request in words; temperatures are in thousandths."""
+    """How a plan was asked for. Without an llm nobody formed the request in words; temperatures are in thousandths.
+
+    A plan that was made again was asked for by nobody anew: it is put down to what asked for the first one.
+    """
 
     llm: str | None
     temperature_e3: int | None
     prompt_digest: str | None
     catalogue_digest: str | None
+    made_again: MadeAgain | None = None
 
     @property
     def asked_words(self) -> str:
         """How it was asked for, in some words."""
+        first = self._first_words
+        return first if self.made_again is None else f"{self.made_again.words}, first {first}"
+
+    @property
+    def _first_words(self) -> str:
         if self.llm is None:
             return "asked for without any language model"
         warmth = "" if self.temperature_e3 is None else f" at temperature {self.temperature_e3 / 1_000:g}"
@@ -81,13 +110,30 @@ def provenance_view(session: Session, digest: str, last_attempt: int | None = No
         return None
     return ProvenanceView(
         **row.model_dump(exclude={"plan_digest"}),
+        made_again=_made_again(session, digest),
         edited_from=[_edited(session, request) for request in predecessors(session, digest, last_attempt)],
     )
 
 
 def _edited(session: Session, request: ApprovalRequest) -> EditedPlan:
     row = read_provenance(session, request.plan_digest)
+    asked = None
+    if row is not None:
+        asked = Asked(**row.model_dump(include=set(ASKED)), made_again=_made_again(session, request.plan_digest))
     return EditedPlan(
+        plan_digest=request.plan_digest, approval_id=request.approval_id, requested_by=request.requested_by, asked=asked
+    )
+
+
+def _made_again(session: Session, digest: str) -> MadeAgain | None:
+    """After which request a plan was made again, as the ledger tells of its proposal."""
+    proposed = session.exec(select(LedgerEvent.body).where(LedgerEvent.key == f"plan/{digest}/proposed")).one_or_none()
+    after = None if proposed is None else json.loads(proposed)["facts"].get(MADE_AGAIN_AFTER)
+    if after is None:
+        return None
+    request = session.get_one(ApprovalRequest, UUID(after))
+    decision = session.get(Decision, request.approval_id)
+    return MadeAgain(
         plan_digest=request.plan_digest, approval_id=request.approval_id, requested_by=request.requested_by,
-        asked=None if row is None else Asked.model_validate(row, from_attributes=True),
+        rejected_by=None if decision is None else decision.decided_by,
     )  # fmt: skip

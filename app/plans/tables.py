@@ -54,8 +54,9 @@ class NegotiationRow(SQLModel, table=True):
 class PlanProvenance(SQLModel, table=True):
     """What a plan is put down to; whoever stored it first is recorded. It is no part of the plan's digest.
 
-    Without an llm nobody formed the request in words: a scan, an edit, or the next plan
-    after a rejection. The baseline has a name and no temperature. Temperatures are in thousandths.
+    Without an llm nobody formed the request in words: a scan, or an edit. A plan that is made again, after a rejection
+    or because the world moved on, is put down to what asked for the first one; the ledger's event of its proposal names
+    the request before it. The baseline has a name and no temperature. Temperatures are in thousandths.
     """
 
     __tablename__ = "plan_provenance"

@@ -6,7 +6,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from graphs.state import RebalanceState
+from graphs.state import MADE_AGAIN_AFTER, RebalanceState
 from graphs.world import Context
 from tools.rejections import request_after_rejection
 
@@ -33,14 +33,19 @@ def decision_reader(state: RebalanceState, runtime: Runtime[Context]) -> dict[st
             words = f"{decision.decided_by} rejected plan {plan.digest[:12]}: {decision.rejection.words}"
             if revised is None:
                 return {**instead, "outcome": "rejected", "note": words}
-            return {**instead, **_again(revised.model_dump(mode="json"), words)}
+            return {
+                **instead,
+                **_again(state, revised.model_dump(mode="json"), words, decision.successor or approval_id),
+            }
         case "outrun":
-            return {**instead, **_again(state.get("request"), "the world moved on after the plan was made")}
+            why = "the world moved on after the plan was made"
+            return {**instead, **_again(state, state.get("request"), why, decision.successor or approval_id)}
         case status:
             return {**instead, "outcome": status}
 
 
-def _again(request: dict[str, Any] | None, why: str) -> dict[str, Any]:
+def _again(state: RebalanceState, request: dict[str, Any] | None, why: str, after: str) -> dict[str, Any]:
+    """What has the plan made again. It is put down to whatever asked first, and to the request that came to nothing."""
     return {
         "request": request,
         "outcome": "replan",
@@ -50,4 +55,5 @@ def _again(request: dict[str, Any] | None, why: str) -> dict[str, Any]:
         "negotiation": {},
         "approval_id": None,
         "submit": True,
+        "asked": {**(state.get("asked") or {}), MADE_AGAIN_AFTER: after},
     }
