@@ -13,16 +13,19 @@ from app.approvals.needs import needed_of
 from app.approvals.tables import ApprovalRequest, ApprovalSignature
 from app.auth.authorise import PlanResource
 from app.auth.people import principal_of
-from app.auth.roles import Act, Principal
+from app.auth.roles import Act, Kind, Principal
 from app.auth.tables import Person
 from app.errors import ConflictError, ForbiddenError
 from app.plans.store import read_plan, read_snapshot
+from policies.schema import Policy
 from policies.signatures import Signature
 from tools.transfers import TransferPlan
 
 PEOPLE_NAMED_MAX = 20
 OUT_OF_SCOPE, OVER_LIMIT = "scope", "value_limit"
 """Codes of the denials that somebody else's sites and limit can lift."""
+POLICY = "policy/"
+"""How the name begins of whoever decides, where that is a released policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ def signatures_now(
     """What was signed, the oldest first, and what each counts as now: None where the signer may not decide any more."""
     rows = signature_rows(session, request)
     plan = read_plan(session, request.plan_digest) if rows else None
-    return tuple((row, _counts_as(session, row, request, plan)) for row in rows if plan is not None)
+    return tuple((row, counts_as(session, row, request, plan)) for row in rows if plan is not None)
 
 
 def signature_rows(session: Session, request: ApprovalRequest) -> Sequence[ApprovalSignature]:
@@ -115,9 +118,10 @@ def require_unsigned(rows: Iterable[ApprovalSignature], authority: Authority) ->
             raise ConflictError("already_signed", f"{whose} has signed it already", "somebody else has to sign")
 
 
-def _counts_as(
+def counts_as(
     session: Session, row: ApprovalSignature, request: ApprovalRequest, plan: TransferPlan
 ) -> Signature | None:
+    """What a signature counts as now: None where the signer may not decide any more."""
     signer = principal_of(session, row.signed_by)
     if signer is None:
         return None
@@ -170,3 +174,16 @@ def is_sensitive(session: Session, plan: TransferPlan) -> bool:
     """Whether the plan moves a SKU that is masked for people without clearance."""
     skus = read_snapshot(session, plan.snapshot_digest).sku_by_id
     return any(skus[line.sku_id].sensitive for line in plan.lines)
+
+
+def principal_of_policy(policy: Policy) -> Principal:
+    """The actor of what a released document releases by itself. No person can have such a name."""
+    return Principal(f"{POLICY}{policy.digest[:12]}", policy.label, frozenset(), kind=Kind.RELEASE)
+
+
+def plan_of_release(session: Session, request: ApprovalRequest, plan: TransferPlan) -> PlanResource:
+    """The plan as the rules of authorisation see it when a policy releases it."""
+    return PlanResource(
+        plan.digest, frozenset(request.sites), plan.goods_value_minor, is_sensitive(session, plan),
+        frozenset(request.authors), automatic=True,
+    )  # fmt: skip

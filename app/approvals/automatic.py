@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from sqlmodel import Session
 
-from app.approvals.authority import is_sensitive
+from app.approvals.authority import plan_of_release, principal_of_policy
 from app.approvals.decisions import Decided, release
 from app.approvals.freshness import fresh_now
 from app.approvals.needs import needed_of, traits_now
 from app.approvals.releasing import lock_ends, over_budget
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
-from app.auth.authorise import PlanResource
-from app.auth.roles import Act, Kind, Principal
+from app.auth.roles import Act
 from app.governance.state import active_policy, governance
 from app.plans.store import read_plan
-from policies.schema import Policy
 from policies.tiers import reasons_to_ask
 
 
@@ -43,14 +41,5 @@ def release_if_policy_does(session: Session, request: ApprovalRequest) -> Decide
     if reasons or now_admits.narrowed:
         return reasons or ("The world has moved on since the plan was made.",)
     actor = principal_of_policy(policy)
-    resource = PlanResource(
-        plan.digest, frozenset(request.sites), plan.goods_value_minor, is_sensitive(session, plan),
-        frozenset(request.authors), automatic=True,
-    )  # fmt: skip
-    actor.require(Act.APPROVE, resource)
+    actor.require(Act.APPROVE, plan_of_release(session, request, plan))
     return release(session, actor.user_id, request, plan, now_admits, known, automatic=True)
-
-
-def principal_of_policy(policy: Policy) -> Principal:
-    """The actor of what a released document releases by itself. No person can have such a name."""
-    return Principal(f"policy/{policy.digest[:12]}", policy.label, frozenset(), kind=Kind.RELEASE)

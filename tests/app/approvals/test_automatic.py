@@ -18,6 +18,7 @@ from app.governance.state import activate_policy
 from app.governance.stops import set_kill_switch
 from app.ledger.append import EventType
 from app.ledger.verify import verify
+from app.orders.books import OrderBooks
 from app.orders.steps import record
 from app.orders.tables import TransferOrder
 from app.plans.store import read_plan, store_plan
@@ -107,6 +108,50 @@ def test_sensitive_skus_wait_for_people(automatic: House) -> None:
         assert automatic.now(request) is ApprovalStatus.PENDING
     finally:
         _sensitive(automatic, is_sensitive=False)
+
+
+def begun(house: House, request: ApprovalRequest) -> tuple[bool, str]:
+    """Whether the ERP may be asked for what was released, and what people read of the order then."""
+    (order,) = house.orders(request)
+    may_ask = OrderBooks(house.database).begin(order.transfer_id)
+    with house.database.transaction() as session:
+        return may_ask, session.get_one(TransferOrder, order.transfer_id).attention or ""
+
+
+def test_what_policy_has_released_may_be_asked_for_while_it_is_in_force(automatic: House) -> None:
+    request = small(automatic)
+    assert by_policy(automatic, request) == "approved"
+    assert begun(automatic, request) == (True, "")
+
+
+def test_what_policy_has_released_is_taken_back_once_the_policy_is_not_in_force(automatic: House) -> None:
+    request = small(automatic)
+    assert by_policy(automatic, request) == "approved"
+    with automatic.database.transaction() as session:
+        activate_policy(session, "2027-01", "otto", "people decide again")
+    assert begun(automatic, request) == (
+        False, "A policy has released it that is not in force any more, and nobody has signed it.",
+    )  # fmt: skip
+
+
+def test_what_policy_has_released_is_taken_back_once_its_sku_is_sensitive(automatic: House) -> None:
+    request = small(automatic)
+    assert by_policy(automatic, request) == "approved"
+    _sensitive(automatic, is_sensitive=True)
+    try:
+        assert begun(automatic, request) == (False, "P2 is sensitive now, and nobody has signed it.")
+    finally:
+        _sensitive(automatic, is_sensitive=False)
+
+
+def test_an_order_whose_signatures_are_gone_is_not_asked_for(automatic: House) -> None:
+    request = small(automatic)
+    assert automatic.sign(request, ADA) == "approved"
+    with automatic.database.transaction() as session:
+        session.connection().execute(
+            text("delete from approval_signature where approval_id = :id"), {"id": request.approval_id}
+        )
+    assert begun(automatic, request) == (False, "It lacks signatures that it needs.")
 
 
 def _sensitive(house: House, *, is_sensitive: bool) -> None:
