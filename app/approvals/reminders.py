@@ -23,7 +23,10 @@ _log = get_logger(__name__)
 
 
 def remind_and_escalate(session: Session) -> int:
-    """Record what is due now. An escalated request stands first in the queue and nobody's claim holds it. Returns how many."""
+    """Record what is due now. Returns how many.
+
+    An escalated request stands first in the queue, and no claim from before holds it. Who may decide can claim it anew.
+    """
     rules = active_policy(session).approvals
     if rules is None or rules.reminders is None:
         return 0

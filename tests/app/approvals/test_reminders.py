@@ -8,13 +8,15 @@ from sqlalchemy import text
 from sqlmodel import col, select
 
 from app.approvals.authority import PEOPLE_NAMED_MAX
+from app.approvals.claims import claim, claimed_by
 from app.approvals.reminders import remind_and_escalate
+from app.approvals.requests import get_request
 from app.approvals.tables import ApprovalRequest
 from app.auth.roles import Role
 from app.ledger.append import EventType
 from app.ledger.tables import LedgerEvent
 from tests.app.approvals.house import House
-from tests.installation import person
+from tests.installation import ADA, BOB, person
 
 _OLDER = text(
     "update approval_request set requested_at = now() - make_interval(hours => :hours) where approval_id = :id"
@@ -48,6 +50,27 @@ def test_an_escalation_goes_first_to_who_has_every_site_however_many_there_are(h
     (people,) = told(house, request, EventType.APPROVAL_ESCALATED)
     assert people[:3] == ["ada", "bob", "cy"]
     assert len(people) == PEOPLE_NAMED_MAX
+
+
+def test_a_claim_from_before_an_escalation_keeps_nobody_from_deciding(house: House) -> None:
+    request = house.ask()
+    house.do(lambda session: claim(session, ADA, request.approval_id))
+    assert house.sign(request, BOB) == "claimed"
+    older(house, request, 9)
+    house.do(remind_and_escalate)
+    with house.database.transaction() as session:
+        assert claimed_by(session, get_request(session, request.approval_id)) is None
+    assert house.sign(request, BOB) == "approved"
+
+
+def test_after_an_escalation_a_claim_counts_that_is_made_anew_and_the_next_tick_leaves_it(house: House) -> None:
+    request = house.ask()
+    older(house, request, 9)
+    house.do(remind_and_escalate)
+    house.do(lambda session: claim(session, BOB, request.approval_id))
+    house.do(remind_and_escalate)
+    assert house.sign(request, ADA) == "claimed"
+    assert len(told(house, request, EventType.APPROVAL_ESCALATED)) == 1
 
 
 def test_a_damaged_plan_keeps_no_other_request_from_being_told_of(house: House) -> None:
