@@ -48,8 +48,8 @@ _DIFFERENCES = text("update erp_difference set reason = :nothing where settled_b
 _ACTED = text("select body from ledger_event where type = any(:types) and position(:acted in body) > 0")
 # An order shows why somebody acted on it for as long as nothing else is to be known about it.
 _ORDERS = text("""
-    update transfer_order set attention = :nothing
-    where cast(transfer_id as text) = :transfer_id and attention = :words returning transfer_id
+    update transfer_order set attention = replace(attention, :words, :nothing)
+    where cast(transfer_id as text) = :transfer_id and position(:words in attention) > 0 returning transfer_id
 """)
 _OWN_ANSWERS = text("delete from kept_answer where user_id = :user_id")
 # What others were answered may hold the words too. The keys of those requests stay used, whatever they are sent again with.

@@ -55,7 +55,7 @@ def _before_it_left(order: OrderFacts, found: ErpTransfer) -> Step | None:
     is_there = found.state is ErpTransferState.CONFIRMED
     if found.differs_from(order.content):
         words = words_on_other_content(order, found)
-        is_accepted = order.state is OrderState.CONFIRMED and order.attention == words
+        is_accepted = order.state is OrderState.CONFIRMED and words in (order.attention or "")
         if not is_accepted and not (is_there and order.state is OrderState.COMPENSATING):
             return saga.left_to_people(order, words)
     return None if is_there else saga.shipped(order)

@@ -206,10 +206,10 @@ def accepted(order: OrderFacts, units: int, reason: str, missing_units: int = 0)
 
 
 def doubted(order: OrderFacts, why: str) -> Step | None:
-    """The ERP gives no certain answer. The order stays where it is, and people can read why."""
-    if order.state not in (OrderState.RELEASED, *_WITH_THE_ERP, OrderState.COMPENSATING) or order.attention == why:
+    """The ERP gives no certain answer. The order stays where it is, and people can read why, beside what else is to be known."""
+    if order.state not in (OrderState.RELEASED, *_WITH_THE_ERP, OrderState.COMPENSATING) or _is_said(order, why):
         return None
-    return Step(replace(order, attention=why))
+    return Step(replace(order, attention=_beside(order, why)))
 
 
 def left_to_people(order: OrderFacts, why: str) -> Step | None:
@@ -258,7 +258,8 @@ def arrived(order: OrderFacts, arrival: Arrival) -> Step | None:
     outstanding = order.in_transit_units
     usable = min(arrival.units, outstanding)
     damaged = min(arrival.damaged_units, outstanding - usable)
-    over = arrival.units - usable  # what came damaged beyond that is no stock anywhere
+    over = arrival.units - usable
+    broken = arrival.damaged_units - damaged  # no stock anywhere, and on record all the same
     lost = outstanding - usable - damaged if arrival.is_last else 0
     moves = [receive(order.sku_id, order.lane, usable)] if usable else []
     moves += [damage(order.sku_id, order.lane, damaged)] if damaged else []
@@ -268,15 +269,17 @@ def arrived(order: OrderFacts, arrival: Arrival) -> Step | None:
         moves.append(StockMove(order.sku_id, elsewhere, available(order.lane.destination), over))
     after = replace(
         order, received_units=order.received_units + usable, damaged_units=order.damaged_units + damaged,
-        lost_units=order.lost_units + lost, attention=_words_on_arrival(over, damaged, lost) or order.attention,
+        lost_units=order.lost_units + lost, attention=_words_on_arrival(over, damaged, lost, broken) or order.attention,
     )  # fmt: skip
-    if after.in_transit_units == 0 and not (over or damaged or lost):
+    if after.in_transit_units == 0 and not (over or damaged or lost or broken):
         after = replace(after, attention=None)
     state = OrderState.RECEIVED
     if after.in_transit_units:  # what is called back stays called back
         called_back = order.state is OrderState.COMPENSATING
         state = OrderState.COMPENSATING if called_back else OrderState.PARTIALLY_RECEIVED
-    facts = {"units": usable, "damaged_units": damaged, "lost_units": lost, "over_units": over}
+    facts = {
+        "units": usable, "damaged_units": damaged, "lost_units": lost, "over_units": over, "over_damaged_units": broken,
+    }  # fmt: skip
     return _to(after, state, TransferEvent.RECEIVED, tuple(moves), {name: n for name, n in facts.items() if n})
 
 
@@ -326,14 +329,39 @@ def shrunk(order: OrderFacts, units: int, reason: str, missing_units: int = 0) -
 
 
 def overdue(order: OrderFacts, today: date, grace_days: int) -> Step | None:
-    """Goods that should have arrived. Said once; they stay in transit until somebody knows where they are."""
-    if order.state not in _ON_THE_WAY or order.attention or today <= order.arrive_on + timedelta(days=grace_days):
+    """Goods that should have left or arrived. Said once for each day that they were expected on, beside what else is to be known.
+
+    They stay where the books have them until somebody knows where they are.
+    """
+    expected = _expected(order)
+    if expected is None or today <= expected[0] + timedelta(days=grace_days) or _is_said(order, expected[1]):
         return None
-    late_days = (today - order.arrive_on).days
-    words = (
-        f"{order.in_transit_units:,} units should have arrived on {order.arrive_on}, {counted(late_days, 'day')} ago"
-    )
+    late_days = (today - expected[0]).days
+    words = _beside(order, f"{expected[1]}, {counted(late_days, 'day')} ago")
     return Step(replace(order, attention=words), TransferEvent.OVERDUE, facts={"late_days": late_days})
+
+
+def _expected(order: OrderFacts) -> tuple[date, str] | None:
+    """The day of what should happen next to the goods, and that in words; None where nobody waits for a warehouse or a carrier."""
+    if order.state is OrderState.CONFIRMED:
+        return order.depart_on, f"the goods should have left on {order.depart_on}"
+    if order.state in _ON_THE_WAY:
+        return order.arrive_on, f"what is still in transit should have arrived on {order.arrive_on}"
+    if order.state is OrderState.COMPENSATING and order.in_transit_units:
+        return (
+            order.arrive_on,
+            f"the goods are called back and in transit still, and should have arrived on {order.arrive_on}",
+        )
+    return None
+
+
+def _is_said(order: OrderFacts, words: str) -> bool:
+    return words in (order.attention or "")
+
+
+def _beside(order: OrderFacts, words: str) -> str:
+    """Words for people beside those that stand already."""
+    return f"{order.attention}; {words}" if order.attention else words
 
 
 def _can_be_accepted(order: OrderFacts) -> bool:
@@ -363,7 +391,7 @@ def _freed(order: OrderFacts, units: int, missing_units: int) -> tuple[StockMove
     return (void(order.sku_id, order.lane, units), *([gone] if gone else []))
 
 
-def _words_on_arrival(over: int, damaged: int, lost: int) -> str | None:
+def _words_on_arrival(over: int, damaged: int, lost: int, broken: int) -> str | None:
     said = []
     if over:
         said.append(f"{over:,} units more arrived than had left: count both ends")
@@ -371,4 +399,6 @@ def _words_on_arrival(over: int, damaged: int, lost: int) -> str | None:
         said.append(f"{damaged:,} units arrived damaged")
     if lost:
         said.append(f"{lost:,} units never arrived")
+    if broken:
+        said.append(f"{broken:,} units more arrived damaged than had left: count both ends")
     return "; ".join(said) or None

@@ -14,6 +14,8 @@ from tools import saga
 from tools.execution import OrderState
 from tools.signals import Envelope, TransitStatusData
 
+_WATCHED = (OrderState.CONFIRMED, OrderState.SHIPPED, OrderState.PARTIALLY_RECEIVED, OrderState.COMPENSATING)
+
 
 def note_transit(session: Session, envelope: Envelope, data: TransitStatusData) -> None:
     """Take over the expected day of arrival. Arrival itself counts only when the destination reports a receipt.
@@ -35,15 +37,15 @@ def note_transit(session: Session, envelope: Envelope, data: TransitStatusData) 
 
 
 def note_overdue(session: Session, grace_days: int) -> int:
-    """Tell people, once, about goods under way that should have arrived more than `grace_days` ago. Returns how many.
+    """Tell people about goods that should have left or arrived more than `grace_days` ago. Returns about how many orders.
 
-    They stay in transit: nobody knows where they are until somebody reports it.
+    They stay where they are in the books: nobody knows where they are until somebody reports it.
     """
     today = planning_now(session).date()
     late = select(TransferOrder.transfer_id).where(
-        col(TransferOrder.state).in_((OrderState.SHIPPED, OrderState.PARTIALLY_RECEIVED)),
-        col(TransferOrder.arrive_on) < today, col(TransferOrder.attention).is_(None),
-    )  # fmt: skip
+        col(TransferOrder.state).in_(_WATCHED),
+        (col(TransferOrder.depart_on) < today) | (col(TransferOrder.arrive_on) < today),
+    )
     told = 0
     for transfer_id in session.exec(late.order_by(col(TransferOrder.transfer_id))).all():
         order = get_order(session, transfer_id, lock=True)

@@ -223,6 +223,17 @@ def test_goods_that_should_have_arrived_are_told_once(posted: tuple[Service, Tra
     assert "should have arrived" in (now(service, order).attention or "")
 
 
+def test_goods_that_never_leave_are_told_once(posted: tuple[Service, TransferOrder]) -> None:
+    service, order = posted
+    with transaction(service) as session:
+        session.get_one(TransferOrder, order.transfer_id).depart_on -= timedelta(days=9)
+    with transaction(service) as session:
+        assert note_overdue(session, grace_days=2) == 1
+        assert note_overdue(session, grace_days=2) == 0
+    assert now(service, order).state is OrderState.CONFIRMED
+    assert "should have left" in (now(service, order).attention or "")
+
+
 def test_each_difference_is_kept_once_until_it_is_settled_or_gone(
     posted: tuple[Service, TransferOrder], erp: Erp
 ) -> None:

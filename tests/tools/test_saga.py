@@ -257,6 +257,41 @@ def test_overdue_goods_are_told_once_after_the_days_of_grace() -> None:
     assert saga.overdue(step.order, SHIPPED.arrive_on + timedelta(days=9), 2) is None
 
 
+@pytest.mark.parametrize(
+    ("order", "due", "words"),
+    [
+        (CONFIRMED, CONFIRMED.depart_on, "the goods should have left"),
+        (SHIPPED, SHIPPED.arrive_on, "what is still in transit should have arrived"),
+        (RECALLED, RECALLED.arrive_on, "called back and in transit still"),
+    ],
+)
+def test_what_is_late_is_told_beside_what_else_is_to_be_known(order: OrderFacts, due: date, words: str) -> None:
+    known = replace(order, attention="3 units arrived damaged")
+    assert saga.overdue(known, due + timedelta(days=2), 2) is None
+    late = taken(saga.overdue(known, due + timedelta(days=3), 2)).order
+    assert late.attention == f"3 units arrived damaged; {late.attention.split('; ')[1]}"
+    assert words in late.attention
+    assert saga.overdue(late, due + timedelta(days=4), 2) is None
+    later = replace(late, depart_on=due + timedelta(days=5), arrive_on=due + timedelta(days=5))
+    assert saga.overdue(later, due + timedelta(days=9), 2) is not None, "another day was named, and passed as well"
+
+
+def test_a_doubt_is_told_once_beside_what_people_have_accepted() -> None:
+    fewer = found(ErpTransferState.CONFIRMED, units=6)
+    asked = taken(following.learned(CONFIRMED, fewer)).order
+    agreed = taken(saga.accepted(asked, 10, "we send all of it")).order
+    doubted = taken(saga.doubted(agreed, "no certain answer")).order
+    assert saga.doubted(doubted, "no certain answer") is None
+    assert following.learned(doubted, fewer) is None, "what people have accepted is not asked again after an outage"
+
+
+def test_what_came_damaged_beyond_what_had_left_is_on_record() -> None:
+    step = taken(saga.arrived(SHIPPED, Arrival(8, damaged_units=5)))
+    assert step.facts == {"units": 8, "damaged_units": 2, "over_damaged_units": 3}
+    assert "3 units more arrived damaged than had left" in (step.order.attention or "")
+    assert sum(move.units for move in step.moves) == 10
+
+
 def test_a_line_shrinks_and_never_grows() -> None:
     step = taken(saga.shrunk(ORDER, 7, "three packs less are there"))
     assert (step.order.units, [move.units for move in step.moves]) == (7, [3])

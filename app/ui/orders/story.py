@@ -211,7 +211,12 @@ def _sentences(facts: Mapping[str, Any]) -> str:
         said.append(f"{facts.get('units', 0):,} of {counted(decided, 'unit')}.")
     else:
         said += [f"{counted(facts['units'], 'unit')}."] if facts.get("units") else []
-    for name, words in (("damaged_units", "damaged"), ("lost_units", "lost"), ("over_units", "more than had left")):
+    for name, words in (
+        ("damaged_units", "damaged"),
+        ("lost_units", "lost"),
+        ("over_units", "more than had left"),
+        ("over_damaged_units", "more came damaged than had left"),
+    ):
         said += [f"{counted(facts[name], 'unit')} {words}."] if facts.get(name) else []
     said += [f"Reference there: {facts['erp_id']}."] if facts.get("erp_id") else []
     number = note_number(str(facts.get("receipt_key", "")))
