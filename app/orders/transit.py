@@ -37,17 +37,18 @@ def note_transit(session: Session, envelope: Envelope, data: TransitStatusData) 
 
 
 def note_overdue(session: Session, grace_days: int) -> int:
-    """Tell people about goods that should have left or arrived more than `grace_days` ago. Returns about how many orders.
+    """Tell people about goods that should have left or arrived more than `grace_days` ago. Returns of how many.
 
     They stay where they are in the books: nobody knows where they are until somebody reports it.
     """
     today = planning_now(session).date()
-    late = select(TransferOrder.transfer_id).where(
+    late = select(TransferOrder).where(
         col(TransferOrder.state).in_(_WATCHED),
         (col(TransferOrder.depart_on) < today) | (col(TransferOrder.arrive_on) < today),
     )
     told = 0
-    for transfer_id in session.exec(late.order_by(col(TransferOrder.transfer_id))).all():
-        order = get_order(session, transfer_id, lock=True)
-        told += record(session, order, saga.overdue(order.facts, today, grace_days))
+    for seen in session.exec(late.order_by(col(TransferOrder.transfer_id))).all():
+        if saga.overdue(seen.facts, today, grace_days) is not None:
+            order = get_order(session, seen.transfer_id, lock=True)
+            told += record(session, order, saga.overdue(order.facts, today, grace_days))
     return told
