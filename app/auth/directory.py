@@ -16,7 +16,7 @@ from app.auth.jwts import JwtVerifier, keys_at, not_valid
 from app.auth.people import DIRECTORY, add_person, is_free_name, principal_of
 from app.auth.roles import Kind, Principal
 from app.auth.tables import Person, PersonIdentity
-from app.db.database import database_now
+from app.db.database import beside, database_now
 from app.errors import SetUpError
 from app.ledger.append import lock_streams
 from app.ledger.sealing import mark
@@ -48,46 +48,55 @@ class Directory:
         else:
             user_id = claims.get(self.settings.directory_user_claim)
         found = principal_of(session, user_id) if isinstance(user_id, str) else None
-        if found is None or found.kind is not Kind.PERSON:
+        nobody = found is None or found.kind is not Kind.PERSON
+        if found is None or nobody or (self.settings.directory_people == "created" and not found.roles):
             raise not_valid()
         return found
 
     def _from_claims(self, session: Session, issuer: str, claims: Mapping[str, Any]) -> str | None:
-        """The user id of whoever the claims are about, made or brought up to date by claims that are newer than the last."""
+        """The user id of whoever the claims are about, made or brought up to date by claims that are newer than the last.
+
+        A right that newer claims take away is gone for good, also where the request that brought them is refused for it.
+        """
         subject, issued_at = str(claims["sub"]), _issued_at(claims)
         identity = _identity(session, issuer, subject)
         if identity is not None and identity.claims_at >= issued_at:
             return identity.user_id
+        if identity is None or self._described(identity.user_id, claims) == principal_of(session, identity.user_id):
+            return self._brought_up_to_date(session, issuer, claims)
+        with beside(session) as own:
+            return self._brought_up_to_date(own, issuer, claims)
+
+    def _brought_up_to_date(self, session: Session, issuer: str, claims: Mapping[str, Any]) -> str | None:
+        subject, issued_at = str(claims["sub"]), _issued_at(claims)
         lock_streams(session, ["person/"])  # one at a time: two first logins must not make two people, or one of two
         identity = _identity(session, issuer, subject, lock=True)
         if identity is None:
             person = self._described(_name_for(session, issuer, claims), claims)
-            if person is None or not person.roles:
+            if not person.roles:
                 return None
             add_person(session, person, by=DIRECTORY)
             session.add(PersonIdentity(issuer=issuer, subject=subject, user_id=person.user_id, claims_at=issued_at))
             session.flush()
             return person.user_id
         if identity.claims_at < issued_at:
-            person = self._described(identity.user_id, claims)
-            if person is None or not session.get_one(Person, identity.user_id).active:
+            if not session.get_one(Person, identity.user_id).active:
                 return None  # whoever was shut out here is not let in again by claims
-            add_person(session, person, by=DIRECTORY)
+            add_person(session, self._described(identity.user_id, claims), by=DIRECTORY)
             identity.claims_at = issued_at
             session.add(identity)
         return identity.user_id
 
-    def _described(self, user_id: str, claims: Mapping[str, Any]) -> Principal | None:
-        """A person as the claims describe them. What widens a right has to be said: silence is no limit of zero."""
+    def _described(self, user_id: str, claims: Mapping[str, Any]) -> Principal:
+        """A person as the claims describe them. What gives or widens a right has to be said; without sites there is no role."""
         sites = _sites(claims.get(self.settings.directory_sites_claim))
-        if sites is not None and not sites:
-            return None
         ours, theirs = self.settings.roles_of_directory, _strings(claims.get(self.settings.directory_roles_claim))
+        theirs = [] if sites is not None and not sites else theirs[:ROLES_MAX]
         limit = claims.get("value_limit_minor")
         return Principal(
             user_id=user_id,
             name=str(claims.get("name") or user_id)[:200],
-            roles=frozenset(role for name in theirs[:ROLES_MAX] for role in ours.get(name, ())),
+            roles=frozenset(role for name in theirs for role in ours.get(name, ())),
             sites=sites,
             sees_sensitive=claims.get("sees_sensitive") is True,
             value_limit_minor=limit if isinstance(limit, int) and not isinstance(limit, bool) and limit >= 0 else 0,

@@ -59,7 +59,7 @@ def add_person(
             "user_id", f"{principal.user_id!r} cannot be a user id",
             "use 2 to 40 lowercase letters, digits, dots, dashes", field="user_id",
         )  # fmt: skip
-    if principal.sites is not None and not principal.sites:
+    if principal.roles and principal.sites is not None and not principal.sites:
         raise InvalidError("no_sites", "a person needs at least one site", "name sites, or give all of them")
     lock_streams(session, [f"person/{principal.user_id}"])  # somebody who is not there yet has no row to lock
     person = session.get(Person, principal.user_id, with_for_update=True)

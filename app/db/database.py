@@ -42,6 +42,16 @@ class Database:
         self.engine.dispose()
 
 
+@contextmanager
+def beside(session: Session) -> Iterator[Session]:
+    """A transaction of its own on the same database: what it does stays, whatever becomes of the one it stands beside."""
+    known = {name: value for name, value in session.info.items() if name not in (_NOW, _AFTERWARDS)}
+    with Session(session.get_bind(), expire_on_commit=False, info=known) as own, own.begin():
+        yield own
+    for act in own.info.pop(_AFTERWARDS, ()):
+        act()
+
+
 def once_committed(session: Session, act: Callable[[], None]) -> None:
     """Have something done after the commit of `Database.transaction`; not after a savepoint, nor when it is rolled back."""
     session.info.setdefault(_AFTERWARDS, []).append(act)

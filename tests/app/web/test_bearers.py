@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,6 +80,37 @@ def test_a_token_anywhere_else_is_none(known: Door, where: str) -> None:
         "basic": {"headers": {"Authorization": f"Basic {token}"}},
     }[where]
     assert known.get("/v1/network", **request).status_code == 401
+
+
+def test_a_token_that_is_refused_for_what_its_claims_say_no_more_takes_the_right_from_earlier_tokens_too(
+    servers: Servers, prepared: Prepared, tmp_path: Path
+) -> None:
+    (tmp_path / "keys.json").write_text(json.dumps({"keys": [KEY.jwk]}))
+    settings = {
+        "jwt_issuer": ISSUER, "jwt_audience": AUDIENCE, "jwt_keys": str(tmp_path / "keys.json"),
+        "directory_people": "created", "directory_roles": ("a=approver", "v=viewer"),
+    }  # fmt: skip
+    now = int(datetime.now(UTC).timestamp())
+    with _copy(servers, prepared, tmp_path, **settings) as service:
+        door = door_to(service, prepared.tokens)
+
+        def token(ago: int, *roles: str) -> str:
+            said = {"roles": list(roles), "sites": "*", "value_limit_minor": 10**9, "preferred_username": "kim"}
+            return KEY.sign(claims_of("kim", iat=now - ago, **said))
+
+        reject = {"verdict": "reject", "plan_digest": "0" * 64}
+        path = f"/v1/approvals/{door.pending.approval_id}/decision"
+
+        def decided(bearer: str) -> Any:
+            return door.post(path, body=reject, headers={"Authorization": f"Bearer {bearer}"})
+
+        assert bearing(door, token(30, "a")).status_code == 200
+        problem_of(decided(token(30, "a")), 409, "other_plan")
+        problem_of(decided(token(20, "v")), 403, "role")
+        problem_of(decided(token(30, "a")), 403, "role")
+        assert bearing(door, token(20, "v")).status_code == 200
+        problem_of(bearing(door, token(10)), 401, "token")
+        problem_of(bearing(door, token(30, "a")), 401, "token")
 
 
 def test_where_no_directory_is_set_up_its_tokens_are_none(house: Door) -> None:

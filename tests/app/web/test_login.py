@@ -382,6 +382,42 @@ def test_newer_claims_change_what_somebody_may_and_older_ones_do_not(
     assert (person.roles, person.sites, person.value_limit_minor) == (["planner", "viewer"], ["S1", "S2"], 500)
 
 
+@pytest.mark.parametrize("silent", ["roles", "sites"])
+def test_a_right_that_claims_say_nothing_of_any_more_is_gone_also_from_the_standing_session(
+    browser: Browser, service: Service, provider: Provider, silent: str
+) -> None:
+    name = f"mia-{silent}"
+    provider.user = f"sub-{name}"
+    provider.says = CLAIMS | {"preferred_username": name, "value_limit_minor": 500, "iat": 1_700_000_000}
+    assert browser.log_in().status_code == 303
+    assert browser.client.get("/v1/network").status_code == 200
+    provider.says |= {silent: None, "value_limit_minor": None, "sees_sensitive": None, "iat": 1_700_000_100}
+    assert refused(Browser(service).log_in())
+    with service.database.transaction() as session:
+        person = session.get_one(Person, name)
+    assert (person.roles, person.value_limit_minor, person.sees_sensitive, person.active) == ([], 0, False, True)
+    problem_of(browser.client.get("/v1/network"), 403, "role")
+    provider.says |= {silent: CLAIMS[silent], "iat": 1_700_000_050}
+    assert refused(Browser(service).log_in()), "older claims give nothing back"
+    provider.says |= {"iat": 1_700_000_200}
+    assert Browser(service).log_in().status_code == 303
+    assert browser.client.get("/v1/network").status_code == 200
+
+
+def test_claims_with_fewer_sites_take_the_others_from_the_standing_session(
+    browser: Browser, service: Service, provider: Provider
+) -> None:
+    provider.user = "sub-lea"
+    provider.says = CLAIMS | {"preferred_username": "lea", "roles": ["stock-viewers"], "iat": 1_700_000_000}
+    browser.log_in()
+    every = browser.client.get("/v1/network").json()
+    provider.says |= {"sites": ["S1"], "iat": 1_700_000_100}
+    assert Browser(service).log_in().status_code == 303
+    assert browser.client.get("/v1/network").json() != every
+    with service.database.transaction() as session:
+        assert session.get_one(Person, "lea").sites == ["S1"]
+
+
 def test_claims_do_not_let_somebody_in_again_who_was_shut_out_here(
     browser: Browser, service: Service, provider: Provider
 ) -> None:
