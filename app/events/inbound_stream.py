@@ -25,6 +25,8 @@ STREAM, GROUP, CONSUMER = "evenkeel:signals", "evenkeel", "runner"
 REFUSED = "evenkeel:signals:refused"
 REFUSED_KEPT = 10_000
 BATCH = 50
+ROUND_MAX = 500
+"""So many entries are looked at in one round: whatever has piled up, events go out and the relay can be stopped meanwhile."""
 _NOT_ITS_OWN = ("08", "25", "28", "40", "42", "53", "55", "57", "58")
 """Classes of SQLSTATE that say nothing of an entry: connections, locks, resources, operators, the schema."""
 _log = get_logger(__name__)
@@ -33,28 +35,28 @@ Entry = tuple[bytes, dict[bytes, bytes]]
 
 
 def take_signals(database: Database, redis: Redis) -> int:
-    """Take in what has come. Returns how many entries were taken or refused.
+    """Take in what has come, at most `ROUND_MAX` entries of it. Returns how many entries were taken or refused.
 
     First what was read before and never acknowledged, then what is new. Raises
-    redis.RedisError, and what an outage of the database raises; then the rest is left for later.
+    redis.RedisError, and what an outage of the database raises; then the rest is left for later, as is what is too many.
     """
     done = 0
     for start in ("0", ">"):
-        while entries := _read(redis, start):
+        while done < ROUND_MAX and (entries := _read(redis, start, min(BATCH, ROUND_MAX - done))):
             for entry_id, fields in entries:
                 _take(database, redis, entry_id, fields)
             done += len(entries)
     return done
 
 
-def _read(redis: Redis, start: str) -> list[Entry]:
+def _read(redis: Redis, start: str, at_most: int) -> list[Entry]:
     try:
-        found: Any = redis.xreadgroup(GROUP, CONSUMER, {STREAM: start}, count=BATCH)
+        found: Any = redis.xreadgroup(GROUP, CONSUMER, {STREAM: start}, count=at_most)
     except ResponseError as missing:
         if "NOGROUP" not in str(missing):
             raise
         redis.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
-        found = redis.xreadgroup(GROUP, CONSUMER, {STREAM: start}, count=BATCH)
+        found = redis.xreadgroup(GROUP, CONSUMER, {STREAM: start}, count=at_most)
     streams = found.items() if isinstance(found, dict) else found
     entries: list[Entry] = []
     for _, listed in streams or ():

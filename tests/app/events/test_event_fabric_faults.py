@@ -11,7 +11,7 @@ from redis import Redis
 from sqlalchemy.exc import OperationalError
 
 from app.db.database import Database, database_now
-from app.events import webhooks
+from app.events import inbound_stream, webhooks
 from app.events.inbound_stream import GROUP, REFUSED, STREAM, take_signals
 from app.events.inbox import add_source
 from app.events.outbox import type_of
@@ -90,6 +90,21 @@ def test_an_entry_that_the_database_cannot_keep_is_refused_and_holds_up_nothing(
     ((_, fields),) = entries
     assert fields[b"body"]
     assert b"IntegrityError" in fields[b"detail"]
+
+
+def test_a_round_takes_so_many_entries_and_the_next_one_goes_on_behind_them(
+    network: Database, redis: Redis, secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbound_stream, "ROUND_MAX", 5)
+    monkeypatch.setattr(inbound_stream, "BATCH", 2)
+    put(network, redis, secret, *range(40, 52))
+    assert redis.xgroup_create(STREAM, GROUP, id="0")
+    assert redis.xreadgroup(GROUP, inbound_stream.CONSUMER, {STREAM: ">"}, count=3), "read before a crash"
+    relay = Relay(network, redis, HOME)
+    assert relay.once().received == 5
+    assert taken(network, *range(40, 52)) == [True] * 5 + [False] * 7
+    assert [relay.once().received for _ in range(3)] == [5, 2, 0]
+    assert (all(taken(network, *range(40, 52))), refused(redis), waiting(redis)) == (True, [], 0)
 
 
 def test_an_outage_of_the_database_leaves_entries_for_later(network: Database, redis: Redis, secret: str) -> None:
