@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -43,6 +43,7 @@ from app.erp.connecting import erp_of
 from app.erp.limits import LimitedErp
 from app.errors import EvenkeelError, SetUpError
 from app.events.relay import Relay
+from app.ledger.anchoring import LastFailure
 from app.ledger.checkpoints import make_checkpoint
 from app.ledger.keys import master_key, signer
 from app.ledger.sealing import MASTER_KEY
@@ -80,6 +81,7 @@ class Service:
     stream: RunStream
     carrier: Carrier
     retention: Retention
+    anchoring: LastFailure = field(default_factory=LastFailure)
 
     @property
     def attempts_max(self) -> int:
@@ -148,8 +150,11 @@ class Service:
         """Sign the ledger as it stands. What stops that is for people, and stops nothing else."""
         try:
             make_checkpoint(self.database, signer(self.settings), self.settings.checkpoint_path)
-        except (EvenkeelError, OSError):
+        except (EvenkeelError, OSError) as failed:
+            self.anchoring.note(failed)
             _log.exception("no_checkpoint")
+        else:
+            self.anchoring.clear()
 
     def _ask_the_erp(self, failure: str, ask: Callable[[], object]) -> None:
         """What the ERP is asked from time to time: when it does not answer, it is asked the next time."""

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from sqlmodel import Session, col, func, select
 
 from app.errors import NotFoundError, SetUpError
+from app.ledger.anchoring import anchored
 from app.ledger.append import EventType
 from app.ledger.checkpoints import newest_checkpoint
 from app.ledger.keys import signer
@@ -66,6 +67,7 @@ def audit(request: Request, looking: Looking, session: InSession, service: InSer
             content |= {"checkpoint": newest_checkpoint(session), "key": str(signer(service.settings).verifier)}
         except (NotFoundError, SetUpError):
             content["checkpoint"] = None
+        content["anchored"] = anchored(session, service.settings, service.anchoring)
     return render(request, "governance/audit.html", content)
 
 

@@ -11,6 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.auth.authorise import released_rules
 from app.durable.runner import pending_of_other_versions, runner_alive
 from app.events.relay import seconds_since_round
+from app.ledger.anchoring import anchored
+from app.service import Service
 from app.web.dependencies import InService
 
 RELAY_SILENT_SECONDS_MAX = 60
@@ -39,6 +41,7 @@ def readyz(service: InService, response: Response) -> Readiness:
         with service.database.engine.connect() as connection:
             connection.execute(text("select 1"))
         parts["database"] = "ok"
+        parts["anchor"] = _anchor(service)
         parts["runner"] = "ok" if runner_alive(service.database) else "nobody carries out durable work"
         stranded = len(pending_of_other_versions(service.database))
         parts["other_versions"] = "ok" if not stranded else f"{stranded} workflows of another version wait for ever"
@@ -57,6 +60,11 @@ def readyz(service: InService, response: Response) -> Readiness:
     if not ready:
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     return Readiness(ready=ready, parts=parts)
+
+
+def _anchor(service: Service) -> str:
+    with service.database.transaction() as session:
+        return anchored(session, service.settings, service.anchoring).words
 
 
 def _relay(silent_seconds: int | None) -> str:

@@ -151,3 +151,20 @@ def test_the_download_has_the_events_that_are_asked_for(otto: Browsing) -> None:
     rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
     assert {row["What"] for row in rows} == {"policy_activated"}
     assert any(WICKED in row["Facts"] for row in rows)
+
+
+def test_the_page_says_when_and_up_to_which_event_the_ledger_was_last_anchored_outside(
+    door: Door, own_pages: Pages
+) -> None:
+    otto = own_pages("otto")
+    assert otto.get("/governance/audit").by_id("anchored").text == "Nothing was anchored outside yet."
+    door.service.tick()
+    page = otto.get("/governance/audit")
+    with door.service.database.transaction() as session:
+        size = place(session)
+    assert re.fullmatch(rf"Last anchored outside: .+ UTC ?, up to event {size}\.", page.by_id("anchored").text)
+    assert not page.all("div", id="not-anchored")
+    door.service.anchoring.note(OSError(28, "No space left on device", "/secret"))
+    page = otto.get("/governance/audit")
+    assert "It could not be anchored: No space left on device. Until that is mended" in page.by_id("not-anchored").text
+    assert "/secret" not in page.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -10,6 +11,11 @@ from sqlalchemy import text
 
 from app.db.database import Database
 from app.events.relay import LAST_ROUND, LAST_ROUND_SECONDS_MAX, seconds_since_round
+from app.governance.state import activate_policy
+from app.ledger import anchoring
+from app.ledger.checkpoints import make_checkpoint
+from app.ledger.keys import signer
+from app.ledger.tree import place
 from app.service import running
 from tests.app.web.door import Door, door_to
 from tests.installation import until
@@ -24,6 +30,7 @@ def test_the_process_answers_to_anybody(house: Door) -> None:
 
 def test_each_part_says_how_it_is(door: Door) -> None:
     door.service.redis.delete(LAST_ROUND)
+    door.service.tick()
     with running(door.service):
         until("the relay", lambda: seconds_since_round(door.service.redis) is not None)
         answer = door.get("/readyz")
@@ -32,6 +39,7 @@ def test_each_part_says_how_it_is(door: Door) -> None:
         "ready": True,
         "parts": {
             "database": "ok",
+            "anchor": "ok",
             "authorisation": "ok",
             "runner": "ok",
             "other_versions": "ok",
@@ -61,6 +69,67 @@ def test_the_runner_of_another_installation_on_the_same_server_does_not_count(ho
     with running(door.service):
         assert door.get("/readyz").json()["parts"]["runner"] == "ok"
         assert house.get("/readyz").json()["parts"]["runner"] == "nobody carries out durable work"
+
+
+def test_an_anchor_that_cannot_be_written_is_reported_and_the_service_is_ready(
+    door_with: Callable[..., Door], tmp_path: Path
+) -> None:
+    in_the_way = tmp_path / "full"
+    in_the_way.write_text("no folder")
+    door = door_with(checkpoint_file=in_the_way / "checkpoints")
+    door.service.tick()
+    answer = door.get("/readyz")
+    assert (answer.status_code, answer.json()["ready"]) == (200, True)
+    words = answer.json()["parts"]["anchor"]
+    assert words.startswith("it could not be anchored: ")
+    assert words.endswith("; nothing was anchored outside yet")
+    assert str(tmp_path) not in answer.text
+    in_the_way.unlink()
+    door.service.tick()
+    assert door.get("/readyz").json()["parts"]["anchor"] == "ok"
+
+
+def test_what_another_process_has_anchored_since_makes_up_for_a_failure(door: Door) -> None:
+    door.service.anchoring.note(OSError(28, "No space left on device", "/secret"))
+    words = door.get("/readyz").json()["parts"]["anchor"]
+    assert words.startswith("it could not be anchored: No space left on device; ")
+    make_checkpoint(door.service.database, signer(door.service.settings), door.service.settings.checkpoint_path)
+    assert door.get("/readyz").json()["parts"]["anchor"] == "ok"
+
+
+def test_events_that_wait_too_long_for_their_anchor_are_reported_by_every_process(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(anchoring, "WAITS_SECONDS_MAX", -1)
+    door.service.tick()
+    assert door.get("/readyz").json()["parts"]["anchor"] == "ok", "nothing has happened since"
+    with door.service.database.transaction() as session:
+        activate_policy(session, "2026-04", "otto", "second quarter")
+    with door.service.database.transaction() as session:
+        size = place(session)
+    words = door.get("/readyz").json()["parts"]["anchor"]
+    assert words.startswith("events wait to be anchored outside: 1, the first for 0 minutes; last anchored outside 20")
+    assert words.endswith(f", the first {size - 1:,} events")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (
+            lambda path: path.write_text(path.read_text().replace("made 2", "made 1")),
+            "the file of checkpoints does not fit",
+        ),
+        (lambda path: (path.unlink(), path.mkdir()), "the file of checkpoints cannot be read"),
+    ],
+    ids=["forged", "a folder"],
+)
+def test_a_file_of_checkpoints_that_says_nothing_is_reported(
+    door: Door, spoil: Callable[[Path], object], words: str
+) -> None:
+    door.service.tick()
+    spoil(door.service.settings.checkpoint_path)
+    answer = door.get("/readyz").json()
+    assert (answer["ready"], answer["parts"]["anchor"].partition(":")[0]) == (True, words)
 
 
 def test_work_of_another_version_is_reported(door: Door) -> None:
