@@ -5,13 +5,16 @@ Whatever comes out of here is checked from scratch, and never holds more of a li
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from policies.approvals import Drift
 from policies.limits import limits_of
 from policies.rules import check
 from policies.violations import Facts, Violation
+from tools.inventory import LaneKey
 from tools.money import money_text
 from tools.planning import Move, Solution, UnsoundSolutionError, evaluate, make_plan
 from tools.targets import BP
@@ -22,6 +25,11 @@ EDIT_VERSION = "edit/1"
 ROUNDS_MAX = 8
 CURABLE = frozenset(("source_protection", "lot_life"))
 """Rules that fewer units of the lines to blame satisfy again. What a truck or a dock lacks room for goes back as a whole."""
+_OF_A_DEPARTURE = ("lane_benefit", "adds_up")
+"""Rules about the cost of a departure that travels in any case."""
+_OF_ITS_VALUE = (*_OF_A_DEPARTURE, "line_benefit", "still_pays", "policy_in_force")
+"""Rules about what a plan is worth, and under which policy it was worth that."""
+_LINE = re.compile(r"^Line (\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +93,66 @@ def fresh(plan: TransferPlan, facts: Facts) -> Fresh:
             return _within(drift, plan, facts, packs)
         less = _less(drift, plan, violations, packs)
         if less is None:
-            return Fresh(check(plan, facts))
-        packs = less
-        smaller = with_packs(facts, plan, packs)
-        if isinstance(smaller, TransferPlan):
-            violations = check(smaller, facts)
-            blamed_by_key = {_key(line): line.line_no for line in plan.lines}
-            numbers = {line.line_no: blamed_by_key[_key(line)] for line in smaller.lines}
-            violations = tuple(
-                Violation(each.rule, each.words, each.numbers, tuple(numbers[no] for no in each.line_nos))
-                for each in violations
-            )
+            break
+        packs, violations = less, checked_with(plan, less, facts)
     return Fresh(check(plan, facts))
+
+
+def fresh_in_part(plan: TransferPlan, waiting: Mapping[int, int], on_the_way: Collection[int], facts: Facts) -> Fresh:
+    """As `fresh`, for an approved plan that has waited: `waiting` has the packs of each line that is not with the ERP.
+
+    The snapshot of `facts` promises nothing to the waiting lines. What a departure earns is not asked again where lines
+    `on_the_way` have paid for it, and how much the whole has lost is asked only while all of it waits.
+    """
+    kept = {line_no: packs for line_no, packs in waiting.items() if packs}
+    paid = {departure_of(line) for line in plan.lines if line.line_no in on_the_way}
+    lifted = _OF_A_DEPARTURE if any(departure_of(line) in paid for line in plan.lines if line.line_no in kept) else ()
+    violations = outrun = checked_with(plan, kept, facts, lifted)
+    drift = facts.policy.approvals.drift if facts.policy.approvals else None
+    for _ in range(ROUNDS_MAX):
+        if not violations and drift is not None and len(kept) == len(plan.lines):
+            return _within(drift, plan, facts, kept)
+        if not violations:
+            return Fresh((), _narrowed(plan, kept, waiting))
+        less = None if drift is None else _less(drift, plan, violations, kept)
+        if less is None:
+            break
+        kept, violations = less, checked_with(plan, less, facts, lifted)
+    return Fresh(outrun)
+
+
+def checked_with(
+    plan: TransferPlan, packs: Mapping[int, int], facts: Facts, lifted: Collection[str] = ()
+) -> tuple[Violation, ...]:
+    """What stands against the plan with so many packs on each line, those rules apart; lines have the plan's numbers."""
+    smaller = with_packs(facts, plan, packs)
+    if not isinstance(smaller, TransferPlan):
+        found = tuple(each for each in check(_lines_with(plan, packs), facts) if each.rule not in _OF_ITS_VALUE)
+        return found or tuple(Violation("recomputed", words) for words in smaller)
+    number_by_key = {_key(line): line.line_no for line in plan.lines}
+    numbers = {line.line_no: number_by_key[_key(line)] for line in smaller.lines}
+    return tuple(_renumbered(violation, numbers) for violation in check(smaller, facts) if violation.rule not in lifted)
+
+
+def _lines_with(plan: TransferPlan, packs: Mapping[int, int]) -> TransferPlan:
+    """These lines alone, with so many packs and no new value: enough to see what keeps them from having one."""
+    lines = tuple(
+        line.model_copy(
+            update={"packs": packs[line.line_no], "units": packs[line.line_no] * (line.units // line.packs)}
+        )
+        for line in plan.lines
+        if packs.get(line.line_no)
+    )
+    # A copy would keep the sums that the plan has worked out.
+    return TransferPlan.model_construct(
+        **{name: getattr(plan, name) for name in TransferPlan.model_fields} | {"lines": lines}
+    )
+
+
+def _renumbered(violation: Violation, numbers: Mapping[int, int]) -> Violation:
+    line_nos = tuple(numbers[line_no] for line_no in violation.line_nos)
+    words = _LINE.sub(lambda found: f"Line {numbers[int(found[1])]}", violation.words)
+    return Violation(violation.rule, words, violation.numbers, line_nos)
 
 
 def _within(drift: Drift, plan: TransferPlan, facts: Facts, packs: Mapping[int, int]) -> Fresh:
@@ -117,13 +173,16 @@ def _within(drift: Drift, plan: TransferPlan, facts: Facts, packs: Mapping[int, 
         found.append(Violation("drift_saving", words, {"saving_minor": now.saving_minor, "was": plan.saving_minor}))
     if found:
         return Fresh(tuple(found))
-    units = {_key(line): line.units for line in now.lines}
-    narrowed = tuple(
-        NarrowedLine(line.line_no, line.units, units[_key(line)])
-        for line in plan.lines
-        if units[_key(line)] != line.units
+    everything = {line.line_no: line.packs for line in plan.lines}
+    return Fresh((), _narrowed(plan, packs, everything), now.saving_minor)
+
+
+def _narrowed(plan: TransferPlan, packs: Mapping[int, int], before: Mapping[int, int]) -> tuple[NarrowedLine, ...]:
+    """Lines with fewer packs than before."""
+    less = [line for line in plan.lines if packs.get(line.line_no, 0) < before.get(line.line_no, 0)]
+    return tuple(
+        NarrowedLine(line.line_no, line.units, packs[line.line_no] * (line.units // line.packs)) for line in less
     )
-    return Fresh((), narrowed, now.saving_minor)
 
 
 def _less(
@@ -158,8 +217,13 @@ def _least_packs(drift: Drift, line: TransferLine) -> int:
     return max(-(-line.packs * (BP - drift.line_shrink_max_bp) // BP), 1)
 
 
+def departure_of(line: TransferLine) -> tuple[LaneKey, date]:
+    """The departure that a line travels on."""
+    return line.lane, line.depart_on
+
+
 def _key(line: TransferLine) -> tuple[object, ...]:
-    return (line.lane, line.sku_id, line.depart_on)
+    return (departure_of(line), line.sku_id)
 
 
 def _share(basis_points: int) -> str:

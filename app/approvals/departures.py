@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date
 
+from policies.narrowing import departure_of
 from policies.violations import Violation
 from tools.inventory import LaneKey
-from tools.transfers import TransferLine, TransferPlan
+from tools.transfers import TransferPlan
 
 Departure = tuple[LaneKey, date]
 
 
 def what_to_do(plan: TransferPlan, edited: TransferPlan, violations: Iterable[Violation]) -> Iterator[str]:
     """For each departure of the edited plan that does not pay: its lines, by their numbers in the plan that was edited."""
-    travels_on = {line.line_no: _departure(line) for line in edited.lines}
-    units = {(_departure(line), line.sku_id): line.units for line in edited.lines}
+    travels_on = {line.line_no: departure_of(line) for line in edited.lines}
+    units = {(departure_of(line), line.sku_id): line.units for line in edited.lines}
     for violation in violations:
         if violation.rule != "lane_benefit" or not violation.line_nos:
             continue
         there = travels_on[violation.line_nos[0]]
-        lines = [line for line in plan.lines if _departure(line) == there]
+        lines = [line for line in plan.lines if departure_of(line) == there]
         left = [line.line_no for line in lines if (there, line.sku_id) in units]
         less = [line.line_no for line in lines if units.get((there, line.sku_id), 0) < line.units]
         yield _words(left, less)
@@ -39,7 +40,3 @@ def _named(numbers: list[int]) -> str:
     if len(numbers) == 1:
         return f"line {numbers[0]}"
     return f"lines {', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
-
-
-def _departure(line: TransferLine) -> Departure:
-    return line.lane, line.depart_on

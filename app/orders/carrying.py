@@ -40,6 +40,9 @@ class Books(Protocol):
     def may_look(self, transfer_id: UUID) -> bool:
         """Whether the ERP is to be asked for the transfer at all."""
 
+    def look_again(self, transfer_id: UUID) -> None:
+        """Ask again whether an order that has waited long is still what was decided; what is not is taken back."""
+
     def begin(self, transfer_id: UUID) -> bool:
         """Record the intention to have it made, if nothing stands against it. Without one nothing is posted."""
 
@@ -98,6 +101,7 @@ class Carrier:
 
     def _created(self, transfer_id: UUID, announce: Callable[[], None]) -> ErpTransfer | Refused | None:
         """What the ERP makes of the transfer; None where it may not be asked. Raises ErpNotAskedError if it took too long to begin."""
+        self.books.look_again(transfer_id)
         with self._turn():
             for _ in range(_ANNOUNCED_MAX):
                 announced = self._clock()

@@ -39,9 +39,16 @@ def shrink_to_what_was_found(session: Session, order: TransferOrder) -> bool:
     words = (
         f"{missing:,} of its units were not found at {order.origin}: it carries {left:,} of the {decided:,} decided on."
     )
-    done = record(session, order, saga.shrunk(order.facts, left, words, missing))
-    order.decided_units = decided
-    session.add(order)
+    return shrink_to(session, order, left, words)
+
+
+def shrink_to(session: Session, order: TransferOrder, units: int, words: str) -> bool:
+    """Have an order that nobody was asked for yet carry so many units, and keep what was decided. The caller holds it."""
+    decided = order.decided_units or order.units
+    done = record(session, order, saga.shrunk(order.facts, units, words, missing_units(session, order)))
+    if done:
+        order.decided_units = decided
+        session.add(order)
     return done
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -12,17 +13,24 @@ from app.auth.roles import Act, Principal
 from app.db.database import Database, database_now
 from app.errors import ConflictError, InvalidError, NotFoundError
 from app.governance.stops import stop_on, stops_in_force
+from app.ledger.append import lock_streams, stock_stream
 from app.orders.readiness import reasons_against
 from app.orders.release import set_going
 from app.orders.shrinking import shrink_to_what_was_found
 from app.orders.steps import get_order, missing_units, record
 from app.orders.tables import TransferOrder
+from app.orders.waiting import Outlook, outlooks, reasons_after_waiting
 from policies.stops import Stop
 from tools import saga
-from tools.saga import REASON_CHARACTERS_MAX
 
 HELD_MAX = 1_000
 """So many orders are shown and validated at a time."""
+LOOKED_THROUGH_MAX = 20
+"""The rules are asked about the orders of so many approvals for a list. For all others they are asked at the validation."""
+
+
+GOES, OUTRUN, STOPPED = "goes", "outrun", "stopped"
+"""What comes of the validation of one order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +54,27 @@ class Validated:
 def held_orders(session: Session, principal: Principal, limit: int = HELD_MAX) -> list[Held]:
     """What stops have held at the caller's sites and nobody has validated, the longest waiting first."""
     principal.require(Act.GOVERN)
-    stops = stops_in_force(session)
+    stops, orders = stops_in_force(session), _held(session, principal, limit)
+    asked_about = list(dict.fromkeys(order.approval_id for order in orders))[:LOOKED_THROUGH_MAX]
+    seen = outlooks(session, asked_about)
     return [
-        Held(order, stop_on(session, stops, order.facts.lane, order.sku_id), reasons_against(session, order))
-        for order in _held(session, principal, limit)
+        Held(
+            order,
+            stop_on(session, stops, order.facts.lane, order.sku_id),
+            (
+                *reasons_against(session, order),
+                *(seen[order.transfer_id].words(order) if order.transfer_id in seen else ()),
+            ),
+        )
+        for order in orders
     ]
 
 
 def validate(database: Database, principal: Principal, wanted: Sequence[UUID] | None, reason: str) -> Validated:
     """Let orders go on, those of `wanted` or all that no stop holds any more; what the world has outrun is taken back.
 
-    Each is a transaction of its own, as a post is. Raises ForbiddenError; NotFoundError for an order that lies outside
+    Every rule is asked again, and an order carries less where policy admits that. What one approval has released is one
+    transaction. Raises ForbiddenError; NotFoundError for an order that lies outside
     the caller's sites; ConflictError for one that nothing held; InvalidError without a reason. Then nothing has changed.
     """
     principal.require(Act.GOVERN)
@@ -67,38 +85,53 @@ def validate(database: Database, principal: Principal, wanted: Sequence[UUID] | 
             wanted = [order.transfer_id for order in _held(session, principal, HELD_MAX)]
         else:
             _require_held(session, principal, wanted)
-    going, outrun, stopped = list[UUID](), list[UUID](), list[UUID]()
-    for transfer_id in dict.fromkeys(wanted):
+        released = session.exec(select(TransferOrder).where(col(TransferOrder.transfer_id).in_(wanted))).all()
+        by_approval = defaultdict[UUID, list[UUID]](list)
+        for order in released:
+            by_approval[order.approval_id].append(order.transfer_id)
+    done = list[tuple[UUID, str]]()
+    for approval_id, transfer_ids in sorted(by_approval.items()):
         with database.transaction() as session:
-            _validate(session, principal, transfer_id, reason.strip(), (going, outrun, stopped))
-    return Validated(tuple(going), tuple(outrun), tuple(stopped))
+            done += _validate(session, principal, approval_id, transfer_ids, reason.strip())
+    return Validated(*(tuple(each for each, came in done if came == outcome) for outcome in (GOES, OUTRUN, STOPPED)))
 
 
 def _validate(
-    session: Session,
-    principal: Principal,
-    transfer_id: UUID,
-    reason: str,
-    outcomes: tuple[list[UUID], list[UUID], list[UUID]],
-) -> None:
-    """One order. Where somebody was faster there is nothing left to do."""
-    going, outrun, stopped = outcomes
+    session: Session, principal: Principal, approval_id: UUID, transfer_ids: Sequence[UUID], reason: str
+) -> list[tuple[UUID, str]]:
+    """Orders of one approval, and what came of each. Where somebody was faster there is nothing left to do."""
     stops = stops_in_force(session, share=True)
-    order = get_order(session, transfer_id, lock=True)
-    if order.held_by is None:
-        return
-    if stop_on(session, stops, order.facts.lane, order.sku_id) is not None:
-        stopped.append(transfer_id)
-        return
-    shrink_to_what_was_found(session, order)
-    reasons = " ".join(reasons_against(session, order))[:REASON_CHARACTERS_MAX]
+    found = [get_order(session, each, lock=True) for each in sorted(transfer_ids)]
+    held = [order for order in found if order.held_by is not None]
+    stopped = [order for order in held if stop_on(session, stops, order.facts.lane, order.sku_id) is not None]
+    free = [order for order in held if order not in stopped]
+    if not free:
+        return [(order.transfer_id, STOPPED) for order in stopped]
+    free.sort(key=lambda order: (order.origin, order.sku_id, order.transfer_id))
+    for order in free:
+        missing_units(session, order)  # holds the count: whoever wants both takes it before the stream
+    lock_streams(session, (stock_stream(order.origin, order.sku_id) for order in free))
+    for order in free:
+        shrink_to_what_was_found(session, order)
+    seen = outlooks(session, [approval_id])
+    return [
+        *((order.transfer_id, STOPPED) for order in stopped),
+        *(
+            (order.transfer_id, _go_on(session, principal, order, seen.get(order.transfer_id), reason))
+            for order in free
+        ),
+    ]
+
+
+def _go_on(session: Session, principal: Principal, order: TransferOrder, seen: Outlook | None, reason: str) -> str:
+    """Let an order go on, with fewer units where the rules admit fewer, or take it back."""
+    reasons = reasons_after_waiting(session, order, seen)
     step = saga.validated(order.facts, reasons, missing_units(session, order))
     record(session, order, step, actor=principal.user_id, said={"validated_because": reason})
     if reasons:
-        outrun.append(transfer_id)
-        return
+        return OUTRUN
     set_going(session, [order], f"/{database_now(session):%Y%m%dT%H%M%S%f}")
-    going.append(transfer_id)
+    return GOES
 
 
 def _held(session: Session, principal: Principal, limit: int) -> list[TransferOrder]:

@@ -1,0 +1,156 @@
+"""What a stop held goes on after every rule was asked again on the facts of now, as if it had not been promised yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import text
+
+from app.approvals.freshness import facts_now
+from app.governance.state import activate_policy
+from app.governance.switch import engage, release
+from app.ledger.verify import verify
+from app.orders.tables import TransferOrder
+from app.orders.validating import held_orders, validate
+from app.orders.waiting import outlooks
+from app.service import Service
+from policies.stops import Stop
+from tests.beginnings import EMPTY
+from tests.installation import OTTO, approve, balances, carry_out, orders, submitted
+from tests.signals import a_reading, a_signal, counts, send
+from tools.execution import OrderState
+from tools.moves import available
+from tools.reservations import without_reserved
+
+
+@pytest.fixture
+def template(plan_waiting: str) -> str:
+    return plan_waiting
+
+
+def held(service: Service) -> dict[str, TransferOrder]:
+    """Orders that a stop has held, which is over, by SKU."""
+    approve(service, submitted(service))
+    with service.database.transaction() as session:
+        stop_id = engage(session, OTTO, "a recall", Stop()).stop_id
+    with service.database.transaction() as session:
+        release(session, OTTO, "it is over", stop_id)
+    return {order.sku_id: order for order in orders(service)}
+
+
+def change(service: Service, statement: str) -> None:
+    """A change of master data, as an import makes it."""
+    with service.database.transaction() as session:
+        session.connection().execute(text(statement))
+        session.connection().execute(text("update installation set facts_version = facts_version + 1"))
+
+
+def without_margin(service: Service) -> str:
+    change(
+        service, "update master_data set body = body || '{\"unit_price_e4\": 1, \"unit_cost_e4\": 1}'"
+        " where kind = 'sku' and key = 'P1'",
+    )  # fmt: skip
+    return "saves"
+
+
+def a_small_dock(service: Service) -> str:
+    change(
+        service,
+        "update master_data set body = body || '{\"outbound_units_per_day\": 1}' where kind = 'site' and key = 'S1'",
+    )
+    return "S1"
+
+
+def full_shelves(service: Service) -> str:
+    with service.database.transaction() as session:
+        send(session, a_signal(counts(a_reading(500, "S2")), "full"), jump_units_min=10**6)
+    return "P1"
+
+
+@pytest.mark.parametrize("change_of_the_world", [without_margin, a_small_dock, full_shelves])
+def test_what_no_rule_would_admit_now_is_shown_and_taken_back(
+    service: Service, change_of_the_world: Callable[[Service], str]
+) -> None:
+    waiting = held(service)
+    with service.database.transaction() as session:
+        assert {each.changes for each in held_orders(session, OTTO)} == {()}
+    words = change_of_the_world(service)
+    with service.database.transaction() as session:
+        (shown,) = [each.changes for each in held_orders(session, OTTO) if each.order.sku_id == "P1"]
+    assert words in " ".join(shown)
+    done = validate(service.database, OTTO, [waiting["P1"].transfer_id], "looked at")
+    assert done.outrun == (waiting["P1"].transfer_id,)
+    (order,) = [order for order in orders(service) if order.sku_id == "P1"]
+    assert (order.state, order.reserved) == (OrderState.CANCELLED, False)
+    assert shown[0] in (order.attention or "")
+    assert verify(service.database).verified
+
+
+def test_the_world_without_what_is_reserved_is_the_world_before_the_decision(service: Service) -> None:
+    with service.database.transaction() as session:
+        before = facts_now(session).snapshot
+    approve(service, submitted(service))
+    with service.database.transaction() as session:
+        now = facts_now(session).snapshot
+    assert now.booked != before.booked
+    again = without_reserved(now, [order.facts for order in orders(service)])
+    assert (
+        replace(again, recent_moves=before.recent_moves, approval_latency_days=before.approval_latency_days) == before
+    )
+
+
+def test_what_nothing_has_changed_about_goes_on_as_it_is(service: Service) -> None:
+    waiting = held(service)
+    done = validate(service.database, OTTO, None, "looked at")
+    assert set(done.going) == {order.transfer_id for order in waiting.values()}
+    assert {order.units for order in orders(service)} == {order.units for order in waiting.values()}
+
+
+@EMPTY
+def test_what_the_origin_needs_itself_by_now_is_left_there_as_far_as_policy_lets_the_order_shrink(
+    service: Service,
+) -> None:
+    with service.database.transaction() as session:
+        activate_policy(session, "2027-01", "otto", "a little drift")
+    waiting = held(service)["P1"]
+    with service.database.transaction() as session:
+        stays = balances(session)[available("S1"), "P1"]
+    short = _units_kept(service, waiting, stays)
+    done = validate(service.database, OTTO, [waiting.transfer_id], "looked at")
+    (order,) = [order for order in orders(service) if order.sku_id == "P1"]
+    assert done.going == (order.transfer_id,)
+    assert 0 < order.units < waiting.units
+    assert order.decided_units == waiting.units
+    assert f"admit {order.units:,} of the {waiting.units:,} units" in (order.attention or ""), short
+    assert verify(service.database).verified
+
+
+@pytest.mark.parametrize(("minutes", "state"), [(14, OrderState.SHIPPED), (16, OrderState.CANCELLED)])
+def test_an_order_that_has_waited_long_for_its_erp_is_looked_at_by_every_rule_again(
+    service: Service, minutes: int, state: OrderState
+) -> None:
+    request = submitted(service)
+    approve(service, request)
+    without_margin(service)
+    change(service, f"update transfer_order set state_at = state_at - interval '{minutes} minutes'")
+    carry_out(service, request)
+    (order,) = [order for order in orders(service) if order.sku_id == "P1"]
+    assert order.state is state
+    assert ("saves" in (order.attention or "")) is (state is OrderState.CANCELLED)
+    assert verify(service.database).verified
+
+
+def _units_kept(service: Service, order: TransferOrder, stays: int) -> int:
+    """Count fewer and fewer of what stays at the origin, until the rules admit less than was decided."""
+    for fewer in range(1, stays):
+        with service.database.transaction() as session:
+            send(
+                session, a_signal(counts(a_reading(order.units + stays - fewer)), f"count-{fewer}"),
+                jump_units_min=10**6,
+            )  # fmt: skip
+            seen = outlooks(session, [order.approval_id])[order.transfer_id]
+        if seen.units < order.units or seen.against:
+            return fewer
+    raise AssertionError("the rules never minded")
