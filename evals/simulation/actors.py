@@ -24,6 +24,8 @@ from tools.reconcile import Correction
 from tools.saga import NOT_POSTED, Action, Arrival
 
 PRICE_MINOR = 400
+IMPATIENT = 0.15
+"""How often somebody gives an order up the moment that the ERP leaves it in doubt."""
 _UNSETTLED = (OrderState.RELEASED, OrderState.REQUESTED, OrderState.CONFIRMED, OrderState.COMPENSATING)
 
 
@@ -97,14 +99,30 @@ def work(world: World) -> None:
     if not world.queue:
         return
     transfer_id = world.luck.choice(sorted(world.queue))
+    if _carry(world, transfer_id) == carrying.UNCERTAIN and world.luck.random() < IMPATIENT:
+        lose_patience(world, transfer_id)
+
+
+def _carry(world: World, transfer_id: UUID) -> str | None:
+    """What came of it; None where the process died, or somebody else was at it."""
     try:
         outcome = world.carrier.post(transfer_id)
         if outcome == carrying.POSTED:
             outcome = world.carrier.look(transfer_id)
     except (Crash, BusyError):
-        return
+        return None
     if outcome != carrying.UNCERTAIN:
         world.queue.discard(transfer_id)
+    return outcome
+
+
+def lose_patience(world: World, transfer_id: UUID) -> None:
+    """Somebody gives up an order for which the ERP has just given no answer, and a worker asks for that at once.
+
+    What was sent may still be under way: that the ERP has no transfer yet does not mean that it never will.
+    """
+    act_on(world, transfer_id, Action.CANCEL, 0)
+    _carry(world, transfer_id)
 
 
 def tick(world: World) -> None:

@@ -27,6 +27,12 @@ def test_a_planted_fault_is_found(mutant: Mutant, monkeypatch: pytest.MonkeyPatc
     assert any(simulate(seed).broken for seed in range(SEEDS_FOR_MUTANTS))
 
 
+def test_that_an_erp_has_no_transfer_yet_is_seen_by_many_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    (mutant,) = (each for each in MUTANTS if each.name == "that the ERP has none counts at once")
+    mutant.plant(monkeypatch)
+    assert sum(simulate(seed).broken is not None for seed in range(SEEDS_FOR_MUTANTS)) >= 10
+
+
 def test_there_are_at_least_25_faults_to_find() -> None:
     assert len({mutant.name for mutant in MUTANTS}) >= 25
 
