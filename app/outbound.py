@@ -27,6 +27,7 @@ from app.errors import InvalidError, UnavailableError
 SECONDS_MAX = 10.0
 ANSWER_BYTES_MAX = 1024 * 1024
 URL_CHARACTERS_MAX = 2_000
+_HOST_CHARACTERS_MAX = 260
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 Resolve = Callable[[str, int], Iterable[str]]
@@ -34,11 +35,15 @@ Resolve = Callable[[str, int], Iterable[str]]
 
 
 class RefusedAddressError(InvalidError):
-    """The address is none that we would send anything to. Nothing was sent."""
+    """The address is none that we would send anything to. Nothing was sent.
 
-    def __init__(self, url: str, why: str) -> None:
+    Host and port are told and nothing else of it: names, paths and queries hold keys.
+    """
+
+    def __init__(self, host: str, why: str) -> None:
+        place = repr(host[:_HOST_CHARACTERS_MAX]) if host else "an address without a host"
         super().__init__(
-            "address_refused", f"nothing is sent to {url!r}: {why}",
+            "address_refused", f"nothing is sent to {place}: {why}",
             "give an https address of the public internet, or list its host in EVENKEEL_OUTBOUND_PRIVATE_HOSTS",
         )  # fmt: skip
 
@@ -122,15 +127,16 @@ class Outbound:
 
     def _parsed(self, url: str) -> httpx.URL:
         """The address, if it has a form that we use."""
-        shown = url[:100]
         try:
             parsed = httpx.URL(url)
-        except httpx.InvalidURL as wrong:
-            raise RefusedAddressError(shown, "it is no address") from wrong
+        except httpx.InvalidURL:
+            # What httpx says of it repeats a part of it, and a log may show causes.
+            raise RefusedAddressError("", "it is no address") from None
+        shown = parsed.netloc.decode("ascii")
         if len(url) > URL_CHARACTERS_MAX or not parsed.host or parsed.fragment:
             raise RefusedAddressError(shown, "it is no address of a service")
         if parsed.userinfo:
-            raise RefusedAddressError(parsed.host, "names and passwords do not belong into an address")
+            raise RefusedAddressError(shown, "names and passwords do not belong into an address")
         if parsed.scheme != "https" and not (parsed.scheme == "http" and parsed.host.lower() in self._private):
             raise RefusedAddressError(shown, "it does not begin with https://")
         return parsed

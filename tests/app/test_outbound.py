@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -61,6 +62,28 @@ def test_an_address_that_is_not_for_us_is_refused_before_anything_is_sent(url: s
         outbound.check(url)
     with pytest.raises(RefusedAddressError, match=why):
         outbound.send("POST", url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://hooks.example:8080/in/hush?key=hush",
+        "https://me:hush@hooks.example:8080/hush",
+        "https://hooks.example:8080/?key=hush#hush",
+        "https://hooks.example:8080/hush" + "x" * 2_000,
+        "https://hooks.example:8080/hush?key=hush",
+        "https://hush@hooks.example:hush/hush",
+        "https:///hush?key=hush",
+        "https://hooks.example:8080/hush\x00",
+        "hush",
+    ],
+)
+def test_of_an_address_that_is_refused_only_host_and_port_are_told(url: str) -> None:
+    with pytest.raises(RefusedAddressError) as refused:
+        Outbound(resolve=lambda *_: ["10.0.0.7"]).send("POST", url)
+    told = "".join(traceback.format_exception_only(refused.value))
+    assert "hush" not in told + str(refused.value.__cause__) + repr(refused.value.detail)
+    assert "'hooks.example" in told or "an address without a host" in told
 
 
 def test_one_private_address_among_public_ones_refuses_the_host() -> None:
