@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from app.ui import live, sign_in
 from app.ui.chat import page as chat
 from app.ui.governance import audit as governance_audit
+from app.ui.governance import channels as governance_channels
 from app.ui.governance import page as governance
 from app.ui.governance import people as governance_people
 from app.ui.help import page as help_page
@@ -22,7 +23,7 @@ from app.ui.reports import page as reports
 
 PARTS = (
     sign_in, overview, network, places, chat, queue, queue_drawer, queue_parts, orders, orders_tables, help_page, reports,
-    governance, governance_audit, governance_people, live,
+    governance, governance_audit, governance_channels, governance_people, live,
 )  # fmt: skip
 router = APIRouter(include_in_schema=False)
 for part in PARTS:
