@@ -110,6 +110,7 @@ class OrderView(BaseModel):
     damaged_units: int
     returned_units: int
     lost_units: int
+    over_units: int
     erp_id: str | None
     attention: str | None
     actions: tuple[Action, ...]

@@ -65,7 +65,7 @@ def _under_way(order: OrderFacts, found: ErpTransfer) -> Step | None:
     """What has arrived of what left. What the ERP never had of it is not lost: people say where it is."""
     if replace(found, units=order.units).differs_from(order.content):
         return _asked_about(order, words_on_other_content(order, found))
-    usable = max(0, found.received_units - order.received_units)
+    usable = max(0, found.received_units - order.received_units - order.over_units)
     broken = max(0, found.damaged_units - order.damaged_units)
     is_over, has_all = found.state is ErpTransferState.RECEIVED, found.units >= order.shipped_units
     if not order.in_transit_units:

@@ -94,12 +94,12 @@ def _progress(order: OrderFacts, transfer: ErpTransfer) -> Iterator[Difference]:
     if step is not None:
         words = f"the ERP is further: {transfer.state}, {transfer.received_units:,} units received; here {order.state}"
         yield Difference(order.reference, DifferenceKind.BEHIND, words, Correction.CATCH_UP)
-    elif transfer.received_units > order.received_units:
-        surplus = transfer.received_units - order.received_units
+    elif transfer.received_units > (arrived := order.received_units + order.over_units):
+        surplus = transfer.received_units - arrived
         words = f"the ERP has received {surplus:,} units more than the order held: count both ends"
         yield Difference(order.reference, DifferenceKind.BEHIND, words, Correction.COUNT)
-    elif transfer.state is ErpTransferState.RECEIVED and transfer.received_units < order.received_units:
-        missing = order.received_units - transfer.received_units
+    elif transfer.state is ErpTransferState.RECEIVED and transfer.received_units < arrived:
+        missing = arrived - transfer.received_units
         words = f"{missing:,} units were received here that the ERP is done without"
         yield Difference(order.reference, DifferenceKind.AHEAD, words, Correction.COUNT)
 

@@ -41,7 +41,7 @@ class OrderFacts:
     """A transfer order as far as the saga looks at it. All quantities in stock units.
 
     `reference`: the permanent id that the ERP knows it by. `reserved`: still promised at the origin. `attention`: what
-    people should know, in words. `held_by`: the stop that held it before it was posted, until people have validated it.
+    people should know, in words. `over_units`: what arrived beyond what had left. `held_by`: the stop that held it before it was posted, until people have validated it.
     """
 
     reference: str
@@ -58,6 +58,7 @@ class OrderFacts:
     damaged_units: int = 0
     returned_units: int = 0
     lost_units: int = 0
+    over_units: int = 0
     attention: str | None = None
     held_by: str | None = None
 
@@ -269,7 +270,7 @@ def arrived(order: OrderFacts, arrival: Arrival) -> Step | None:
         moves.append(StockMove(order.sku_id, elsewhere, available(order.lane.destination), over))
     after = replace(
         order, received_units=order.received_units + usable, damaged_units=order.damaged_units + damaged,
-        lost_units=order.lost_units + lost, attention=_words_on_arrival(over, damaged, lost, broken) or order.attention,
+        lost_units=order.lost_units + lost, over_units=order.over_units + over, attention=_words_on_arrival(over, damaged, lost, broken) or order.attention,
     )  # fmt: skip
     if after.in_transit_units == 0 and not (over or damaged or lost or broken):
         after = replace(after, attention=None)

@@ -49,6 +49,7 @@ class TransferOrder(SQLModel, table=True):
         CheckConstraint(
             "least(received_units, damaged_units, returned_units, lost_units) >= 0", name="transfer_order_not_negative"
         ),
+        CheckConstraint("over_units >= 0", name="transfer_order_over"),
         CheckConstraint("held_by is null or state in ('released', 'requested')", name="transfer_order_held"),
         Index("transfer_order_under_way", "state"),
         Index("transfer_order_held_by", "held_by", postgresql_where=text("held_by is not null")),
@@ -75,6 +76,7 @@ class TransferOrder(SQLModel, table=True):
     damaged_units: int = Field(default=0, sa_type=big_integer().type)
     returned_units: int = Field(default=0, sa_type=big_integer().type)
     lost_units: int = Field(default=0, sa_type=big_integer().type)
+    over_units: int = Field(default=0, sa_type=big_integer().type)
     attention: str | None = None
     decided_units: int | None = Field(default=None, sa_type=big_integer().type)
     events: int = 0

@@ -13,6 +13,7 @@ from tools.reconcile import Correction, DifferenceKind, differences
 from tools.saga import OrderFacts
 
 CLOSED = replace(SHIPPED, state=OrderState.CLOSED, received_units=10)
+OVER = replace(CLOSED, over_units=2)
 CANCELLED = replace(CONFIRMED, state=OrderState.CANCELLED, reserved=False)
 
 
@@ -31,6 +32,8 @@ CANCELLED = replace(CONFIRMED, state=OrderState.CANCELLED, reserved=False)
          Correction.CATCH_UP),
         (CLOSED, found(ErpTransferState.RECEIVED, received_units=12), DifferenceKind.BEHIND, Correction.COUNT),
         (CLOSED, found(ErpTransferState.RECEIVED, received_units=8), DifferenceKind.AHEAD, Correction.COUNT),
+        (OVER, found(ErpTransferState.RECEIVED, received_units=13), DifferenceKind.BEHIND, Correction.COUNT),
+        (OVER, found(ErpTransferState.RECEIVED, received_units=10), DifferenceKind.AHEAD, Correction.COUNT),
     ],
 )  # fmt: skip
 def test_each_way_of_differing_has_its_correction(
@@ -53,6 +56,7 @@ def test_each_way_of_differing_has_its_correction(
         (CONFIRMED, found(ErpTransferState.CONFIRMED)),
         (SHIPPED, found(ErpTransferState.SHIPPED)),
         (CLOSED, found(ErpTransferState.RECEIVED, received_units=10)),
+        (OVER, found(ErpTransferState.RECEIVED, received_units=12)),
         (CLOSED, None),
         (CANCELLED, None),
         (CANCELLED, found(ErpTransferState.CANCELLED)),

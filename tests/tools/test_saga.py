@@ -85,6 +85,7 @@ def test_units_are_conserved_and_where_the_order_says_whatever_is_learned(
     assert sum(balances.values()) == 0
     assert balances[reserved("S1"), "P1"] == (order.units if order.reserved else 0)
     assert balances[in_transit(LANE), "P1"] == order.in_transit_units >= 0
+    assert over == order.over_units
     assert balances[available("S2"), "P1"] == order.received_units + over
     assert balances[outside(OutsideReason.DAMAGED), "P1"] == order.damaged_units
     assert balances[outside(OutsideReason.LOST_IN_TRANSIT), "P1"] == order.lost_units
