@@ -11,7 +11,8 @@ moves tell the truth.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -33,6 +34,8 @@ from tools.ports import (
 
 SPACE = "evenkeel"
 """The module name of our external ids."""
+TOGETHER_MAX = 500
+"""How many references one request asks about."""
 _REFERENCE = re.compile(r"[A-Za-z0-9-]{1,60}")
 _LOAD = [
     "id", "origin", "scheduled_date", "picking_type_id/.id", "location_id/.id", "location_dest_id/.id",
@@ -129,9 +132,12 @@ class OdooErp:
             changed |= {row["id"] for row in rows}
             above = sorted({row["backorder_id"][0] for row in rows if row["backorder_id"]} - changed)
             rows = self._wire.rows("stock.picking", [["id", "in", above]], ["backorder_id"]) if above else []
-        references = {named[each].rpartition("_")[0].replace("_", "-") for each in changed & named.keys()}
-        found = [self.find(reference) for reference in sorted(references)]
-        return [each for each in found if each is not None]
+        references = sorted({named[each].rpartition("_")[0].replace("_", "-") for each in changed & named.keys()})
+        found: list[ErpTransfer] = []
+        for start in range(0, len(references), TOGETHER_MAX):
+            legs = self._legs_of(references[start : start + TOGETHER_MAX])
+            found += self._transfers({reference: each for reference, each in legs.items() if each.is_whole(reference)})
+        return found
 
     def check(self, sites: Collection[str], skus: Collection[str], now: datetime) -> Sequence[ErpFinding]:
         """What is wrong with the connection, and what to do about it."""
@@ -149,9 +155,10 @@ class OdooErp:
     def _make(self, content: TransferContent, *, is_new: bool) -> Refused | None:
         """Load the pickings that are not there. A load that is refused may have met another one: whoever asks looks again."""
         ends = []
-        for site_id in content.lane[:2]:
-            code = self._names.site_code(site_id)
-            warehouses = self._wire.rows("stock.warehouse", [["code", "=", code]], ["lot_stock_id", "int_type_id"])
+        codes = [self._names.site_code(site_id) for site_id in content.lane[:2]]
+        known = self._wire.rows("stock.warehouse", [["code", "in", codes]], ["code", "lot_stock_id", "int_type_id"])
+        for code in codes:
+            warehouses = [row for row in known if row["code"] == code]
             if len(warehouses) != 1:
                 return Refused(
                     f"the ERP has {'no' if not warehouses else 'more than one'} warehouse with the code {code}"
@@ -223,54 +230,86 @@ class OdooErp:
             self._wire.call("stock.picking", "action_cancel", ids=open_ids)
 
     def _legs(self, reference: str) -> _Legs | None:
-        """Everything under our external ids, as it is now."""
-        names = {leg: _name(reference, leg) for leg in ("out", "in")}
-        domain = [["module", "=", SPACE], ["model", "=", "stock.picking"], ["name", "in", list(names.values())]]
-        ids = {row["name"]: row["res_id"] for row in self._wire.rows("ir.model.data", domain, ["name", "res_id"])}
-        if names["out"] not in ids:
-            return None
-        out = self._family(ids[names["out"]])
-        back_in = self._family(ids[names["in"]]) if names["in"] in ids else []
-        everything = [picking["id"] for picking in (*out, *back_in)]
-        moves = self._wire.rows("stock.move", [["picking_id", "in", everything]], _MOVE)
-        outgoing = {picking["id"] for picking in out}
-        leaving = [move for move in moves if move["picking_id"][0] in outgoing]
-        return _Legs(out, back_in, leaving, [move for move in moves if move not in leaving])
+        """Everything under the external ids of one reference."""
+        return self._legs_of([reference]).get(reference)
 
-    def _family(self, picking_id: int) -> list[dict[str, Any]]:
-        """A picking and the ones that were split off it for what did not come along."""
-        found = self._wire.rows("stock.picking", [["id", "=", picking_id]], _PICKING)
-        newest = found
+    def _legs_of(self, references: Sequence[str]) -> dict[str, _Legs]:
+        """Everything under our external ids, as it is now, of each reference that has any: a request for each kind of record."""
+        named = {_name(reference, leg): (reference, leg) for reference in references for leg in ("out", "in")}
+        domain = [["module", "=", SPACE], ["model", "=", "stock.picking"], ["name", "in", list(named)]]
+        rows = self._wire.rows("ir.model.data", domain, ["name", "res_id"])
+        first = {named[row["name"]]: row["res_id"] for row in rows}
+        begun = [reference for reference in references if (reference, "out") in first]
+        if not begun:
+            return {}
+        families = self._families([first[reference, leg] for reference, leg in first if (reference, "out") in first])
+        everything = [picking["id"] for family in families.values() for picking in family]
+        moves: dict[int, list[dict[str, Any]]] = defaultdict(list)
+        for move in self._wire.rows("stock.move", [["picking_id", "in", everything]], _MOVE):
+            moves[move["picking_id"][0]].append(move)
+        found = {}
+        for reference in begun:
+            out, back_in = ([*families.get(first.get((reference, leg), 0), [])] for leg in ("out", "in"))
+            leaving, arriving = (
+                sorted((move for picking in leg for move in moves[picking["id"]]), key=lambda move: int(move["id"]))
+                for leg in (out, back_in)
+            )
+            found[reference] = _Legs(out, back_in, leaving, arriving)
+        return found
+
+    def _families(self, picking_ids: Collection[int]) -> dict[int, list[dict[str, Any]]]:
+        """Pickings by id, each with the ones that were split off it for what did not come along."""
+        newest = self._wire.rows("stock.picking", [["id", "in", sorted(picking_ids)]], _PICKING)
+        found = {row["id"]: [row] for row in newest}
+        family_of = {row["id"]: found[row["id"]] for row in newest}
         while newest:
             newest = self._wire.rows(
                 "stock.picking", [["backorder_id", "in", [each["id"] for each in newest]]], _PICKING
             )
-            found += newest
+            for row in newest:
+                family_of[row["id"]] = family_of[row["backorder_id"][0]]
+                family_of[row["id"]].append(row)
         return found
 
     def _transfer(self, reference: str, legs: _Legs) -> ErpTransfer:
-        state = _state(legs)
-        counted = [move for move in legs.leaving if state is ErpTransferState.CANCELLED or move["state"] != "cancel"]
-        received = _units(move["quantity"] for move in legs.arriving if move["state"] == "done")
-        products = self._codes("product.product", "default_code", {move["product_id"][0] for move in legs.leaving})
-        ends = {place[0] for place in (legs.out[0]["location_id"], *(p["location_dest_id"] for p in legs.back_in[:1]))}
+        return self._transfers({reference: legs})[0]
+
+    def _transfers(self, found: Mapping[str, _Legs]) -> list[ErpTransfer]:
+        """What Odoo has as transfers; their products and places are asked for together."""
+        if not found:
+            return []
+        product_ids = {move["product_id"][0] for legs in found.values() for move in legs.leaving}
+        products = self._wire.rows("product.product", [["id", "in", sorted(product_ids)]], ["default_code"])
+        skus = {row["id"]: self._names.sku_id(str(row["default_code"] or "")) for row in products}
+        ends = {place for legs in found.values() for place in _ends(legs)}
         warehouses = self._wire.rows(
             "stock.warehouse", [["lot_stock_id", "in", sorted(ends)]], ["code", "lot_stock_id"]
         )
         sites = {row["lot_stock_id"][0]: self._names.site_id(row["code"]) for row in warehouses}
-        return ErpTransfer(
-            reference=reference,
-            erp_id=legs.out[0]["name"],
-            state=state,
-            units=_units(move["quantity" if move["state"] == "done" else "product_uom_qty"] for move in counted),
-            received_units=received,
-            sku_id=" and ".join(sorted(self._names.sku_id(code) for code in products)),
-            origin=sites.get(legs.out[0]["location_id"][0], "elsewhere"),
-            destination=sites.get(legs.back_in[0]["location_dest_id"][0], "elsewhere") if legs.back_in else None,
-        )
+        return [_transfer_of(reference, legs, skus, sites) for reference, legs in found.items()]
 
-    def _codes(self, model: str, field: str, ids: Iterable[int]) -> list[str]:
-        return [str(row[field] or "") for row in self._wire.rows(model, [["id", "in", sorted(ids)]], [field])]
+
+def _transfer_of(reference: str, legs: _Legs, skus: Mapping[int, str], sites: Mapping[int, str]) -> ErpTransfer:
+    """A transfer under our ids, which `skus` and `sites` give for theirs."""
+    state = _state(legs)
+    counted = [move for move in legs.leaving if state is ErpTransferState.CANCELLED or move["state"] != "cancel"]
+    product_ids = {move["product_id"][0] for move in legs.leaving}
+    origin, *destinations = _ends(legs)
+    return ErpTransfer(
+        reference=reference,
+        erp_id=legs.out[0]["name"],
+        state=state,
+        units=_units(move["quantity" if move["state"] == "done" else "product_uom_qty"] for move in counted),
+        received_units=_units(move["quantity"] for move in legs.arriving if move["state"] == "done"),
+        sku_id=" and ".join(sorted(skus[each] for each in product_ids & skus.keys())),
+        origin=sites.get(origin, "elsewhere"),
+        destination=sites.get(destinations[0], "elsewhere") if destinations else None,
+    )
+
+
+def _ends(legs: _Legs) -> list[int]:
+    """Where the goods leave, and where they arrive if there is a picking for that."""
+    return [legs.out[0]["location_id"][0], *(picking["location_dest_id"][0] for picking in legs.back_in[:1])]
 
 
 def _state(legs: _Legs) -> ErpTransferState:

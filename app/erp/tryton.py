@@ -9,7 +9,7 @@ belong to the people of the warehouses; we read how far they are.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -123,15 +123,18 @@ class TrytonErp:
 
     def _values(self, content: TransferContent) -> dict[str, Any] | Refused:
         """What the shipment is made of, or the counterpart that is missing."""
-        ends = [self._warehouse(site_id) for site_id in content.lane[:2]]
-        for site_id, end in zip(content.lane[:2], ends, strict=True):
-            if end is None:
-                return Refused(f"the ERP has no warehouse with the code {self._names.site_code(site_id)}")
+        codes = [self._names.site_code(site_id) for site_id in content.lane[:2]]
+        known = self._warehouses
+        if not known.keys() >= set(codes):
+            known = self.warehouses()
+        for code in codes:
+            if code not in known:
+                return Refused(f"the ERP has no warehouse with the code {code}")
         code = self._names.sku_code(content.sku_id)
         products = self._wire.rows("product.product", [["code", "=", code]], ["default_uom"])
         if len(products) != 1:
             return Refused(f"the ERP has {'no' if not products else 'more than one'} product with the code {code}")
-        origin, destination = (end.storage for end in ends if end is not None)
+        origin, destination = (known[end].storage for end in codes)
         places = {"company": self._wire.company, "from_location": origin, "to_location": destination}
         move = places | {
             "product": products[0]["id"], "unit": products[0]["default_uom"], "quantity": float(content.units),
@@ -142,17 +145,15 @@ class TrytonErp:
             "planned_date": content.arrive_on, "moves": [["create", [move]]],
         }  # fmt: skip
 
-    def _warehouse(self, site_id: str) -> Warehouse | None:
-        code = self._names.site_code(site_id)
-        return self._warehouses.get(code) or self.warehouses().get(code)
-
-    def _site_at(self, location: int) -> str:
-        """Our site whose stock a location is; of one that is none, a name that no site of ours has."""
-        for known in (self._warehouses, None):
-            for each in (self.warehouses() if known is None else known).values():
-                if each.storage == location:
-                    return self._names.site_id(each.code)
-        return f"location {location}"
+    def _sites_at(self, locations: Collection[int]) -> dict[int, str]:
+        """Our sites whose stock the locations are; for one that is none, a name that no site of ours has."""
+        stored = {each.storage: each.code for each in self._warehouses.values()}
+        if not stored.keys() >= set(locations):
+            stored = {each.storage: each.code for each in self.warehouses().values()}
+        return {
+            location: self._names.site_id(stored[location]) if location in stored else f"location {location}"
+            for location in locations
+        }
 
     def _ours(self, domain: list[Any]) -> list[Any]:
         return [["company", "=", self._wire.company], *domain]
@@ -166,9 +167,10 @@ class TrytonErp:
             of_page = [["shipment", "in", owners[start : start + PAGE]]]
             for move in self._wire.rows("stock.move", of_page, _MOVE_FIELDS):
                 moves[move["shipment"]].append(move)
-        return [self._transfer(row, moves[owner]) for row, owner in zip(rows, owners, strict=True)]
+        sites = self._sites_at({row[end] for row in rows for end in ("from_location", "to_location")})
+        return [self._transfer(row, moves[owner], sites) for row, owner in zip(rows, owners, strict=True)]
 
-    def _transfer(self, row: dict[str, Any], moves: list[dict[str, Any]]) -> ErpTransfer:
+    def _transfer(self, row: dict[str, Any], moves: list[dict[str, Any]], sites: Mapping[int, str]) -> ErpTransfer:
         """A shipment and its moves. Through transit each unit moves twice: out of the origin, and into the destination."""
         transit, given_up = row["transit_location"], row["state"] == _GIVEN_UP
         alive = [move for move in moves if given_up or move["state"] != _GIVEN_UP]
@@ -184,8 +186,8 @@ class TrytonErp:
             units=sent,
             received_units=0 if given_up else received,
             sku_id=" and ".join(products),
-            origin=self._site_at(row["from_location"]),
-            destination=self._site_at(row["to_location"]),
+            origin=sites[row["from_location"]],
+            destination=sites[row["to_location"]],
         )
 
 

@@ -84,8 +84,10 @@ class HastyOutbound(Outbound):
     def __init__(self, *, about: bytes, **more: Any) -> None:
         super().__init__(**more)
         self.hasty, self._about, self._patience = False, about, more["seconds_max"]
+        self.asked = 0
 
     def send(self, method: str, url: str, *, headers: Any = None, content: bytes = b"") -> Answer:
+        self.asked += 1
         patient = not (self.hasty and self._about in content + url.encode())
         self._seconds_max = self._patience if patient else 0.02
         return super().send(method, url, headers=headers, content=content)

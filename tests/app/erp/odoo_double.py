@@ -29,6 +29,8 @@ class OdooDouble:
     stock: dict[tuple[int, int], int]
     tables: dict[str, dict[int, Row]] = field(default_factory=dict)
     lost: bool = False
+    asked: list[str] = field(default_factory=list)
+    """The path of each request."""
     rights: set[str] = field(default_factory=lambda: {"read", "create", "write"})
 
     def __post_init__(self) -> None:
@@ -60,6 +62,7 @@ class OdooDouble:
     def answer(self, request: httpx.Request) -> httpx.Response:
         """One request; the work of one that is lost is done all the same."""
         with self._transaction:
+            self.asked.append(request.url.path)
             status, document = self._answer(request)
         if self.lost:
             raise httpcore.ReadTimeout("lost")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from app.erp import odoo
 from app.erp.calling import Caller
 from app.erp.counterparts import Counterparts
 from app.erp.odoo import OdooErp
@@ -24,6 +25,7 @@ from tools.ports import ErpTransfer, ErpTransferState, ErpUncertainError, Refuse
 
 RECORDED = json.loads(Path(__file__).with_name("odoo_recorded.json").read_text(encoding="utf-8"))
 NOW = datetime.now(UTC)
+LONG_AGO = NOW - timedelta(hours=1)
 
 
 def test_the_double_answers_every_recorded_request_as_the_real_server_did() -> None:
@@ -110,6 +112,41 @@ def test_a_load_that_is_refused_because_another_was_first_is_doubt(
     monkeypatch.setattr(OdooDouble, "on_load", lambda *_, **__: said)
     with pytest.raises(ErpUncertainError, match="does not show"):
         odoo_bench.erp.create(a_content())
+
+
+def test_a_listing_asks_as_often_for_many_transfers_as_for_one_and_says_what_each_is_found_to_be(
+    odoo_bench: OdooBench,
+) -> None:
+    def listed() -> tuple[int, list[ErpTransfer]]:
+        before = len(odoo_bench.double.asked)
+        found = list(odoo_bench.erp.list_transfers(LONG_AGO))
+        return len(odoo_bench.double.asked) - before, found
+
+    contents = [a_content(units=units, sku_id=f"C{1 + units % 3}") for units in range(2, 14)]
+    odoo_bench.erp.create(contents[0])
+    odoo_bench.ship(contents[0].reference)
+    odoo_bench.receive(contents[0].reference, 1)
+    for_one, _ = listed()
+    for content in contents[1:]:
+        odoo_bench.erp.create(content)
+    odoo_bench.cancel_by_hand(contents[1].reference)
+    for content in contents[2:5]:
+        odoo_bench.ship(content.reference)
+    odoo_bench.receive(contents[3].reference, 2)
+    odoo_bench.receive(contents[4].reference, contents[4].units, last=True)
+    for_many, found = listed()
+    assert found == [odoo_bench.erp.find(each) for each in sorted(content.reference for content in contents)]
+    assert len({each.state for each in found}) == 5
+    assert (for_one, for_many) == (9, 9)
+
+
+def test_a_listing_of_more_than_one_request_asks_about_holds_them_all(
+    odoo_bench: OdooBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(odoo, "TOGETHER_MAX", 2)
+    made = [odoo_bench.erp.create(a_content()) for _ in range(5)]
+    found = odoo_bench.erp.list_transfers(LONG_AGO)
+    assert list(found) == sorted(made, key=lambda each: each.reference if isinstance(each, ErpTransfer) else "")
 
 
 def test_stock_is_read_without_what_is_reserved_for_ourselves(odoo_bench: OdooBench) -> None:

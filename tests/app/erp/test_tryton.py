@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from app.erp.calling import Caller
 from app.erp.counterparts import Counterparts
-from app.erp.tryton import TrytonErp
+from app.erp.tryton import POST, TrytonErp
 from app.erp.tryton_wire import TrytonWire
 from app.outbound import Outbound
 from tests.app.erp import tryton_server
@@ -134,6 +134,36 @@ def test_a_shipment_that_people_have_changed_is_told_as_it_is_now(tryton_bench: 
     assert found.differs_from(content)
     assert isinstance(tryton_bench.erp.create(content), Refused)
     tryton_bench.cancel_by_hand(content.reference)
+
+
+def test_a_listing_asks_as_often_for_many_shipments_as_for_few_also_to_places_that_are_no_site(
+    tryton_bench: TrytonBench,
+) -> None:
+    staff, erp = tryton_bench.staff, tryton_bench.erp
+    storage = erp.warehouses()["S2"].storage
+    (shelf,) = staff.call("model.stock.location.create", [{"name": "Shelf", "type": "storage", "parent": storage}])
+
+    def asked() -> int:
+        before = tryton_bench.outbound.asked
+        found = {each.reference: each for each in erp.list_transfers(NOW - timedelta(hours=1))}
+        count = tryton_bench.outbound.asked - before
+        assert [found[content.reference].destination for content in contents] == [f"location {shelf}"] * len(contents)
+        assert [found[content.reference] for content in contents] == [erp.find(each.reference) for each in contents]
+        return count
+
+    contents = []
+    counts = []
+    for _ in range(4):
+        contents.append(a_content())
+        values = erp._values(contents[-1])
+        assert isinstance(values, dict)
+        for each in (values, values["moves"][0][1][0]):
+            each["to_location"] = shelf
+        erp._wire.call(POST, contents[-1].reference, values)
+        counts.append(asked())
+    assert counts == [3, 3, 3, 3], "shipments, moves, warehouses"
+    for content in contents:
+        tryton_bench.cancel_by_hand(content.reference)
 
 
 def test_the_key_of_a_shipment_stands_for_one_shipment_in_the_database_itself(tryton_bench: TrytonBench) -> None:
