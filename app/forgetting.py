@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
 from uuid import UUID
 
 from sqlalchemy import text
@@ -14,11 +15,13 @@ from app.auth.directory import forget_identities
 from app.auth.people import SHELL, revoke_tokens
 from app.auth.roles import Act, Principal
 from app.auth.tables import Person
+from app.db.database import database_now
 from app.errors import InvalidError, NotFoundError
 from app.ledger.append import EventType, append, lock_streams
 from app.ledger.reasons import TOLD, facts_told
-from app.ledger.sealing import FORGOTTEN, destroy_key, person
+from app.ledger.sealing import FORGOTTEN, destroy_key, destroy_keys_of_months_before, person
 from app.threads.tables import ACTIVE, Run, Thread
+from tools.execution import OrderState
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,30 @@ def forget(session: Session, by: Principal, user_id: str) -> Forgotten:
         facts={"user_id": user_id},
     )  # fmt: skip
     return Forgotten(user_id, tuple(threads), new)
+
+
+_OLD_WORDS = tuple(
+    text(statement)
+    for statement in (
+        """update decision set rejection = jsonb_set(rejection, '{words}', to_jsonb(cast(:nothing as text)))
+           where rejection is not null and decided_at < :before and rejection ->> 'words' <> :nothing""",
+        "update delegation set reason = :nothing where ends_at < :before and reason <> :nothing",
+        "update stop set reason = :nothing, release_reason = :nothing where released_at < :before and reason <> :nothing",
+        "update erp_difference set reason = :nothing where settled_at < :before and settled_by is not null and reason <> :nothing",
+        """update transfer_order set attention = :nothing
+           where state = any(:final) and state_at < :before and attention <> :nothing""",
+    )
+)
+
+
+def forget_old_words(session: Session, days: int) -> None:
+    """Forget what people said in months that ended more than so many days ago. What is still in force keeps its reason."""
+    first = (database_now(session).astimezone(UTC) - timedelta(days=days)).date().replace(day=1)
+    destroy_keys_of_months_before(session, first)
+    final = [state.value for state in OrderState if state.is_final]
+    told = {"nothing": FORGOTTEN, "before": datetime.combine(first, time(), UTC), "final": final}
+    for statement in _OLD_WORDS:
+        session.connection().execute(statement, told)
 
 
 def _clear_orders(session: Session, user_id: str) -> list[UUID]:

@@ -43,6 +43,7 @@ from app.erp.connecting import erp_of
 from app.erp.limits import LimitedErp
 from app.errors import EvenkeelError, SetUpError
 from app.events.relay import Relay
+from app.forgetting import forget_old_words
 from app.ledger.anchoring import LastFailure
 from app.ledger.checkpoints import make_checkpoint
 from app.ledger.keys import master_key, signer
@@ -174,6 +175,8 @@ class Service:
         self.retention.tidy()
         with self.database.transaction() as session:
             forget_what_is_over(session)
+            if self.settings.words_days is not None:
+                forget_old_words(session, self.settings.words_days)
         self._ask_the_erp("not_reconciled", lambda: reconcile(self.database, self.carrier.erp))
 
     @property

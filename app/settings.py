@@ -101,6 +101,10 @@ class Settings(AuthSettings, ErpSettings):
     checkpoint_days: PositiveInt = 180
     """After so many days without a run a thread's state is forgotten; its runs, plans and decisions stay."""
 
+    words_days: PositiveInt | None = None
+    """After so many days, counted from the end of their month, words of people cannot be read any more: remarks, rejections and
+    reasons. Unset, they are kept until the person is forgotten."""
+
     planning_workers: PositiveInt = 1
     """Processes that make the plan of a large request together; 1 makes every plan in the process that asks for it."""
     planning_shards_arcs_min: PositiveInt = 400_000

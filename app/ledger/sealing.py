@@ -1,7 +1,8 @@
 """Words of people in the ledger, sealed so that they can be forgotten: the chain holds ciphertext, and the key can go.
 
-Each subject has a data key (AES-256-GCM), kept wrapped by the installation's master
-key. The hash of an event covers what is sealed, so destroying a data key changes no
+Each subject has a data key (AES-256-GCM) for each month, kept wrapped by the
+installation's master key, and one beside them without which nothing more is sealed: so
+all that somebody said can be forgotten, and all that was said long ago. The hash of an event covers what is sealed, so destroying a data key changes no
 hash: the words are gone and `verify` stays clean. The nonce follows from key, place and
 words; the same event appended again is then the same event, and no nonce ever serves
 two texts.
@@ -15,10 +16,12 @@ import hmac
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import ColumnElement, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
 
@@ -31,6 +34,8 @@ MASTER_KEY = "master_key"
 FORGOTTEN = "(forgotten)"
 """What stands for words whose key was destroyed."""
 _NONCE_BYTES = 12
+_OF = "@"
+"""Between a subject and the month of its words; no subject has it."""
 
 
 class ForgottenError(ConflictError):
@@ -55,11 +60,11 @@ def person(user_id: str) -> str:
 
 def sealed_document(session: Session, place: str, sealed: Sealed) -> dict[str, Any]:
     """What stands in an event for the words. Raises ForgottenError and SetUpError."""
-    key = _key_of(session, sealed.subject)
-    if key is None:
+    this_month = f"{sealed.subject}{_OF}{database_now(session).astimezone(UTC):%Y-%m}"
+    if _key_of(session, sealed.subject) is None or (key := _key_of(session, this_month)) is None:
         raise ForgottenError(sealed.subject)
     fields = {name: _seal(key, f"{place}/{name}", words) for name, words in sorted(sealed.words.items())}
-    return {"subject": sealed.subject, "fields": fields}
+    return {"subject": this_month, "fields": fields}
 
 
 def unsealed(session: Session, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,7 +94,7 @@ def mark(session: Session, place: str, words: str) -> str:
 
 
 def destroy_key(session: Session, subject: str) -> bool:
-    """Forget the key of a subject for ever. False when it is gone already, or there never was one."""
+    """Forget the keys of a subject for ever. False when they are gone already, or there never were any."""
     now = database_now(session)
     never = insert(SealingKey).values(subject=subject, wrapped=None, made_at=now, destroyed_at=now)
     if session.connection().execute(never.on_conflict_do_nothing().returning(col(SealingKey.subject))).first():
@@ -100,7 +105,19 @@ def destroy_key(session: Session, subject: str) -> bool:
     row.wrapped, row.destroyed_at = None, now
     session.add(row)
     session.flush()
+    _destroy(session, col(SealingKey.subject).startswith(subject + _OF, autoescape=True))
     return True
+
+
+def destroy_keys_of_months_before(session: Session, day: date) -> int:
+    """Forget the keys of all words that were said in months before the one of this day. Returns how many keys."""
+    month = col(SealingKey.made_at) < datetime(day.year, day.month, 1, tzinfo=UTC)
+    return _destroy(session, col(SealingKey.subject).contains(_OF, autoescape=True), month)
+
+
+def _destroy(session: Session, *which: ColumnElement[bool]) -> int:
+    gone = update(SealingKey).where(col(SealingKey.wrapped).is_not(None), *which)
+    return session.exec(gone.values(wrapped=None, destroyed_at=database_now(session))).rowcount
 
 
 def seal_secret(session: Session, place: str, secret: str) -> bytes:

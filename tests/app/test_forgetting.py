@@ -21,7 +21,7 @@ from app.auth.roles import Principal
 from app.auth.tables import Person, PersonIdentity
 from app.db.database import Database, database_now
 from app.errors import ForbiddenError, NotFoundError, NotSignedInError, SetUpError
-from app.forgetting import forget
+from app.forgetting import forget, forget_old_words
 from app.governance.state import activate_policy
 from app.governance.switch import engage, release
 from app.ledger.append import EventType, KeyTakenError, append
@@ -35,6 +35,7 @@ from app.ledger.sealing import (
     ForgottenError,
     Sealed,
     destroy_key,
+    destroy_keys_of_months_before,
     open_secret,
     person,
     seal_secret,
@@ -117,6 +118,44 @@ def test_a_destroyed_key_takes_the_words_with_it_and_leaves_the_chain(ledger: Da
                 say(session, "again", f"again/{gone}", by=gone)
     assert made is not None
     assert verify(ledger, read_checkpoints(tmp_path / "checkpoints", SIGNER.verifier)).problems == ()
+
+
+def test_words_of_a_month_that_is_long_over_go_and_younger_ones_stay(ledger: Database, tmp_path: Path) -> None:
+    with ledger.transaction() as session:
+        say(session, CANARY)
+        today = database_now(session).date()
+        assert destroy_keys_of_months_before(session, today) == 0, "this month is not over"
+        assert facts_said(session) == [{"n": 1, "words": CANARY}]
+    made = make_checkpoint(ledger, SIGNER, tmp_path / "checkpoints")
+    with ledger.transaction() as session:
+        next_month = (today.replace(day=1) + timedelta(days=32)).replace(day=1)
+        assert destroy_keys_of_months_before(session, next_month) == 1
+        assert facts_said(session) == [{"n": 1, "words": FORGOTTEN}]
+        assert say(session, "something new", "said/2", by="bob") is True
+        assert destroy_key(session, person("ada")) is True, "the person is not forgotten with their old words"
+    assert made is not None
+    assert verify(ledger, read_checkpoints(tmp_path / "checkpoints", SIGNER.verifier)).problems == ()
+
+
+def test_why_something_was_done_long_ago_is_forgotten_and_why_a_stop_is_in_force_is_not(service: Service) -> None:
+    order = acted_on(service)
+    with service.database.transaction() as session:
+        engage(session, somebody("otto", "operator"), f"{CANARY} stops again", Stop())
+    with service.database.transaction() as session:
+        forget_old_words(session, days=35)
+        assert get_order(session, order.transfer_id).attention == f"{CANARY} cancels", "nothing is so old yet"
+        for statement in (
+            "update sealing_key set made_at = made_at - interval '70 days'",
+            "update stop set engaged_at = engaged_at - interval '70 days', released_at = released_at - interval '70 days'",
+            "update erp_difference set settled_at = settled_at - interval '70 days'",
+            "update transfer_order set state_at = state_at - interval '70 days'",
+        ):
+            session.connection().execute(text(statement))
+        forget_old_words(session, days=35)
+    left = [line for line in dump(service).splitlines() if CANARY in line]
+    assert len(left) == 1
+    assert "stops again" in left[0]
+    assert verify(service.database).problems == ()
 
 
 def test_under_another_master_key_nothing_is_read(ledger: Database) -> None:

@@ -33,7 +33,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "jwt_algorithms", "jwt_type", "jwt_leeway_seconds", "oidc_issuer", "oidc_client_id", "oidc_client_secret",
         "directory_people", "directory_user_claim", "directory_roles_claim", "directory_roles", "directory_sites_claim",
     ),
-    "Ledger and keeping": ("checkpoint_file", "signing_key", "master_key", "checkpoint_steps_days", "checkpoint_days"),
+    "Ledger and keeping": ("checkpoint_file", "signing_key", "master_key", "checkpoint_steps_days", "checkpoint_days", "words_days"),
 }  # fmt: skip
 """Every setting, by what it is about. One that is not here is not shown."""
 SECRETS = frozenset((
@@ -52,6 +52,7 @@ _SHORT = {"mcp": "MCP", "erp": "ERP", "llm": "language model", "jwt": "token", "
 _CALLED = {
     "data": "Data directory", "openai_model": "Language model of the vendor", "approval_latency_days": "Days that a decision takes",
     "overdue_days": "Goods are called late after", "checkpoint_days": "Threads are forgotten after",
+    "words_days": "Words of people are forgotten after",
     "checkpoint_steps_days": "Steps of threads are kept for", "session_hours": "Length of a session, at most",
     "session_idle_minutes": "Idle time of a session, at most", "token_days_max": "Tokens are good for, at most",
     "erp_retry_seconds": "ERP is asked again after", "erp_settle_seconds": "Requests to the ERP may be under way for",
