@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from app.auth.roles import Principal
 from app.errors import NotFoundError
-from app.plans.store import read_snapshot
+from app.plans.store import read_plan, read_snapshot
 from app.views import names_for, plan_in_reach
 from policies.library import released
 from policies.limits import limits_of
@@ -105,6 +105,20 @@ def explanation_view(session: Session, principal: Principal, digest: str, line_n
         barred=_source(found.barred),
         **_numbers(found),
     )
+
+
+def words_for_both_ends(session: Session, digest: str, line_nos: Sequence[int]) -> list[str]:
+    """Lines explained without a word of any site but the two ends of each. SKUs go by their names: mask them for who reads."""
+    plan = read_plan(session, digest)
+    snapshot, policy = read_snapshot(session, plan.snapshot_digest), released(plan.policy_digest)
+    limits, urgent = limits_of(policy, snapshot, plan.request), urgencies(policy, snapshot, plan)
+    told = []
+    for line_no in line_nos:
+        line = plan.lines[line_no - 1]
+        ends = frozenset((line.origin, line.destination))
+        found = explain_line(snapshot, limits, plan, line_no, ends, urgent[line_no - 1])
+        told.append(f"Line {line_no}, {line.sku_id} from {line.origin} to {line.destination}. {found.words}")
+    return told
 
 
 def _binding(constraint: Constraint, words: Callable[[str], str]) -> BindingView:

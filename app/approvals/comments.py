@@ -1,8 +1,9 @@
-"""What approvers ask or remark about a plan while it waits. A comment decides nothing; the ledger keeps it."""
+"""What approvers ask or remark about a plan while it waits, and what the agent answers. It decides nothing; the ledger keeps it."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -18,8 +19,12 @@ from app.ledger.append import EventType, append, plan_stream
 from app.ledger.sealing import Sealed, fingerprint, person, unsealed
 from app.ledger.tables import LedgerEvent
 from app.plans.store import read_plan
+from app.views import names_of_plan
 
 COMMENTS_SHOWN = 20
+AGENT = "agent"
+"""Who answers questions. It is nobody who could be given a role."""
+NOT_YOURS = "(about lines that are not wholly at your sites)"
 
 
 class Comment(BaseModel):
@@ -28,10 +33,24 @@ class Comment(BaseModel):
     by: str
     at: datetime
     words: str
+    line_nos: list[int] = []
+    """The lines that the agent's answer tells of."""
 
 
-def comment(session: Session, approver: Principal, approval_id: UUID, words: str) -> ApprovalRequest:
-    """Record a question or remark. The request stays as it is; the same words of the same person again change nothing.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the agent says to a question: of which lines, and in words that may be read by whoever sees both ends of each."""
+
+    line_nos: tuple[int, ...]
+    words: str
+
+
+def comment(
+    session: Session, approver: Principal, approval_id: UUID, words: str, answer: Answer | None = None
+) -> ApprovalRequest:
+    """Record a question or remark, and beside it the agent's answer. The request stays as it is.
+
+    The same words of the same person again change nothing, and are not answered again.
 
     Raises ForbiddenError for whoever may not decide, and ConflictError once the request waits no more or its time is over.
     """
@@ -39,20 +58,43 @@ def comment(session: Session, approver: Principal, approval_id: UUID, words: str
     require_decider(session, approver, request, read_plan(session, request.plan_digest))
     require_open(session, request, request.plan_digest)
     by = approver.user_id
-    append(
-        session,
-        stream=plan_stream(request.plan_digest),
-        key=f"approval/{approval_id}/{EventType.APPROVAL_COMMENTED}/{by}/{fingerprint(session, person(by), words)}",
-        event_type=EventType.APPROVAL_COMMENTED,
-        actor=by,
-        facts={"approval_id": str(approval_id), "plan": request.plan_digest},
-        sealed=Sealed(person(by), {"words": words}),
-    )
+    of = f"{by}/{fingerprint(session, person(by), words)}"
+    if _said(session, request, by, of, Sealed(person(by), {"words": words})) and answer is not None:
+        # Sealed with the question: whoever is forgotten takes what they were told with them.
+        told = Sealed(person(by), {"words": answer.words})
+        _said(session, request, AGENT, f"{AGENT}/{of}", told, line_nos=list(answer.line_nos), asked_by=by)
     return request
 
 
+def _said(session: Session, request: ApprovalRequest, actor: str, of: str, sealed: Sealed, **facts: object) -> bool:
+    """Record what somebody said; False when it is there already."""
+    return append(
+        session,
+        stream=plan_stream(request.plan_digest),
+        key=f"approval/{request.approval_id}/{EventType.APPROVAL_COMMENTED}/{of}",
+        event_type=EventType.APPROVAL_COMMENTED,
+        actor=actor,
+        facts={"approval_id": str(request.approval_id), "plan": request.plan_digest, **facts},
+        sealed=sealed,
+    ).new
+
+
+def comments_for(session: Session, principal: Principal, request: ApprovalRequest) -> list[Comment]:
+    """What was said about the request, as far as the caller may read it: masked, and silent about lines of others."""
+    said = comments_on(session, request)
+    if not said or principal.sees_everything:
+        return said
+    names = names_of_plan(session, principal, request.plan_digest)
+    lines = read_plan(session, request.plan_digest).lines
+    seen = {line.line_no for line in lines if principal.covers((line.origin, line.destination))}
+    return [
+        row.model_copy(update={"words": names.words(row.words) if seen.issuperset(row.line_nos) else NOT_YOURS})
+        for row in said
+    ]
+
+
 def comments_on(session: Session, request: ApprovalRequest) -> list[Comment]:
-    """What was said about the request, the newest last. Words as they were sent: mask them for whoever reads."""
+    """What was said about the request, the newest last. Words as they were sent: `comments_for` is for whoever reads."""
     query = (
         select(LedgerEvent.body)
         .where(
@@ -64,4 +106,10 @@ def comments_on(session: Session, request: ApprovalRequest) -> list[Comment]:
         .limit(COMMENTS_SHOWN)
     )
     bodies = [json.loads(body) for body in reversed(session.exec(query).all())]
-    return [Comment(by=body["actor"], at=body["at"], words=unsealed(session, body)["words"]) for body in bodies]
+    return [
+        Comment(
+            by=body["actor"], at=body["at"], words=unsealed(session, body)["words"],
+            line_nos=body["facts"].get("line_nos", []),
+        )
+        for body in bodies
+    ]  # fmt: skip

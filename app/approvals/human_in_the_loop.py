@@ -17,8 +17,9 @@ from uuid import UUID
 from pydantic import Field, TypeAdapter, ValidationError, field_validator
 from sqlmodel import Session, select
 
+from app.approvals.asking import ask
 from app.approvals.authority import require_decider
-from app.approvals.comments import comment, comments_on
+from app.approvals.comments import comments_for
 from app.approvals.decisions import OutrunError, decide
 from app.approvals.edits import edit
 from app.approvals.parts import approve_part
@@ -29,7 +30,7 @@ from app.auth.roles import Act, Principal
 from app.db.database import database_now
 from app.errors import ConflictError, EvenkeelError, ForbiddenError, InvalidError
 from app.plans.store import read_plan
-from app.views import LineView, PlanView, names_of_plan, plan_view
+from app.views import LineView, PlanView, plan_view
 from tools.money import money_text
 from tools.rejections import Rejection, RejectionCode
 from tools.transfers import Digest, Id, Minor, Value, Verdict
@@ -135,8 +136,7 @@ def question_of(session: Session, principal: Principal, approval_id: UUID) -> di
     """
     request = visible_request(session, principal, approval_id)
     plan = plan_view(session, principal, request.plan_digest)
-    names = names_of_plan(session, principal, request.plan_digest)
-    said = [row.model_dump(mode="json") | {"words": names.words(row.words)} for row in comments_on(session, request)]
+    said = [row.model_dump(mode="json") for row in comments_for(session, principal, request)]
     shown, signing = plan.lines[:LINES_MAX], signing_view(session, principal, request, detailed=True)
     return {
         "action_requests": [
@@ -188,7 +188,7 @@ def answer(
         _require_only_question(session, request)
     match decision:
         case Respond():
-            comment(session, principal, approval_id, decision.message)
+            ask(session, principal, approval_id, decision.message)
             return Answered("respond", approval_id, request.status, request.plan_digest)
         case Edit():
             return _edit(session, principal, request, decision.edited_action)

@@ -18,7 +18,7 @@ from sqlmodel import Session, col, select
 
 from app.approvals.authority import may_sign, signatures_now
 from app.approvals.claims import claimed_by
-from app.approvals.comments import Comment, comments_on
+from app.approvals.comments import Comment, comments_for
 from app.approvals.needs import needed_of
 from app.approvals.requests import get_request
 from app.approvals.tables import ApprovalRequest, ApprovalSignature, ApprovalStatus, Decision
@@ -158,12 +158,11 @@ def _view(
     has_comments = plan_stream(request.plan_digest) in beside.commented
     rejection, comments = (
         decision.rejection if decision else None,
-        comments_on(session, request) if has_comments else [],
+        comments_for(session, principal, request) if has_comments else [],
     )
-    if (rejection or comments) and not principal.sees_everything:
+    if rejection and not principal.sees_everything:
         names = names_of_plan(session, principal, request.plan_digest)
-        comments = [row.model_copy(update={"words": names.words(row.words)}) for row in comments]
-        rejection = rejection and rejection | {
+        rejection = rejection | {
             "words": names.words(rejection["words"]),
             "sites": [names.site(site_id) for site_id in rejection["sites"]],
             "skus": [names.sku(sku_id) for sku_id in rejection["skus"]],

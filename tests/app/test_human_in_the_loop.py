@@ -410,12 +410,16 @@ def test_a_question_back_is_kept_shown_to_the_planner_and_decides_nothing(servic
     for _ in range(2):
         done = say(service, ADA, request, {"decisions": [{"type": "respond", "message": "why so many of P1?"}]})
     assert (done.kind, done.status) == ("respond", ApprovalStatus.PENDING)
-    (record,) = events(service, EventType.APPROVAL_COMMENTED)
-    assert (record["actor"], record["sealed"]["subject"], "words" in record["facts"]) == ("ada", "person/ada", False)
+    record, told = events(service, EventType.APPROVAL_COMMENTED)
+    assert (told["actor"], told["facts"]["asked_by"], "words" in told["facts"]) == ("agent", "ada", False)
+    assert (record["actor"], "words" in record["facts"]) == ("ada", False)
+    assert [each["sealed"]["subject"].partition("@")[0] for each in (record, told)] == ["person/ada", "person/ada"]
     with service.database.transaction() as session:
         shown = approval_view(session, PAULA, again(service, request.approval_id)).comments
-    assert [(each.by, each.words) for each in shown] == [("ada", "why so many of P1?")]
-    assert [each["words"] for each in ask(service, PAULA, request)["comments"]] == ["why so many of P1?"]
+    assert [(each.by, each.words.partition(",")[0]) for each in shown] == [
+        ("ada", "why so many of P1?"), ("agent", f"Line {shown[1].line_nos[0]}"),
+    ]  # fmt: skip
+    assert [each["words"] for each in ask(service, PAULA, request)["comments"]] == [each.words for each in shown]
     with pytest.raises(ForbiddenError):
         say(service, OTTO, request, {"decisions": [{"type": "respond", "message": "approved"}]})
     with no_stock_moves(service):

@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 
 from app.approvals.edit_checks import check_edit
 from app.approvals.freshness import facts_to_check_on
+from app.approvals.questions import lines_meant, subjects_of
 from app.approvals.requests import get_request
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
 from app.db.database import database_now
@@ -26,7 +27,6 @@ from app.plans.provenance import provenance_view
 from app.plans.store import read_plan, read_snapshot
 from app.plans.tables import PlanRow, SnapshotRow
 from app.ui.exports import Table, downloads
-from app.ui.queue.answers import lines_meant, subjects_of
 from app.ui.queue.changes import Changes, changes_of
 from app.ui.queue.checks import admitted, rule_results
 from app.ui.queue.competing import competing, shared_words

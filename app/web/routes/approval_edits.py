@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from app.approvals.comments import comment
+from app.approvals.asking import ask
 from app.approvals.edits import edit
 from app.approvals.views import ApprovalView, approval_view, visible_request
 from app.auth.roles import Act
@@ -67,9 +67,12 @@ def edit_it(session: InSession, caller: Caller, approval_id: UUID, order: EditOr
 
 @router.post("/approvals/{approval_id}/comments")
 def comment_on_it(session: InSession, caller: Caller, approval_id: UUID, order: CommentOrder) -> ApprovalView:
-    """Ask or remark something about a plan that waits. It goes on waiting; the ledger keeps the words."""
+    """Ask or remark something about a plan that waits. It goes on waiting; the ledger keeps the words.
+
+    A question that names lines, SKUs or sites of the plan is answered beside it by the agent, with why those lines are in it.
+    """
     caller.require(Act.DECIDE)
     visible_request(session, caller, approval_id)
     if not order.words.strip():
         raise InvalidError("words", "nothing was said", "write a question or a remark")
-    return approval_view(session, caller, comment(session, caller, approval_id, order.words.strip()))
+    return approval_view(session, caller, ask(session, caller, approval_id, order.words.strip()))

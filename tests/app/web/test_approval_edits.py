@@ -6,8 +6,10 @@ from sqlmodel import select
 
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
 from app.auth.roles import Role
+from app.forgetting import forget
+from app.ledger.sealing import FORGOTTEN
 from app.plans.store import read_plan
-from tests.app.web.door import Door, problem_of
+from tests.app.web.door import ADAM, Door, problem_of
 from tests.installation import person
 from tools.transfers import TransferPlan
 
@@ -56,6 +58,49 @@ def test_what_an_edit_may_not_be_is_refused_and_changes_nothing(house: Door) -> 
     ):
         problem_of(edit(house, request, by, *wanted, digest=digest), status, code)
     assert house.pending.plan_digest == request.plan_digest
+
+
+def test_a_question_about_a_line_is_answered_by_the_agent_beside_it_once(door: Door) -> None:
+    request = door.pending
+    path = f"/v1/approvals/{request.approval_id}"
+    line = plan_of(door, request).lines[0]
+    ends = f"{line.sku_id} from {line.origin} to {line.destination}"
+    for words in ("Why line 1?", "Why line 1?", "line 1 is fine", f"What if {line.sku_id} goes on sale?"):
+        answer = door.post(f"{path}/comments", "ada", {"words": words})
+        assert (answer.status_code, answer.json()["status"]) == (200, "pending")
+    said = [(each["by"], each["words"].partition(". ")[0]) for each in door.get(path, "paula").json()["comments"]]
+    assert said[:3] == [("ada", "Why line 1?"), ("agent", f"Line 1, {ends}"), ("ada", "line 1 is fine")]
+    assert [by for by, _ in said[3:]] == ["ada", "agent"]
+    why = door.get(f"/v1/explanations/{request.plan_digest}", "paula", params={"line": 1}).json()
+    told = door.get(path, "paula").json()["comments"][1]
+    assert f"{line.units}" in told["words"]
+    assert told["line_nos"] == [1]
+    assert why["words"].partition(". ")[0] in told["words"]
+    assert door.decide(request, "ada").status_code == 200
+
+
+def test_an_answer_about_lines_is_read_by_whoever_sees_both_of_their_ends(door: Door) -> None:
+    request = door.pending
+    path = f"/v1/approvals/{request.approval_id}"
+    line = plan_of(door, request).lines[0]
+    door.admit(person("half", Role.VIEWER, sites=frozenset((line.origin,))))
+    door.admit(person("both", Role.VIEWER, sites=frozenset((line.origin, line.destination))))
+    door.post(f"{path}/comments", "ada", {"words": "Why line 1?"})
+    half, both, every = (door.get(path, by).json()["comments"][1]["words"] for by in ("half", "both", "vera"))
+    assert half == "(about lines that are not wholly at your sites)"
+    assert both == every
+    others = {"S1", "S2", "S3", "S4"} - {line.origin, line.destination}
+    assert not [site for site in others if site in every], "nothing is told of other sites"
+
+
+def test_whoever_is_forgotten_takes_the_answers_to_their_questions_with_them(door: Door) -> None:
+    path = f"/v1/approvals/{door.pending.approval_id}"
+    door.post(f"{path}/comments", "ada", {"words": "Why line 1?"})
+    with door.service.database.transaction() as session:
+        forget(session, ADAM, "ada")
+    assert [(each["by"], each["words"]) for each in door.get(path, "vera").json()["comments"]] == [
+        ("ada", FORGOTTEN), ("agent", FORGOTTEN),
+    ]  # fmt: skip
 
 
 def test_a_remark_is_kept_with_its_author_and_the_plan_goes_on_waiting(door: Door) -> None:

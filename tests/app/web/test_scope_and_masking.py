@@ -103,7 +103,9 @@ def scene(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         service.resume_thread(moved.approval_id)
         for order in orders(service, moved):
             service.note_doubt(order.transfer_id, TELLING)
-        scanned(door, "paula")
+        last = scanned(door, "paula")
+        question = {"words": f"Why {SECRET_SKU} to {FAR_SITE}, and why line 1?"}
+        assert door.post(f"/v1/approvals/{last.approval_id}/comments", "ada", question).json()["comments"][1:]
         answers["status"] = door.converse("status", "pat")["words"]
         answers |= {guess: door.converse(guess, "pia")["words"] for guess in GUESSES}
         with service.database.transaction() as session:

@@ -10,12 +10,18 @@ from app.views import LineView
 LINES_MAX = 3
 _LINE = re.compile(r"\blines?\s*(?:no\.?\s*|number\s*|#\s*)?(\d{1,6})", re.IGNORECASE)
 _WORD = re.compile(r"[a-z0-9]{3,}")
+_ASKS = re.compile(r"\?|^\s*(?:why|what|how|which|where|when|explain)\b", re.IGNORECASE)
 _SUBJECTS = (
     ("now", ("changed", "still", "fresh", "now", "today", "outdated")),
     ("risk", ("risk", "sure", "certain", "uncertain", "wrong", "doubt", "data", "quality")),
     ("others", ("alternative", "alternatives", "instead", "else", "other", "lost", "negotiated", "negotiation", "claimed")),
     ("rules", ("rule", "rules", "policy", "allowed", "permitted")),
 )  # fmt: skip
+
+
+def is_question(words: str) -> bool:
+    """Whether something is asked, and not only remarked."""
+    return _ASKS.search(words) is not None
 
 
 def lines_meant(words: str, lines: Sequence[LineView]) -> list[int]:
