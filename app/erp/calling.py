@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from app.erp.pace import Pace
 from app.errors import EvenkeelError
 from app.outbound import Answer, NoAnswerError, Outbound, RefusedAddressError
 from tools.ports import ErpNotAskedError, ErpUncertainError
@@ -18,10 +19,11 @@ _TRY_LATER = (429, 502, 503, 504)
 
 
 class Caller:
-    """One ERP at one address."""
+    """One ERP at one address. Each request takes its place from `pace`, where there is one."""
 
-    def __init__(self, outbound: Outbound, url: str) -> None:
+    def __init__(self, outbound: Outbound, url: str, pace: Pace | None = None) -> None:
         self._outbound = outbound
+        self._pace = pace
         self.url = url.rstrip("/")
 
     def ask(
@@ -32,6 +34,8 @@ class Caller:
         content = b"" if body is None else json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
         sent = {"content-type": "application/json"} if content else {}
         address = f"{self.url}{path}?{urlencode(query)}" if query else f"{self.url}{path}"
+        if self._pace is not None:
+            self._pace.take()
         try:
             answer = self._outbound.send(method, address, headers=sent | dict(headers or {}), content=content)
         except EvenkeelError as failed:

@@ -33,5 +33,6 @@ class ErpSettings(BaseSettings):
     erp_timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 20.0
     erp_calls_at_once_max: Annotated[int, Field(ge=1)] = 4
     erp_calls_per_second_max: Annotated[float, Field(gt=0)] = 20.0
+    """Calls that are under way at once, and requests in a second: most calls send several."""
     erp_webhook_secret: SecretStr | None = Field(default=None, min_length=32)
     """What receipts that an ERP reports are signed with; without it none are taken."""

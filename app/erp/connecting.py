@@ -10,6 +10,7 @@ from app.erp.counterparts import Counterparts
 from app.erp.limits import LimitedErp, Limits
 from app.erp.odoo import OdooErp
 from app.erp.odoo_wire import OdooWire
+from app.erp.pace import Pace
 from app.erp.rest import RestErp
 from app.erp.rest_bodies import TransferAnswer, transfer_of
 from app.erp.tryton import TrytonErp
@@ -31,15 +32,16 @@ AnErp = BuiltInErp | TrytonErp | OdooErp | RestErp
 
 def erp_of(settings: Settings, database: Database) -> ErpPort:
     """The ERP to post to, within its limits. Raises SetUpError for settings that are missing; asks it nothing yet."""
-    found = adapter_of(settings, database)
+    limits = Limits(at_once_max=settings.erp_calls_at_once_max, per_second_max=settings.erp_calls_per_second_max)
+    pace = Pace(limits.per_second_max)
+    found = adapter_of(settings, database, pace)
     if isinstance(found, BuiltInErp):
         return found
-    limits = Limits(at_once_max=settings.erp_calls_at_once_max, per_second_max=settings.erp_calls_per_second_max)
-    return LimitedErp(found, limits)
+    return LimitedErp(found, limits, pace=pace, post_requests_max=found.post_requests_max)
 
 
-def adapter_of(settings: Settings, database: Database) -> AnErp:
-    """The ERP itself. Raises SetUpError for settings that are missing."""
+def adapter_of(settings: Settings, database: Database, pace: Pace | None = None) -> AnErp:
+    """The ERP itself; its requests keep the pace of the settings. Raises SetUpError for settings that are missing."""
     missing = [name for name in _NEEDED[settings.erp] if getattr(settings, name) is None]
     if missing:
         variables = ", ".join(f"EVENKEEL_{name.upper()}" for name in missing)
@@ -53,7 +55,7 @@ def adapter_of(settings: Settings, database: Database) -> AnErp:
         seconds_max=settings.erp_timeout_seconds,
         bytes_max=ANSWER_BYTES_MAX,
     )
-    caller = Caller(outbound, settings.erp_url or "")
+    caller = Caller(outbound, settings.erp_url or "", pace or Pace(settings.erp_calls_per_second_max))
     names = Counterparts(settings.erp_sites, settings.erp_skus)
     key = settings.erp_key.get_secret_value() if settings.erp_key else ""
     match settings.erp:

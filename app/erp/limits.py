@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from app.erp.pace import Pace
 from tools.ports import (
     ErpNotAskedError,
     ErpPort,
@@ -30,7 +31,7 @@ _PAUSE_SECONDS_MAX = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much an ERP is asked.
+    """How much an ERP is asked: so many calls at once, and so many requests in a second.
 
     After `failures_max` calls in a row that ended in doubt it is left alone for
     `pause_seconds`, or for as long as it asked for; then one call tries. Whoever finds
@@ -45,7 +46,11 @@ class Limits:
 
 
 class LimitedErp:
-    """An `ErpPort` in front of another one. `clock` counts seconds and `sleep` waits for some."""
+    """An `ErpPort` in front of another one. `clock` counts seconds and `sleep` waits for some.
+
+    `pace` is what the requests of the other one take their places from; without it each
+    call counts as one request. A post sends `post_requests_max` of them and no more.
+    """
 
     def __init__(
         self,
@@ -53,14 +58,18 @@ class LimitedErp:
         limits: Limits,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        *,
+        pace: Pace | None = None,
+        post_requests_max: int = 1,
     ) -> None:
         self.erp = erp
         self._limits = limits
-        self._clock, self._sleep = clock, sleep
+        self._clock = clock
+        self._pace = Pace(limits.per_second_max, clock, sleep) if pace is None else pace
+        self._post_requests_max = post_requests_max
         self._room = threading.BoundedSemaphore(limits.at_once_max)
         self._mine = threading.local()
         self._lock = threading.Lock()
-        self._next_at = clock()
         self._failures = 0
         self._closed_until = clock()
         self._trying = False
@@ -89,14 +98,11 @@ class LimitedErp:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait until one more call may begin, and keep that place: what this thread asks inside begins at once.
+        """Wait until a post may begin, and keep the places of all its requests: what this thread asks inside begins at once.
 
         Raises ErpNotAskedError where that takes too long, or where the ERP is left alone.
         """
-        if self.is_left_alone:
-            raise self._closed()
-        with self._bulkhead():
-            self._wait_for_turn()
+        with self._begun(self._post_requests_max):
             self._mine.turn = True
             try:
                 yield
@@ -105,8 +111,16 @@ class LimitedErp:
 
     def _within(self, ask: Callable[[], T]) -> T:
         has_turn = getattr(self._mine, "turn", False)
-        with nullcontext() if has_turn else self.turn(), self._circuit():
+        with nullcontext() if has_turn else self._begun(1), self._circuit():
             return ask()
+
+    @contextmanager
+    def _begun(self, requests: int) -> Iterator[None]:
+        """One of the calls at once, with the places of so many requests; those that it sends beyond wait for theirs."""
+        if self.is_left_alone:
+            raise self._closed()
+        with self._bulkhead(), self._pace.reserved(requests, self._limits.wait_seconds_max):
+            yield
 
     @contextmanager
     def _bulkhead(self) -> Iterator[None]:
@@ -116,17 +130,6 @@ class LimitedErp:
             yield
         finally:
             self._room.release()
-
-    def _wait_for_turn(self) -> None:
-        """Wait until the call is due; calls are spread evenly. Raises ErpNotAskedError where that takes too long."""
-        with self._lock:
-            now = self._clock()
-            due = max(self._next_at, now)
-            if due - now > self._limits.wait_seconds_max:
-                raise ErpNotAskedError(f"the ERP is asked {self._limits.per_second_max:g} times a second, and no more")
-            self._next_at = due + 1 / self._limits.per_second_max
-        if due > now:
-            self._sleep(due - now)
 
     @contextmanager
     def _circuit(self) -> Iterator[None]:

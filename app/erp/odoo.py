@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from app.erp.calling import Caller, tidy, whole_units
 from app.erp.counterparts import Counterparts
@@ -68,6 +68,9 @@ class _Legs:
 
 class OdooErp:
     """An `ErpPort` on one Odoo database."""
+
+    post_requests_max: ClassVar[int] = 29
+    """How many requests `create` sends where everything has to be done that it can do, for pickings that nobody has split."""
 
     def __init__(self, caller: Caller, wire: OdooWire, counterparts: Counterparts) -> None:
         self._caller = caller

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
@@ -31,6 +31,9 @@ BodyT = TypeVar("BodyT", bound=BaseModel)
 
 class RestErp:
     """An `ErpPort` on one service."""
+
+    post_requests_max: ClassVar[int] = 1
+    """How many requests `create` sends."""
 
     def __init__(self, caller: Caller, key: str, counterparts: Counterparts) -> None:
         self._caller = caller

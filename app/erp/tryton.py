@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from app.erp.calling import Caller, tidy, whole_units
 from app.erp.counterparts import Counterparts
@@ -40,6 +40,9 @@ class Warehouse(NamedTuple):
 
 class TrytonErp:
     """An `ErpPort` on one Tryton database."""
+
+    post_requests_max: ClassVar[int] = 9
+    """How many requests `create` sends where everything has to be done that it can do, three of them for a session that has ended."""
 
     def __init__(self, caller: Caller, wire: TrytonWire, counterparts: Counterparts) -> None:
         self._caller = caller

@@ -24,6 +24,7 @@ class SmallWms:
         self.transfers: dict[str, dict[str, Any]] = {}
         self.changed: dict[str, str] = {}
         self.answer_seconds = 0.0
+        self.asked = 0
         self.instead: Reply | None = None
         """What is answered to everything in place of the truth."""
         self._lock = threading.Lock()
@@ -32,6 +33,8 @@ class SmallWms:
         self, method: str, path: str, query: dict[str, str], headers: Any, body: Any
     ) -> Reply:
         """One request."""
+        with self._lock:
+            self.asked += 1
         if self.instead is not None:
             return self.instead
         if headers.get("authorization") != f"Bearer {KEY}" and path != "/":

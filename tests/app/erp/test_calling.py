@@ -85,6 +85,7 @@ def test_the_settings_name_the_adapter_and_it_stands_within_limits(
     limited = erp_of(settings, ledger)
     assert isinstance(limited, LimitedErp)
     assert isinstance(limited.erp, adapter)
+    assert limited._post_requests_max == getattr(adapter, "post_requests_max", None)
     with pytest.raises(SetUpError, match="EVENKEEL_ERP_URL"):
         erp_of(settings.model_copy(update={"erp_url": None}), ledger)
 
