@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from secrets import token_hex
 from typing import Any, cast
 
 import psycopg
@@ -15,6 +16,16 @@ from sqlmodel import Session
 _NOW, _AFTERWARDS = "transaction_timestamp", "afterwards"
 _NOTICE_THE_DEAD = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
 """The database asks after whoever is silent, and gives the locks of a machine that has lost its power back in 25 seconds."""
+IDLE_SECONDS_MAX = 900
+"""So long a transaction may lie idle; then the database ends its session, and what a frozen process has locked is free.
+
+Longer than anything that works between two statements: an import that is read under the
+lock of the installation, a plan that is made again (a solver takes 300 seconds at most), a
+conversation with an ERP. Those of a frozen runner are ended sooner, by whoever takes over.
+"""
+_NOTICE_THE_FROZEN = f"-c idle_in_transaction_session_timeout={IDLE_SECONDS_MAX}s"
+PROCESS = f"evenkeel {token_hex(8)}"
+"""By this the database knows which sessions belong to one process."""
 
 
 class Database:
@@ -24,7 +35,9 @@ class Database:
         self.url = url
         self.session_info: dict[str, object] = {}
         """What every session of this database knows from its first moment."""
-        asked = {} if "options=" in url else {"options": _NOTICE_THE_DEAD}
+        asked = {"application_name": PROCESS}
+        if "options=" not in url:
+            asked["options"] = f"{_NOTICE_THE_DEAD} {_NOTICE_THE_FROZEN}"
         self.engine: Engine = create_engine(
             url, pool_size=16, max_overflow=16, pool_pre_ping=True, hide_parameters=True, connect_args=asked
         )

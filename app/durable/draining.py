@@ -8,12 +8,13 @@ from contextlib import contextmanager
 
 import psycopg
 from langgraph.runtime import RunControl
+from psycopg.errors import IdleInTransactionSessionTimeout
 from psycopg_pool import PoolTimeout
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 CLOSING = "the service is closing"
-_NOT_NOW = ("08", "57P")
-"""SQLSTATE of a connection that is gone, and of a server that is going down, crashed or coming up."""
+_NOT_NOW = ("08", "57P", "25P03")
+"""SQLSTATE of a connection that is gone, of a server that is going down, crashed or coming up, and of a session that it ended."""
 
 
 class InterruptedRunError(Exception):
@@ -84,7 +85,7 @@ def is_outage(failed: BaseException) -> bool:
     if isinstance(failed, PendingRollbackError | PoolTimeout):
         return True
     cause = failed.orig if isinstance(failed, DBAPIError) else failed
-    if not isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
+    if not isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError | IdleInTransactionSessionTimeout):
         return False
     # Without a state it was not the server that spoke: there is no connection.
     return cause.sqlstate is None or cause.sqlstate.startswith(_NOT_NOW)

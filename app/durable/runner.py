@@ -1,25 +1,25 @@
 """The runner: the one process that carries out durable work, on DBOS.
 
 DBOS recovers the work of a fixed executor id when that executor starts again, and
-runs work twice where two live processes share the id. So the id is fixed and an
-advisory lock makes sure that only one process has it; every other process of the
-service only enqueues.
+runs work twice where two live processes share the id. So the id is fixed and a lock
+(`runner_lock`) makes sure that only one process has it; every other process of the
+service only enqueues, and takes over when the runner is dead or frozen.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from contextlib import suppress
 from uuid import UUID
 
 from dbos import DBOS, DBOSPortableJSONSerializer
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from structlog import get_logger
 
-from app.db.database import Database
+from app.db.database import PROCESS, Database
 from app.durable.abandoned import requeue_abandoned
+from app.durable.draining import InterruptedRunError
 from app.durable.enqueue import (
     APPLICATION_VERSION,
     ORDER_QUEUE,
@@ -28,19 +28,18 @@ from app.durable.enqueue import (
     workflow_of,
 )
 from app.durable.prompt import PROMPTLY, PromptRuns
+from app.durable.runner_lock import RunnerLock, runner_alive
 from app.durable.workflows import EVERY_HOUR, EVERY_MINUTE, TICK, TIDYING, Work, register
+
+__all__ = ["EXECUTOR_ID", "Runner", "migrate", "pending_of_other_versions", "runner_alive"]
 
 EXECUTOR_ID = "evenkeel-runner"
 POLLING_SECONDS = {RUN_QUEUE: 0.2, ORDER_QUEUE: 0.1}
 """How often the queues are looked at. A look costs milliseconds; runs in the runner's own process do not wait for it."""
 TAKE_OVER_SECONDS = 0.5
 """How often a process that is not the runner asks whether it may become it."""
-_LOCK_KEY = 0x4576656E6B65656C  # "Evenkeel"
-_LOCK_HELD = text("""
-    select exists (select 1 from pg_locks where locktype = 'advisory' and granted and objsubid = 1
-                   and database = (select oid from pg_database where datname = current_database())
-                   and ((classid::bigint << 32) | objid::bigint) = :key and (pid = pg_backend_pid() or not :mine))
-""")
+IDLE_SECONDS_MAX = 30.0
+"""So long a transaction of DBOS may lie idle; then the database ends it, and what a frozen process has locked is free."""
 _log = get_logger(__name__)
 
 
@@ -56,28 +55,28 @@ class Runner:
         self._database = database
         self._work = work
         self._workers = workers
-        self._lock: Connection | None = None
+        self._lock = RunnerLock(database)
+        self._running = False
         self._stopping = threading.Event()
         self._keeper: threading.Thread | None = None
-        self._prompt = PromptRuns(work.run_thread, self._withdraw, workers)
+        self._prompt = PromptRuns(self._drive, self._withdraw, workers)
 
     @property
     def running(self) -> bool:
         """Whether this process is the runner."""
-        return self._lock is not None
+        return self._running
 
     def start(self) -> bool:
         """Become the runner; False when another process is. Unfinished work is taken up again."""
-        lock = self._locked()
-        if lock is None:
+        if not self._lock.take():
             return False
         try:
             self._launch()
         except BaseException:
             DBOS.destroy(destroy_registry=True)
-            lock.close()
+            self._lock.give_back()
             raise
-        self._lock = lock
+        self._running = True
         self._database.session_info[PROMPTLY] = self._prompt
         _log.info("runner_started")
         try:
@@ -85,6 +84,12 @@ class Runner:
         except Exception:  # noqa: BLE001  what was left behind is looked at again with the next tick; the work goes on
             _log.exception("not_taken_up")
         return True
+
+    def _drive(self, run_id: UUID) -> None:
+        """Drive a run here and now, unless this process has been replaced meanwhile."""
+        if not self._lock.holds():
+            raise InterruptedRunError("another process carries out the work")
+        self._work.run_thread(run_id)
 
     def _withdraw(self, run_id: UUID) -> None:
         """A run has come to its end or pause by itself; its workflow would find nothing left to do."""
@@ -100,10 +105,12 @@ class Runner:
                 "application_version": APPLICATION_VERSION,
                 "executor_id": EXECUTOR_ID,
                 "log_level": "WARNING",
+                "db_engine_kwargs": {"connect_args": {"application_name": PROCESS}},
+                "sys_db_idle_transaction_timeout_sec": IDLE_SECONDS_MAX,
                 "notification_listener_polling_interval_sec": 0.1,
             }
         )
-        scheduled = register(self._work, self._stopping, self._prompt)
+        scheduled = register(self._work, self._stopping, self._prompt, self._lock.holds)
         DBOS.launch()
         for queue, seconds in POLLING_SECONDS.items():
             DBOS.register_queue(queue, worker_concurrency=self._workers, polling_interval_sec=seconds)
@@ -120,38 +127,30 @@ class Runner:
         self._keeper = threading.Thread(target=self._keep, name="evenkeel-runner-keeper", daemon=True)
         self._keeper.start()
 
-    def _locked(self) -> Connection | None:
-        """The runner's lock, held by a connection of its own; None where another process holds it."""
-        connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        connection.detach()  # the lock belongs to the connection, and in the pool that would live on after its close
-        if connection.execute(text("select pg_try_advisory_lock(:key)"), {"key": _LOCK_KEY}).scalar_one():
-            return connection
-        connection.close()
-        return None
-
     def _keep(self) -> None:
-        """Ask for the lock again and again: it is another's, or it may be gone with a connection of ours that broke."""
+        """See again and again who is the runner: this process may have been replaced, and another may be dead or frozen."""
         while not self._stopping.wait(TAKE_OVER_SECONDS):
             try:
-                if self._lock is None:
-                    self.start()
-                elif not self._holds_lock():
-                    self._lock = self._locked()
-                    if self._lock is None:
-                        self._database.session_info.pop(PROMPTLY, None)
-                        _log.warning("runner_replaced")
-                        DBOS.destroy(workflow_completion_timeout_sec=0, destroy_registry=True)
+                if not self._running:
+                    self._take_over()
+                elif not self._lock.holds():
+                    self._step_down()
                 else:
                     requeue_abandoned(self._database, EXECUTOR_ID, frozenset(self._work.drain.left))
             except Exception:  # noqa: BLE001  whatever it was, this process must not end to stand by
                 _log.warning("runner_cannot_ask", exc_info=True)
 
-    def _holds_lock(self) -> bool:
-        """Asked of the connection that took it: one that broke may have been replaced by another without the lock."""
-        try:
-            return self._lock is not None and _is_held(self._lock, mine=True)
-        except SQLAlchemyError:
-            return False
+    def _take_over(self) -> None:
+        """Become the runner, if there is none; one that has been silent for too long is none from the next time on."""
+        if not self.start():
+            self._lock.end_silent()
+
+    def _step_down(self) -> None:
+        """Take up nothing any more: another process is the runner. What has begun here goes on under its own locks."""
+        self._running = False
+        self._database.session_info.pop(PROMPTLY, None)
+        _log.warning("runner_replaced")
+        DBOS.destroy(workflow_completion_timeout_sec=0, destroy_registry=True)
 
     def stop(self, wait_seconds: float = 10) -> None:
         """Bring runs to their next edge and finish the rest, as far as there is time; then stop being the runner.
@@ -161,7 +160,7 @@ class Runner:
         self._stopping.set()
         if self._keeper is not None:
             self._keeper.join()
-        if self._lock is None:
+        if not self._running:
             return
         self._database.session_info.pop(PROMPTLY, None)
         self._work.drain.begin()
@@ -170,10 +169,8 @@ class Runner:
             time.sleep(0.05)
         self._work.drain.abandoned = self._at_work()
         DBOS.destroy(workflow_completion_timeout_sec=0, destroy_registry=True)
-        with suppress(SQLAlchemyError):  # a connection that broke has given the lock back by itself
-            self._lock.execute(text("select pg_advisory_unlock(:key)"), {"key": _LOCK_KEY})
-        self._lock.close()
-        self._lock = None
+        self._lock.give_back()
+        self._running = False
         self._work.drain.end()
 
     def _at_work(self) -> bool:
@@ -197,13 +194,3 @@ def pending_of_other_versions(database: Database) -> list[str]:
     """)
     with database.engine.connect() as connection:
         return [row.workflow_uuid for row in connection.execute(query, {"version": APPLICATION_VERSION})]
-
-
-def runner_alive(database: Database) -> bool:
-    """Whether some process holds the runner's lock."""
-    with database.engine.connect() as connection:
-        return _is_held(connection, mine=False)
-
-
-def _is_held(connection: Connection, *, mine: bool) -> bool:
-    return bool(connection.execute(_LOCK_HELD, {"key": _LOCK_KEY, "mine": mine}).scalar_one())

@@ -28,6 +28,8 @@ _log = get_logger(__name__)
 
 
 Scheduled = Callable[[datetime, Any], None]
+Begin = Callable[[], None]
+"""Asked before each step: returns where this process may carry it out, and else leaves it to the one that may."""
 
 
 class _LeftToTheNextError(BaseException):
@@ -80,21 +82,31 @@ class Work(Protocol):
         """The first wait between two attempts; it doubles."""
 
 
-def register(work: Work, stopping: threading.Event, prompt: PromptRuns) -> dict[str, Scheduled]:
+def register(
+    work: Work, stopping: threading.Event, prompt: PromptRuns, holds: Callable[[], bool]
+) -> dict[str, Scheduled]:
     """Declare the workflows. Steps are at-least-once; that is why every method of `Work` may be called twice.
 
+    `holds` says whether this process is the runner still, and is asked before each step: one
+    that was frozen while another has taken over wakes in the middle of its work.
     Returns those that have a schedule.
     """
-    _register_runs(work, stopping, prompt)
-    _register_orders(work)
-    return {TICK: _register_tick(work), TIDYING: _register_tidying(work)}
+
+    def begin() -> None:
+        if not holds():
+            raise _LeftToTheNextError
+
+    _register_runs(work, stopping, prompt, begin)
+    _register_orders(work, begin)
+    return {TICK: _register_tick(work, begin), TIDYING: _register_tidying(work, begin)}
 
 
-def _through_outages(work: Work, stopping: threading.Event, drive: Callable[[], None]) -> None:
+def _through_outages(work: Work, stopping: threading.Event, begin: Begin, drive: Callable[[], None]) -> None:
     """Drive a run, again after each interruption, to its end. While the process closes it is left to the next one."""
     wait = AGAIN_SECONDS
     while True:
         try:
+            begin()
             return drive()
         except Exception as failed:
             if not (isinstance(failed, InterruptedRunError) or is_outage(failed)):
@@ -106,11 +118,11 @@ def _through_outages(work: Work, stopping: threading.Event, drive: Callable[[], 
         wait = min(wait * 2, AGAIN_SECONDS_MAX)
 
 
-def _register_runs(work: Work, stopping: threading.Event, prompt: PromptRuns) -> None:
+def _register_runs(work: Work, stopping: threading.Event, prompt: PromptRuns, begin: Begin) -> None:
     @DBOS.step(name="run_thread_step")
     def run_step(run_id: str) -> None:
         prompt.wait_for(UUID(run_id))
-        _through_outages(work, stopping, lambda: work.run_thread(UUID(run_id)))
+        _through_outages(work, stopping, begin, lambda: work.run_thread(UUID(run_id)))
 
     @DBOS.workflow(name=RUN_THREAD)
     def run_thread(run_id: str) -> None:
@@ -118,10 +130,11 @@ def _register_runs(work: Work, stopping: threading.Event, prompt: PromptRuns) ->
 
     @DBOS.step(name="resume_thread_step", retries_allowed=True, max_attempts=5, interval_seconds=1.0)
     def resume_step(approval_id: str) -> None:
-        _through_outages(work, stopping, lambda: work.resume_thread(UUID(approval_id)))
+        _through_outages(work, stopping, begin, lambda: work.resume_thread(UUID(approval_id)))
 
     @DBOS.step(name="release_step", retries_allowed=True, max_attempts=10, interval_seconds=1.0)
     def release_step(approval_id: str) -> int:
+        begin()
         return work.release(UUID(approval_id))
 
     @DBOS.workflow(name=RESUME_THREAD)
@@ -135,17 +148,20 @@ def _register_runs(work: Work, stopping: threading.Event, prompt: PromptRuns) ->
     del run_thread, resume_thread
 
 
-def _register_orders(work: Work) -> None:
+def _register_orders(work: Work, begin: Begin) -> None:
     @DBOS.step(name="post_step")
     def post_step(transfer_id: str) -> str:
+        begin()
         return work.post(UUID(transfer_id))
 
     @DBOS.step(name="look_step")
     def look_step(transfer_id: str) -> str:
+        begin()
         return work.look(UUID(transfer_id))
 
     @DBOS.step(name="note_doubt_step")
     def note_doubt_step(transfer_id: str, why: str) -> None:
+        begin()
         work.note_doubt(UUID(transfer_id), why)
 
     @DBOS.workflow(name=CARRY_ORDER)
@@ -156,9 +172,10 @@ def _register_orders(work: Work) -> None:
     del carry_order
 
 
-def _register_tick(work: Work) -> Scheduled:
+def _register_tick(work: Work, begin: Begin) -> Scheduled:
     @DBOS.step(name="tick_step")
     def tick_step() -> None:
+        begin()
         try:
             work.tick()
         finally:
@@ -171,9 +188,10 @@ def _register_tick(work: Work) -> Scheduled:
     return tick
 
 
-def _register_tidying(work: Work) -> Scheduled:
+def _register_tidying(work: Work, begin: Begin) -> Scheduled:
     @DBOS.step(name="tidying_step")
     def tidying_step() -> None:
+        begin()
         work.tidy()
 
     @DBOS.workflow(name=TIDYING)

@@ -4,7 +4,8 @@ What is promised, exactly. While the lost process still has its conversation's d
 session, nobody else asks the ERP about that transfer: one effect, whatever the ERP is
 like. Once it has lost that session too, nothing on our side can hold back a request that
 is on its way: then both ask under the same permanent `Idempotency-Key`, and one effect is
-what an ERP that honours the key (the contract of docs/erp.md) makes of them.
+what an ERP that honours the key (the contract of docs/erp.md) makes of them. Whoever takes
+over from a runner that is frozen ends that session, as nobody knows whether it ever wakes.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ import psutil
 import pytest
 from sqlalchemy import text
 
-from app.durable.runner import _LOCK_KEY, Runner
+from app.durable import runner_lock
+from app.durable.runner import Runner
+from app.durable.runner_lock import LOCK_KEY
 from app.erp.calling import Caller
 from app.erp.counterparts import Counterparts
 from app.erp.rest import RestErp
@@ -63,12 +66,13 @@ class Cut:
         self.service, self.door, self.world, self._runner = service, door, world, runner
         self._other = psutil.Process(other.process.pid)
 
-    def stop(self) -> None:
+    def stop(self, *, at_once: bool = False) -> None:
         """The other process is frozen, as by a hypervisor or a full machine. Its sessions live on.
 
-        It has nothing else to do by then, so no other lock of its own is left lying about.
+        Unless it is frozen at once it has nothing else to do by then, so no other lock of its own is left lying about.
         """
-        until("the other transfers", self.others_are_shipped)
+        if not at_once:
+            until("the other transfers", self.others_are_shipped)
         self._other.send_signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
@@ -94,6 +98,10 @@ class Cut:
             key = connection.execute(text("select hashtextextended(:id, 0)"), {"id": self.door.held}).scalar_one()
         self.end_session(key)
 
+    def is_replaced(self) -> bool:
+        """Whether this process has become the runner."""
+        return self._runner.running
+
     def is_stood_in_line_for(self) -> bool:
         """Whether this process is the runner and waits for the conversation to be free."""
         with self.service.database.engine.connect() as connection:
@@ -117,7 +125,7 @@ def cut(open_with: Callable[..., Service], tmp_path: Path) -> Callable[..., Abst
     """Two processes on one database and one ERP; the other one is the runner and has just asked for a transfer."""
 
     @contextmanager
-    def opened(*, forgetful: bool) -> Iterator[Cut]:
+    def opened(*, forgetful: bool, workers: int = 4) -> Iterator[Cut]:
         door, erp = Door(), Erp(tmp_path, None, forgetful=forgetful)
         erp.at_the_door = door
         with listening(erp) as address:
@@ -133,7 +141,7 @@ def cut(open_with: Callable[..., Service], tmp_path: Path) -> Callable[..., Abst
                 "REDIS_URL": settings.redis_url.get_secret_value(), "EVENKEEL_DATA": str(settings.data),
                 "EVENKEEL_ERP": "rest", "EVENKEEL_ERP_URL": url, "EVENKEEL_ERP_KEY": KEY,
                 "EVENKEEL_ERP_TIMEOUT_SECONDS": "60", "EVENKEEL_ERP_RETRY_SECONDS": "0.05",
-                "EVENKEEL_OUTBOUND_PRIVATE_HOSTS": "127.0.0.1",
+                "EVENKEEL_OUTBOUND_PRIVATE_HOSTS": "127.0.0.1", "EVENKEEL_WORKERS": str(workers),
             }  # fmt: skip
             with serving(**environment) as other, running(service) as runner:
                 assert not runner.running
@@ -153,7 +161,7 @@ def test_while_a_frozen_runner_holds_its_conversation_the_next_one_stands_in_lin
 ) -> None:
     with cut(forgetful=True) as two:
         two.stop()
-        two.end_session(_LOCK_KEY)
+        two.end_session(LOCK_KEY)
         until("another to take over and to stand in line", two.is_stood_in_line_for, TAKE_OVER_SECONDS_MAX)
         assert (two.order().state, two.world.effects().get(two.door.held)) == (OrderState.REQUESTED, None)
         two.go_on()
@@ -167,12 +175,28 @@ def test_a_frozen_runner_that_lost_everything_and_comes_back_asks_under_the_same
 ) -> None:
     with cut(forgetful=False) as two:
         two.stop()
-        two.end_session(_LOCK_KEY)
+        two.end_session(LOCK_KEY)
         two.end_conversation()
         until("the transfer to be taken over", lambda: two.order().state is OrderState.SHIPPED, TAKE_OVER_SECONDS_MAX)
         two.go_on()
         time.sleep(1)
         check(two)
+        assert two.world.keys(two.door.held) == [two.door.held] * 2
+
+
+def test_a_runner_that_is_frozen_in_the_middle_of_its_work_is_replaced_and_does_nothing_twice_when_it_wakes(
+    cut: Callable[..., AbstractContextManager[Cut]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with cut(forgetful=False, workers=1) as two:
+        two.stop(at_once=True)
+        assert OrderState.RELEASED in {order.state for order in orders(two.service)}, "it has asked for all of them"
+        monkeypatch.setattr(runner_lock, "SILENT_SECONDS", 2.0)
+        until("this process to take over", two.is_replaced, TAKE_OVER_SECONDS_MAX / 2)
+        until("every transfer", lambda: two.others_are_shipped() and two.order().state is OrderState.SHIPPED)
+        two.go_on()
+        time.sleep(1)
+        check(two)
+        assert two.is_replaced(), "the one that woke has taken the lock back"
         assert two.world.keys(two.door.held) == [two.door.held] * 2
 
 

@@ -17,13 +17,8 @@ from starlette.testclient import TestClient
 from app.approvals.decisions import decide
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
 from app.durable.enqueue import CARRY_ORDER, ORDER_QUEUE, enqueue
-from app.durable.runner import (
-    _LOCK_KEY,
-    EXECUTOR_ID,
-    Runner,
-    pending_of_other_versions,
-    runner_alive,
-)
+from app.durable.runner import EXECUTOR_ID, Runner, pending_of_other_versions, runner_alive
+from app.durable.runner_lock import LOCK_KEY
 from app.durable.workflows import TICK, TIDYING, _forget_old_ticks
 from app.erp.simulated import Faults, SimulatedErp
 from app.governance.switch import engage, release
@@ -124,7 +119,7 @@ def next_in_line(service: Service) -> Iterator[threading.Event]:
         with service.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.detach()
             waits.set()
-            connection.execute(text("select pg_advisory_lock(:key)"), {"key": _LOCK_KEY})
+            connection.execute(text("select pg_advisory_lock(:key)"), {"key": LOCK_KEY})
             done.wait(60)
 
     holder = threading.Thread(target=hold)
@@ -151,7 +146,7 @@ def test_a_runner_that_lost_its_lock_to_another_steps_down_until_it_is_free(serv
                     " and ((classid::bigint << 32) | objid::bigint) = :key"
                     " and database = (select oid from pg_database where datname = current_database())"
                 ),
-                {"key": _LOCK_KEY},
+                {"key": LOCK_KEY},
             )
         until("the runner to step down", lambda: not runner.running)
         assert not runner.running, "another holds the lock"
