@@ -85,7 +85,7 @@ def test_a_session_that_says_something_now_and_then_is_never_ended(
     runner, other = RunnerLock(service.database), RunnerLock(service.database)
     with left_open(service.database) as busy:
         assert runner.take()
-        for _ in range(25):
+        for _ in range(15):
             assert other.end_silent() == 0
             time.sleep(0.1)
         busy.execute(text("select 1"))
