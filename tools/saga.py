@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 
-from tools.counted import counted
 from tools.execution import OrderState, TransferEvent, step
 from tools.inventory import LaneKey
 from tools.moves import (
@@ -30,7 +29,8 @@ from tools.moves import (
 from tools.ports import TransferContent
 
 REASON_CHARACTERS_MAX = 500
-_ON_THE_WAY = (OrderState.SHIPPED, OrderState.PARTIALLY_RECEIVED)
+ON_THE_WAY = (OrderState.SHIPPED, OrderState.PARTIALLY_RECEIVED)
+"""States of goods between the two ends."""
 _WITH_THE_ERP = (OrderState.REQUESTED, OrderState.CONFIRMED)
 NOT_POSTED = (OrderState.RELEASED, OrderState.REQUESTED)
 """States in which the ERP may still be asked to make the transfer: what a stop can hold."""
@@ -208,9 +208,9 @@ def accepted(order: OrderFacts, units: int, reason: str, missing_units: int = 0)
 
 def doubted(order: OrderFacts, why: str) -> Step | None:
     """The ERP gives no certain answer. The order stays where it is, and people can read why, beside what else is to be known."""
-    if order.state not in (OrderState.RELEASED, *_WITH_THE_ERP, OrderState.COMPENSATING) or _is_said(order, why):
+    if order.state not in (OrderState.RELEASED, *_WITH_THE_ERP, OrderState.COMPENSATING) or is_said(order, why):
         return None
-    return Step(replace(order, attention=_beside(order, why)))
+    return Step(replace(order, attention=beside(order, why)))
 
 
 def left_to_people(order: OrderFacts, why: str) -> Step | None:
@@ -223,7 +223,7 @@ def left_to_people(order: OrderFacts, why: str) -> Step | None:
 
 def cancelling(order: OrderFacts, reason: str) -> Step | None:
     """People want it undone: before the goods leave by the ERP's cancellation, afterwards by their return."""
-    stoppable = (*_WITH_THE_ERP, *_ON_THE_WAY, OrderState.NEEDS_ATTENTION)
+    stoppable = (*_WITH_THE_ERP, *ON_THE_WAY, OrderState.NEEDS_ATTENTION)
     if order.state not in stoppable:
         return None
     return _to(
@@ -254,7 +254,7 @@ def shipped(order: OrderFacts) -> Step | None:
 
 def arrived(order: OrderFacts, arrival: Arrival) -> Step | None:
     """Goods have arrived, usable or damaged. More than was under way is booked, and said: the origin's stock may be wrong."""
-    if order.state not in (*_ON_THE_WAY, OrderState.COMPENSATING, OrderState.NEEDS_ATTENTION) or not order.has_left:
+    if order.state not in (*ON_THE_WAY, OrderState.COMPENSATING, OrderState.NEEDS_ATTENTION) or not order.has_left:
         return None
     outstanding = order.in_transit_units
     usable = min(arrival.units, outstanding)
@@ -329,38 +329,12 @@ def shrunk(order: OrderFacts, units: int, reason: str, missing_units: int = 0) -
     return Step(replace(order, units=units, attention=reason), TransferEvent.SHRUNK, moves, facts)
 
 
-def overdue(order: OrderFacts, today: date, grace_days: int) -> Step | None:
-    """Goods that should have left or arrived. Said once for each day that they were expected on, beside what else is to be known.
-
-    They stay where the books have them until somebody knows where they are.
-    """
-    expected = _expected(order)
-    if expected is None or today <= expected[0] + timedelta(days=grace_days) or _is_said(order, expected[1]):
-        return None
-    late_days = (today - expected[0]).days
-    words = _beside(order, f"{expected[1]}, {counted(late_days, 'day')} ago")
-    return Step(replace(order, attention=words), TransferEvent.OVERDUE, facts={"late_days": late_days})
-
-
-def _expected(order: OrderFacts) -> tuple[date, str] | None:
-    """The day of what should happen next to the goods, and that in words; None where nobody waits for a warehouse or a carrier."""
-    if order.state is OrderState.CONFIRMED:
-        return order.depart_on, f"the goods should have left on {order.depart_on}"
-    if order.state in _ON_THE_WAY:
-        return order.arrive_on, f"what is still in transit should have arrived on {order.arrive_on}"
-    if order.state is OrderState.COMPENSATING and order.in_transit_units:
-        return (
-            order.arrive_on,
-            f"the goods are called back and in transit still, and should have arrived on {order.arrive_on}",
-        )
-    return None
-
-
-def _is_said(order: OrderFacts, words: str) -> bool:
+def is_said(order: OrderFacts, words: str) -> bool:
+    """Whether people can read these words of the order already."""
     return words in (order.attention or "")
 
 
-def _beside(order: OrderFacts, words: str) -> str:
+def beside(order: OrderFacts, words: str) -> str:
     """Words for people beside those that stand already."""
     return f"{order.attention}; {words}" if order.attention else words
 

@@ -60,11 +60,9 @@ def person(user_id: str) -> str:
 
 def sealed_document(session: Session, place: str, sealed: Sealed) -> dict[str, Any]:
     """What stands in an event for the words. Raises ForgottenError and SetUpError."""
-    this_month = f"{sealed.subject}{_OF}{database_now(session).astimezone(UTC):%Y-%m}"
-    if _key_of(session, sealed.subject) is None or (key := _key_of(session, this_month)) is None:
-        raise ForgottenError(sealed.subject)
+    month, key = _key_of_the_month(session, sealed.subject)
     fields = {name: _seal(key, f"{place}/{name}", words) for name, words in sorted(sealed.words.items())}
-    return {"subject": this_month, "fields": fields}
+    return {"subject": month, "fields": fields}
 
 
 def unsealed(session: Session, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,10 +78,8 @@ def unsealed(session: Session, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fingerprint(session: Session, subject: str, words: str) -> str:
-    """What tells words apart without giving them away: a keyed digest, which means nothing once the key is gone."""
-    key = _key_of(session, subject)
-    if key is None:
-        raise ForgottenError(subject)
+    """What tells words of a month apart without giving them away: a keyed digest, which means nothing once the key is gone."""
+    _, key = _key_of_the_month(session, subject)
     return hmac.digest(key, b"fingerprint\0" + words.encode(), "sha256").hex()[:32]
 
 
@@ -128,6 +124,14 @@ def seal_secret(session: Session, place: str, secret: str) -> bytes:
 def open_secret(session: Session, place: str, sealed: bytes) -> str:
     """The secret again. Raises SetUpError under another master key."""
     return _unwrap(_master(session), place, sealed).decode()
+
+
+def _key_of_the_month(session: Session, subject: str) -> tuple[str, bytes]:
+    """What words are sealed under now, and its name. Raises ForgottenError."""
+    month = f"{subject}{_OF}{database_now(session).astimezone(UTC):%Y-%m}"
+    if _key_of(session, subject) is None or (key := _key_of(session, month)) is None:
+        raise ForgottenError(subject)
+    return month, key
 
 
 def _key_of(session: Session, subject: str) -> bytes | None:

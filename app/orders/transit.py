@@ -10,7 +10,7 @@ from app.errors import InvalidError
 from app.orders.steps import get_order, record
 from app.orders.tables import TransferOrder
 from app.stock.installation import planning_now
-from tools import saga
+from tools import lateness
 from tools.execution import OrderState
 from tools.signals import Envelope, TransitStatusData
 
@@ -48,7 +48,7 @@ def note_overdue(session: Session, grace_days: int) -> int:
     )
     told = 0
     for seen in session.exec(late.order_by(col(TransferOrder.transfer_id))).all():
-        if saga.overdue(seen.facts, today, grace_days) is not None:
+        if lateness.overdue(seen.facts, today, grace_days) is not None:
             order = get_order(session, seen.transfer_id, lock=True)
-            told += record(session, order, saga.overdue(order.facts, today, grace_days))
+            told += record(session, order, lateness.overdue(order.facts, today, grace_days))
     return told

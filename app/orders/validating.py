@@ -25,7 +25,7 @@ from tools import saga
 
 HELD_MAX = 1_000
 """So many orders are shown and validated at a time."""
-LOOKED_THROUGH_MAX = 20
+LOOKED_THROUGH_MAX = 5
 """The rules are asked about the orders of so many approvals for a list. For all others they are asked at the validation."""
 
 

@@ -6,8 +6,6 @@ SKUs, lanes, forecasts and the rest change only with signals and imports, and wi
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -16,14 +14,8 @@ from sqlmodel import Session, col, select
 from app.approvals.latency import latency_of_decisions
 from app.orders.tables import TransferOrder
 from app.stock.facts import booked_loads, own_supply, positions, recent_moves, supply_in_order
-from tools.canonical import digest_of_parts
 from tools.inventory import InboundSupply, Snapshot
-
-_STILL_HOLDS = (
-    "site_by_id", "sku_by_id", "lane_by_key", "forecast_by_key", "replenishment_by_key", "hold_by_key", "demand_table",
-)  # fmt: skip
-"""What a snapshot has worked out from facts that no transfer changes."""
-_PARTS = "the parts of the digest"
+from tools.reservations import changed_by_transfers
 
 
 def frozen_since(session: Session, before: Snapshot) -> Snapshot:
@@ -35,14 +27,7 @@ def frozen_since(session: Session, before: Snapshot) -> Snapshot:
         "booked": booked_loads(session, before.as_of.date(), before.sku_by_id),
         "approval_latency_days": latency_of_decisions(session),
     }
-    changed = {name: facts for name, facts in read.items() if facts != getattr(before, name)}
-    if not changed:
-        return before
-    now = replace(before, **changed)
-    # A cached property is kept among the attributes of its object: there the next one finds it.
-    vars(now).update({name: getattr(before, name) for name in _STILL_HOLDS})
-    vars(now)["digest"] = _digest(before, now, changed.keys())
-    return now
+    return changed_by_transfers(before, read)
 
 
 def _supply(session: Session, before: tuple[InboundSupply, ...]) -> tuple[InboundSupply, ...]:
@@ -66,12 +51,3 @@ def _as_transfer(reference: str) -> UUID | None:
     except ValueError:
         return None
     return found if str(found) == reference else None
-
-
-def _digest(before: Snapshot, now: Snapshot, changed: Collection[str]) -> str:
-    """The digest of `now`, for which only what has changed is written out."""
-    parts: dict[str, bytes] | None = before.worked_out.get(_PARTS)
-    if parts is None:
-        parts = before.worked_out[_PARTS] = before.identity_parts()
-    same = {name: part for name, part in parts.items() if name not in changed}
-    return digest_of_parts(same | now.identity_parts(changed))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools import following, saga
+from tools import following, lateness, saga
 from tools.execution import STEPS, OrderState, StepRefusedError
 from tools.inventory import LaneKey
 from tools.moves import OutsideReason, available, in_transit, outside, replay, reserve, reserved
@@ -60,7 +60,7 @@ def news() -> st.SearchStrategy[Callable[[OrderFacts], Step | None]]:
             saga.requested, saga.closed, saga.shipped, saga.acknowledged,
             lambda order: saga.asked_again(order, "try"), lambda order: saga.cancelling(order, "a recall"),
             lambda order: saga.withdrawn(order, "outrun"), lambda order: saga.doubted(order, "no answer"),
-            lambda order: saga.left_to_people(order, "unclear"), lambda order: saga.overdue(order, date(2026, 2, 1), 2),
+            lambda order: saga.left_to_people(order, "unclear"), lambda order: lateness.overdue(order, date(2026, 2, 1), 2),
         )),
     )  # fmt: skip
 
@@ -252,10 +252,10 @@ def test_people_are_offered_what_is_possible(order: OrderFacts, possible: tuple[
 
 
 def test_overdue_goods_are_told_once_after_the_days_of_grace() -> None:
-    assert saga.overdue(SHIPPED, SHIPPED.arrive_on + timedelta(days=2), 2) is None
-    step = taken(saga.overdue(SHIPPED, SHIPPED.arrive_on + timedelta(days=3), 2))
+    assert lateness.overdue(SHIPPED, SHIPPED.arrive_on + timedelta(days=2), 2) is None
+    step = taken(lateness.overdue(SHIPPED, SHIPPED.arrive_on + timedelta(days=3), 2))
     assert step.facts == {"late_days": 3}
-    assert saga.overdue(step.order, SHIPPED.arrive_on + timedelta(days=9), 2) is None
+    assert lateness.overdue(step.order, SHIPPED.arrive_on + timedelta(days=9), 2) is None
 
 
 @pytest.mark.parametrize(
@@ -268,13 +268,13 @@ def test_overdue_goods_are_told_once_after_the_days_of_grace() -> None:
 )
 def test_what_is_late_is_told_beside_what_else_is_to_be_known(order: OrderFacts, due: date, words: str) -> None:
     known = replace(order, attention="3 units arrived damaged")
-    assert saga.overdue(known, due + timedelta(days=2), 2) is None
-    late = taken(saga.overdue(known, due + timedelta(days=3), 2)).order
+    assert lateness.overdue(known, due + timedelta(days=2), 2) is None
+    late = taken(lateness.overdue(known, due + timedelta(days=3), 2)).order
     assert late.attention == f"3 units arrived damaged; {late.attention.split('; ')[1]}"
     assert words in late.attention
-    assert saga.overdue(late, due + timedelta(days=4), 2) is None
+    assert lateness.overdue(late, due + timedelta(days=4), 2) is None
     later = replace(late, depart_on=due + timedelta(days=5), arrive_on=due + timedelta(days=5))
-    assert saga.overdue(later, due + timedelta(days=9), 2) is not None, "another day was named, and passed as well"
+    assert lateness.overdue(later, due + timedelta(days=9), 2) is not None, "another day was named, and passed as well"
 
 
 def test_a_doubt_is_told_once_beside_what_people_have_accepted() -> None:

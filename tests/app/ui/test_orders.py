@@ -53,7 +53,7 @@ def an_order(**changed: Any) -> OrderView:
         transfer_id=UUID(int=1), approval_id=UUID(int=2), plan_digest="0" * 64, line_no=1, sku_id="P1", origin="S1",
         destination="S2", mode="truck", units=10, state=OrderState.SHIPPED, state_at=datetime(2026, 3, 2, tzinfo=UTC),
         depart_on=TODAY, arrive_on=TODAY + timedelta(days=2), shipped_units=10, received_units=0, damaged_units=0,
-        returned_units=0, lost_units=0, erp_id="E-1", attention=None, actions=(), decided_units=None, held_by=None,
+        returned_units=0, lost_units=0, over_units=0, erp_id="E-1", attention=None, actions=(), decided_units=None, held_by=None,
     )  # fmt: skip
     return view.model_copy(update=changed)
 
