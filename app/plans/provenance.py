@@ -56,8 +56,9 @@ class Asked(BaseModel):
         if self.llm is None:
             return "asked for without any language model"
         warmth = "" if self.temperature_e3 is None else f" at temperature {self.temperature_e3 / 1_000:g}"
-        prompt, tools = (self.prompt_digest or "")[:12], (self.catalogue_digest or "")[:12]
-        return f"asked for through {self.llm}{warmth}, prompt {prompt}, tools {tools}"
+        digests = (("prompt", self.prompt_digest), ("tools", self.catalogue_digest))
+        given = "".join(f", {name} {digest[:12]}" for name, digest in digests if digest)
+        return f"asked for through {self.llm}{warmth}{given}"
 
 
 class EditedPlan(BaseModel):

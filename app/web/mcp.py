@@ -204,6 +204,10 @@ class _Tokens:
             return None
 
 
+CLIENT = "a client of its own over MCP"
+"""What a plan is put down to that was asked for here: nobody knows which llm, if any, speaks through a client."""
+
+
 def _proposal(service: Service, world: ServiceWorld, desk: AtDesk, arguments: dict[str, Any]) -> Answered:
     """Make a plan, check it, keep it, and say what it is and that it is no more than that."""
     try:
@@ -224,7 +228,7 @@ def _proposal(service: Service, world: ServiceWorld, desk: AtDesk, arguments: di
 
 def _keep(service: Service, plan: TransferPlan, user_id: str) -> None:
     with service.database.transaction() as session:
-        if store_plan(session, plan):
+        if store_plan(session, plan, {"llm": CLIENT}):
             append(
                 session,
                 stream=plan_stream(plan.digest),

@@ -17,6 +17,7 @@ from sqlalchemy import text
 
 from app.auth.roles import Role
 from app.ledger.verify import verify
+from app.plans.provenance import provenance_view
 from app.plans.store import read_plan
 from app.service import open_service
 from app.web.mcp import TOOLS, limits_of
@@ -187,6 +188,9 @@ def test_a_proposal_is_a_stored_plan_and_no_more(mcp: Mcp) -> None:
     assert "not submitted" in answer["what_now"]
     with service.database.transaction() as opened:
         assert read_plan(opened, answer["plan"]).units == answer["units"]
+        put_down_to = provenance_view(opened, answer["plan"])
+    assert put_down_to is not None
+    assert put_down_to.words.startswith("asked for through a client of its own over MCP; solved by")
     assert {name: count for name, count in written(service).items() if count != before[name]} == {
         "ledger_event": before["ledger_event"] + 1
     }
