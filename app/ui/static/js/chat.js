@@ -99,12 +99,14 @@ async function finish() {
   stop.hidden = true;
   const turn = at(`turn-${run}`) ?? log.lastElementChild;
   const near = is_near_end();
+  await look();
+  const seen = state().messages;  // what is added while the turn is loaded is news afterwards
   if (turn && !(await show(turn))) complain("The answer is there, but could not be loaded. Load the page again.");
   speaking.textContent = "";
   await look();
   following = null;
   live.hidden = true;  // not before: until then what is said waits
-  messages = state().messages;
+  messages = seen;
   attend();
   if (is_waiting && !following && !composer.hidden) { is_waiting = false; composer.requestSubmit(); }
   swap(at("threads").dataset.url, at("threads"), { quiet: true });
