@@ -18,8 +18,8 @@ from app.auth.tables import Person
 from app.db.database import database_now
 from app.errors import InvalidError, NotFoundError
 from app.ledger.append import EventType, append, lock_streams
-from app.ledger.reasons import TOLD, facts_told
-from app.ledger.sealing import FORGOTTEN, destroy_key, destroy_keys_of_months_before, person
+from app.ledger.sealing import FORGOTTEN, destroy_key, destroy_keys_of_months_before, person, unsealed
+from app.orders.tables import TransferOrder
 from app.threads.tables import ACTIVE, Run, Thread
 from tools.execution import OrderState
 
@@ -49,11 +49,8 @@ _STOPS = text("""
 """)
 _DIFFERENCES = text("update erp_difference set reason = :nothing where settled_by = :user_id")
 _ACTED = text("select body from ledger_event where type = any(:types) and position(:acted in body) > 0")
-# An order shows why somebody acted on it for as long as nothing else is to be known about it.
-_ORDERS = text("""
-    update transfer_order set attention = replace(attention, :words, :nothing)
-    where cast(transfer_id as text) = :transfer_id and position(:words in attention) > 0 returning transfer_id
-""")
+_SHOWN = (EventType.TRANSFER_CANCELLING, EventType.TRANSFER_CANCELLED)
+"""Events whose reason an order shows, until something else is to be known about it."""
 _OWN_ANSWERS = text("delete from kept_answer where user_id = :user_id")
 # What others were answered may hold the words too. The keys of those requests stay used, whatever they are sent again with.
 _ANSWERS = text("""
@@ -95,6 +92,7 @@ def forget(session: Session, by: Principal, user_id: str) -> Forgotten:
     if session.exec(select(Run.run_id).where(runs, col(Run.status).in_(ACTIVE)).limit(1)).first() is not None:
         raise InvalidError("run_active", f"a run of {user_id} is active", "cancel it first, or wait for its end")
     orders = _clear_orders(session, user_id)
+    _clear_reasons(session, user_id)
     new = destroy_key(session, person(user_id)) or known.name != FORGOTTEN
     known.name, known.active, known.roles = FORGOTTEN, False, []
     session.add(known)
@@ -117,7 +115,8 @@ _OLD_WORDS = tuple(
         """update decision set rejection = jsonb_set(rejection, '{words}', to_jsonb(cast(:nothing as text)))
            where rejection is not null and decided_at < :before and rejection ->> 'words' <> :nothing""",
         "update delegation set reason = :nothing where ends_at < :before and reason <> :nothing",
-        "update stop set reason = :nothing, release_reason = :nothing where released_at < :before and reason <> :nothing",
+        """update stop set reason = :nothing, release_reason = :nothing
+           where released_at < :before and (reason <> :nothing or release_reason <> :nothing)""",
         "update erp_difference set reason = :nothing where settled_at < :before and settled_by is not null and reason <> :nothing",
         """update transfer_order set attention = :nothing
            where state = any(:final) and state_at < :before and attention <> :nothing""",
@@ -126,7 +125,10 @@ _OLD_WORDS = tuple(
 
 
 def forget_old_words(session: Session, days: int) -> None:
-    """Forget what people said in months that ended more than so many days ago. What is still in force keeps its reason."""
+    """Forget what people said in months that ended more than so many days ago. What is still in force keeps its reason.
+
+    Conversations that were told it are kept as long as any other.
+    """
     first = (database_now(session).astimezone(UTC) - timedelta(days=days)).date().replace(day=1)
     destroy_keys_of_months_before(session, first)
     final = [state.value for state in OrderState if state.is_final]
@@ -136,22 +138,33 @@ def forget_old_words(session: Session, days: int) -> None:
 
 
 def _clear_orders(session: Session, user_id: str) -> list[UUID]:
-    """Take why somebody acted out of the orders that still show it. Their key has to be there."""
+    """Take why somebody called orders back out of those that still show it, before what has become known since. Their key has to be there."""
     acted = f'"actor":{json.dumps(user_id, ensure_ascii=False)}'.encode()
+    said = dict[UUID, list[str]]()
+    for text_of_event in session.connection().execute(_ACTED, {"types": sorted(_SHOWN), "acted": acted}).scalars():
+        body = json.loads(text_of_event)
+        if "reason" in (body.get("sealed") or {"fields": {}})["fields"]:
+            said.setdefault(UUID(body["facts"]["transfer_id"]), []).append(unsealed(session, body)["reason"])
     cleared = list[UUID]()
-    for body in map(
-        json.loads, session.connection().execute(_ACTED, {"types": sorted(TOLD), "acted": acted}).scalars()
-    ):
-        transfer_id, words = body["facts"].get("transfer_id"), facts_told(session, body).get("reason")
-        if transfer_id and words:
-            told = {"nothing": FORGOTTEN, "transfer_id": transfer_id, "words": words}
-            cleared += session.connection().execute(_ORDERS, told).scalars()
+    for transfer_id, reasons in sorted(said.items()):
+        order = session.get_one(TransferOrder, transfer_id, with_for_update=True, populate_existing=True)
+        for words in reasons:
+            if order.attention is not None and f"{order.attention}; ".startswith(f"{words}; "):
+                order.attention = FORGOTTEN + order.attention.removeprefix(words)
+                session.add(order)
+                cleared.append(transfer_id)
     return cleared
 
 
+def _clear_reasons(session: Session, user_id: str) -> None:
+    """Take why somebody stopped, released and settled something out of the tables."""
+    for statement in (_STOPS, _DIFFERENCES):
+        session.connection().execute(statement, {"nothing": FORGOTTEN, "user_id": user_id})
+
+
 def _clear_words(session: Session, user_id: str, shown_in: Iterable[UUID]) -> None:
-    """Take what somebody said out of decisions, delegations, stops and kept answers; others were told it with what is `shown_in`."""
-    for statement in (_REJECTIONS, _DELEGATIONS, _STOPS, _DIFFERENCES):
+    """Take what somebody said out of decisions, delegations and kept answers; others were told it with what is `shown_in`."""
+    for statement in (_REJECTIONS, _DELEGATIONS):
         session.connection().execute(statement, {"nothing": FORGOTTEN, "user_id": user_id})
     session.connection().execute(_OWN_ANSWERS, {"user_id": user_id})
     session.connection().execute(_ANSWERS, {"marks": [json.dumps(user_id), *map(str, shown_in)]})

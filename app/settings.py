@@ -102,8 +102,8 @@ class Settings(AuthSettings, ErpSettings):
     """After so many days without a run a thread's state is forgotten; its runs, plans and decisions stay."""
 
     words_days: PositiveInt | None = None
-    """After so many days, counted from the end of their month, words of people cannot be read any more: remarks, rejections and
-    reasons. Unset, they are kept until the person is forgotten."""
+    """After so many days, counted from the end of their month, words of people cannot be read any more in ledger and tables: remarks,
+    rejections and reasons. Conversations are kept for `checkpoint_days`. Unset, they are kept until the person is forgotten."""
 
     planning_workers: PositiveInt = 1
     """Processes that make the plan of a large request together; 1 makes every plan in the process that asks for it."""

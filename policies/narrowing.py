@@ -6,7 +6,7 @@ Whatever comes out of here is checked from scratch, and never holds more of a li
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -25,9 +25,7 @@ EDIT_VERSION = "edit/1"
 ROUNDS_MAX = 8
 CURABLE = frozenset(("source_protection", "lot_life"))
 """Rules that fewer units of the lines to blame satisfy again. What a truck or a dock lacks room for goes back as a whole."""
-_OF_A_DEPARTURE = ("lane_benefit", "adds_up")
-"""Rules about the cost of a departure that travels in any case."""
-_OF_ITS_VALUE = (*_OF_A_DEPARTURE, "line_benefit", "still_pays", "policy_in_force")
+_OF_ITS_VALUE = ("lane_benefit", "adds_up", "line_benefit", "still_pays", "policy_in_force")
 """Rules about what a plan is worth, and under which policy it was worth that."""
 _LINE = re.compile(r"^Line (\d+)")
 
@@ -91,47 +89,22 @@ def fresh(plan: TransferPlan, facts: Facts) -> Fresh:
     for _ in range(ROUNDS_MAX):
         if not violations:
             return _within(drift, plan, facts, packs)
-        less = _less(drift, plan, violations, packs)
+        less = fewer_packs(drift, plan, violations, packs)
         if less is None:
             break
         packs, violations = less, checked_with(plan, less, facts)
     return Fresh(check(plan, facts))
 
 
-def fresh_in_part(plan: TransferPlan, waiting: Mapping[int, int], on_the_way: Collection[int], facts: Facts) -> Fresh:
-    """As `fresh`, for an approved plan that has waited: `waiting` has the packs of each line that is not with the ERP.
-
-    The snapshot of `facts` promises nothing to the waiting lines. What a departure earns is not asked again where lines
-    `on_the_way` have paid for it, and how much the whole has lost is asked only while all of it waits.
-    """
-    kept = {line_no: packs for line_no, packs in waiting.items() if packs}
-    paid = {departure_of(line) for line in plan.lines if line.line_no in on_the_way}
-    lifted = _OF_A_DEPARTURE if any(departure_of(line) in paid for line in plan.lines if line.line_no in kept) else ()
-    violations = outrun = checked_with(plan, kept, facts, lifted)
-    drift = facts.policy.approvals.drift if facts.policy.approvals else None
-    for _ in range(ROUNDS_MAX):
-        if not violations and drift is not None and len(kept) == len(plan.lines):
-            return _within(drift, plan, facts, kept)
-        if not violations:
-            return Fresh((), _narrowed(plan, kept, waiting))
-        less = None if drift is None else _less(drift, plan, violations, kept)
-        if less is None:
-            break
-        kept, violations = less, checked_with(plan, less, facts, lifted)
-    return Fresh(outrun)
-
-
-def checked_with(
-    plan: TransferPlan, packs: Mapping[int, int], facts: Facts, lifted: Collection[str] = ()
-) -> tuple[Violation, ...]:
-    """What stands against the plan with so many packs on each line, those rules apart; lines have the plan's numbers."""
+def checked_with(plan: TransferPlan, packs: Mapping[int, int], facts: Facts) -> tuple[Violation, ...]:
+    """What stands against the plan with so many packs on each line; lines have the plan's numbers."""
     smaller = with_packs(facts, plan, packs)
     if not isinstance(smaller, TransferPlan):
         found = tuple(each for each in check(_lines_with(plan, packs), facts) if each.rule not in _OF_ITS_VALUE)
         return found or tuple(Violation("recomputed", words) for words in smaller)
     number_by_key = {_key(line): line.line_no for line in plan.lines}
     numbers = {line.line_no: number_by_key[_key(line)] for line in smaller.lines}
-    return tuple(_renumbered(violation, numbers) for violation in check(smaller, facts) if violation.rule not in lifted)
+    return tuple(_renumbered(violation, numbers) for violation in check(smaller, facts))
 
 
 def _lines_with(plan: TransferPlan, packs: Mapping[int, int]) -> TransferPlan:
@@ -185,7 +158,7 @@ def _narrowed(plan: TransferPlan, packs: Mapping[int, int], before: Mapping[int,
     )
 
 
-def _less(
+def fewer_packs(
     drift: Drift, plan: TransferPlan, violations: tuple[Violation, ...], packs: Mapping[int, int]
 ) -> dict[int, int] | None:
     """Fewer packs on a line that each violation blames; None where no fewer packs would help, or a line may lose no more."""

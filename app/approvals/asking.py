@@ -13,7 +13,7 @@ from sqlmodel import Session
 from app.approvals.comments import Answer, comment
 from app.approvals.questions import is_question, lines_meant
 from app.approvals.requests import get_request
-from app.approvals.tables import ApprovalRequest
+from app.approvals.tables import ApprovalRequest, ApprovalStatus
 from app.auth.roles import Act, Principal
 from app.explanations import words_for_both_ends
 from app.views import plan_view
@@ -27,7 +27,8 @@ def ask(session: Session, approver: Principal, approval_id: UUID, words: str) ->
 
 
 def _answer(session: Session, approver: Principal, request: ApprovalRequest, words: str) -> Answer | None:
-    if not is_question(words) or not approver.may(Act.DECIDE):
+    waits = request.status is ApprovalStatus.PENDING
+    if not waits or not is_question(words) or not approver.may(Act.DECIDE):
         return None
     lines = plan_view(session, approver, request.plan_digest).lines
     within = [line for line in lines if approver.covers((line.origin, line.destination))]

@@ -21,7 +21,7 @@ from app.ledger.tables import LedgerEvent
 from app.plans.store import read_plan
 from app.views import names_of_plan
 
-COMMENTS_SHOWN = 20
+COMMENTS_SHOWN = 40
 AGENT = "agent"
 """Who answers questions. It is nobody who could be given a role."""
 NOT_YOURS = "(about lines that are not wholly at your sites)"
@@ -59,24 +59,35 @@ def comment(
     require_open(session, request, request.plan_digest)
     by = approver.user_id
     of = f"{by}/{fingerprint(session, person(by), words)}"
-    if _said(session, request, by, of, Sealed(person(by), {"words": words})) and answer is not None:
+    if _is_said(session, request, of):
+        return request
+    _say(session, request, by, of, Sealed(person(by), {"words": words}))
+    if answer is not None:
         # Sealed with the question: whoever is forgotten takes what they were told with them.
         told = Sealed(person(by), {"words": answer.words})
-        _said(session, request, AGENT, f"{AGENT}/{of}", told, line_nos=list(answer.line_nos), asked_by=by)
+        _say(session, request, AGENT, f"{AGENT}/{of}", told, line_nos=list(answer.line_nos), asked_by=by)
     return request
 
 
-def _said(session: Session, request: ApprovalRequest, actor: str, of: str, sealed: Sealed, **facts: object) -> bool:
-    """Record what somebody said; False when it is there already."""
-    return append(
+def _key(request: ApprovalRequest, of: str) -> str:
+    return f"approval/{request.approval_id}/{EventType.APPROVAL_COMMENTED}/{of}"
+
+
+def _is_said(session: Session, request: ApprovalRequest, of: str) -> bool:
+    """Whether it is there already, in whatever month it was sealed. The caller holds the request."""
+    return session.exec(select(LedgerEvent.seq).where(LedgerEvent.key == _key(request, of))).first() is not None
+
+
+def _say(session: Session, request: ApprovalRequest, actor: str, of: str, sealed: Sealed, **facts: object) -> None:
+    append(
         session,
         stream=plan_stream(request.plan_digest),
-        key=f"approval/{request.approval_id}/{EventType.APPROVAL_COMMENTED}/{of}",
+        key=_key(request, of),
         event_type=EventType.APPROVAL_COMMENTED,
         actor=actor,
         facts={"approval_id": str(request.approval_id), "plan": request.plan_digest, **facts},
         sealed=sealed,
-    ).new
+    )
 
 
 def comments_for(session: Session, principal: Principal, request: ApprovalRequest) -> list[Comment]:

@@ -42,11 +42,15 @@ class StopView(BaseModel):
 
 
 class HeldView(BaseModel):
-    """An order that waits for its validation. `stopped`: by what, while something holds it still; then it cannot go on."""
+    """An order that waits for its validation. `stopped`: by what, while something holds it still; then it cannot go on.
+
+    `outrun`: for what has changed it would be taken back, and not only carry less.
+    """
 
     order: OrderView
     stopped: str | None
     changes: list[str]
+    outrun: bool
 
 
 class ValidatedView(BaseModel):
@@ -83,6 +87,7 @@ def held_views(session: Session, principal: Principal, held: Iterable[Held]) -> 
             order=view,
             stopped=None if row.stop is None else _words(names, row.stop.words),
             changes=[_words(names, change) for change in row.changes],
+            outrun=row.is_outrun,
         )
         for view, row in zip(views, rows, strict=True)
     ]

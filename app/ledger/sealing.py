@@ -73,13 +73,15 @@ def unsealed(session: Session, body: Mapping[str, Any]) -> dict[str, Any]:
         return facts
     key = _stored(session, sealed["subject"])
     for name, text in sealed["fields"].items():
-        facts[name] = FORGOTTEN if key is None else _open(key, f"{body['key']}/{name}", text)
+        facts[name] = FORGOTTEN if key is None else _opened(key, f"{body['key']}/{name}", text)
     return facts
 
 
 def fingerprint(session: Session, subject: str, words: str) -> str:
-    """What tells words of a month apart without giving them away: a keyed digest, which means nothing once the key is gone."""
-    _, key = _key_of_the_month(session, subject)
+    """What tells words apart without giving them away: a keyed digest, which means nothing once the key is gone."""
+    key = _key_of(session, subject)
+    if key is None:
+        raise ForgottenError(subject)
     return hmac.digest(key, b"fingerprint\0" + words.encode(), "sha256").hex()[:32]
 
 
@@ -107,8 +109,13 @@ def destroy_key(session: Session, subject: str) -> bool:
 
 def destroy_keys_of_months_before(session: Session, day: date) -> int:
     """Forget the keys of all words that were said in months before the one of this day. Returns how many keys."""
-    month = col(SealingKey.made_at) < datetime(day.year, day.month, 1, tzinfo=UTC)
-    return _destroy(session, col(SealingKey.subject).contains(_OF, autoescape=True), month)
+    has_month = col(SealingKey.subject).contains(_OF, autoescape=True)
+    is_old = col(SealingKey.made_at) < datetime(day.year, day.month, 1, tzinfo=UTC)
+    # Under the key of a subject itself lies what was sealed before months had keys of their own: it gets a new one.
+    for row in session.exec(select(SealingKey).where(~has_month, is_old, col(SealingKey.wrapped).is_not(None))).all():
+        row.wrapped, row.made_at = _fresh_key(session, row.subject), database_now(session)
+        session.add(row)
+    return _destroy(session, has_month, is_old)
 
 
 def _destroy(session: Session, *which: ColumnElement[bool]) -> int:
@@ -139,7 +146,7 @@ def _key_of(session: Session, subject: str) -> bytes | None:
     held = select(SealingKey).where(SealingKey.subject == subject).with_for_update(read=True)
     row = session.exec(held.execution_options(populate_existing=True)).one_or_none()
     if row is None:
-        wrapped = _wrap(_master(session), subject, secrets.token_bytes(32))
+        wrapped = _fresh_key(session, subject)
         fresh = insert(SealingKey).values(subject=subject, wrapped=wrapped, made_at=database_now(session))
         session.connection().execute(fresh.on_conflict_do_nothing())
         row = session.exec(held.execution_options(populate_existing=True)).one()
@@ -149,6 +156,10 @@ def _key_of(session: Session, subject: str) -> bytes | None:
 def _stored(session: Session, subject: str) -> bytes | None:
     wrapped = session.exec(select(SealingKey.wrapped).where(col(SealingKey.subject) == subject)).one_or_none()
     return None if wrapped is None else _unwrap(_master(session), subject, wrapped)
+
+
+def _fresh_key(session: Session, subject: str) -> bytes:
+    return _wrap(_master(session), subject, secrets.token_bytes(32))
 
 
 def _master(session: Session) -> bytes:
@@ -179,6 +190,14 @@ def _seal(key: bytes, place: str, words: str) -> str:
     plain = words.encode()
     nonce = hmac.digest(key, b"nonce\0" + hashlib.sha256(place.encode()).digest() + plain, "sha256")[:_NONCE_BYTES]
     return base64.b64encode(nonce + AESGCM(key).encrypt(nonce, plain, place.encode())).decode()
+
+
+def _opened(key: bytes, place: str, text: str) -> str:
+    """The words, or FORGOTTEN where the key that they were sealed under has been replaced."""
+    try:
+        return _open(key, place, text)
+    except InvalidTag:
+        return FORGOTTEN
 
 
 def _open(key: bytes, place: str, text: str) -> str:

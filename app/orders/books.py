@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import NestedTransaction, text
@@ -12,17 +11,15 @@ from sqlalchemy import NestedTransaction, text
 from app.db.database import Database, database_now
 from app.governance.state import governance
 from app.governance.stops import posting, stop_on, stops_in_force
+from app.orders.queries import orders_of_approval
 from app.orders.readiness import reasons_against
 from app.orders.shrinking import shrink_to_what_was_found
 from app.orders.steps import get_order, missing_units, record, take
-from app.orders.waiting import outlooks, reasons_after_waiting
+from app.orders.waiting import has_waited_long, outlooks, settle
 from tools import following, saga
 from tools.execution import OrderState
 from tools.ports import ErpTransfer, Refused
 from tools.saga import OrderFacts
-
-LONG = timedelta(minutes=15)
-"""An order that has waited so long since its decision is looked at by every rule again before the ERP is asked."""
 
 
 class OrderBooks:
@@ -61,22 +58,27 @@ class OrderBooks:
             return order.state is OrderState.REQUESTED or (order.state is OrderState.RELEASED and not order.held_by)
 
     def look_again(self, transfer_id: UUID) -> None:
-        """Ask every rule again about an order that has waited long: for its ERP, its turn, or a worker.
+        """Ask every rule again about what was approved together with an order that has waited long: for its ERP, or a worker.
 
-        It carries less where policy admits that, and is taken back where the world has outrun it.
+        What the world has outrun is taken back, and the rest carries less where policy admits that. Once for all of it,
+        and before anything is locked that a stop or a decision would wait for.
         """
         with self._database.transaction() as session:
-            order = get_order(session, transfer_id)
-            if order.state is not OrderState.RELEASED or order.state_at > database_now(session) - LONG:
+            approval_id = get_order(session, transfer_id).approval_id
+            if not has_waited_long(session, get_order(session, transfer_id)):
                 return
-            governance(session, share=True)
-            order = get_order(session, transfer_id, lock=True)
-            if order.state is not OrderState.RELEASED or order.held_by is not None:
-                return
-            shrink_to_what_was_found(session, order)
-            reasons = reasons_after_waiting(session, order, outlooks(session, [order.approval_id]).get(transfer_id))
-            if reasons:
-                record(session, order, saga.begun(order.facts, reasons, missing_units(session, order)))
+        with self._database.engine.connect() as connection, connection.begin():
+            mine = text("select pg_advisory_xact_lock(hashtextextended('look again/' || :id, 0))")
+            connection.execute(mine, {"id": str(approval_id)})
+            with self._database.transaction() as session:
+                if not has_waited_long(session, get_order(session, transfer_id)):
+                    return
+                seen = outlooks(session, [approval_id])
+            with self._database.transaction() as session:
+                governance(session, share=True)
+                found = sorted(orders_of_approval(session, approval_id), key=lambda order: order.transfer_id)
+                waiting = [get_order(session, order.transfer_id, lock=True) for order in found]
+                settle(session, [order for order in waiting if has_waited_long(session, order)], seen)
 
     def begin(self, transfer_id: UUID) -> bool:
         """Record the intention to have the ERP make the transfer, right before it is asked. False: not now, or not any more.

@@ -35,7 +35,8 @@ class TransferOrder(SQLModel, table=True):
     `decided_units` is what was decided on, where the world of then admitted less.
     `reserved` says whether units at the origin are reserved for it in the ledger;
     `events` counts what the ledger holds about it; `asked_at` is when the ERP was last
-    asked to make it; `held_by` is the stop that held it, until people have validated it.
+    asked to make it; `looked_at` is when every rule was last asked about it while it waited;
+    `held_by` is the stop that held it, until people have validated it.
     """
 
     __tablename__ = "transfer_order"
@@ -81,6 +82,7 @@ class TransferOrder(SQLModel, table=True):
     decided_units: int | None = Field(default=None, sa_type=big_integer().type)
     events: int = 0
     asked_at: datetime | None = Field(default=None, sa_column=instant(nullable=True))
+    looked_at: datetime | None = Field(default=None, sa_column=instant(nullable=True))
     held_by: str | None = None
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -13,13 +13,11 @@ from app.auth.roles import Act, Principal
 from app.db.database import Database, database_now
 from app.errors import ConflictError, InvalidError, NotFoundError
 from app.governance.stops import stop_on, stops_in_force
-from app.ledger.append import lock_streams, stock_stream
 from app.orders.readiness import reasons_against
 from app.orders.release import set_going
-from app.orders.shrinking import shrink_to_what_was_found
 from app.orders.steps import get_order, missing_units, record
 from app.orders.tables import TransferOrder
-from app.orders.waiting import Outlook, outlooks, reasons_after_waiting
+from app.orders.waiting import Outlook, held_in_order, outlooks, reasons_after_waiting
 from policies.stops import Stop
 from tools import saga
 
@@ -35,11 +33,15 @@ GOES, OUTRUN, STOPPED = "goes", "outrun", "stopped"
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An order that a stop has held. `stop` holds it still; `changes` has stood against it since it was approved, in sentences."""
+    """An order that a stop has held. `stop` holds it still; `changes` are what has changed since it was approved, in sentences.
+
+    `is_outrun`: it would be taken back for them, and not only carry less.
+    """
 
     order: TransferOrder
     stop: Stop | None
     changes: tuple[str, ...]
+    is_outrun: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +60,15 @@ def held_orders(session: Session, principal: Principal, limit: int = HELD_MAX) -
     asked_about = list(dict.fromkeys(order.approval_id for order in orders))[:LOOKED_THROUGH_MAX]
     seen = outlooks(session, asked_about)
     return [
-        Held(
-            order,
-            stop_on(session, stops, order.facts.lane, order.sku_id),
-            (
-                *reasons_against(session, order),
-                *(seen[order.transfer_id].words(order) if order.transfer_id in seen else ()),
-            ),
-        )
+        _held_as(session, order, stop_on(session, stops, order.facts.lane, order.sku_id), seen.get(order.transfer_id))
         for order in orders
     ]
+
+
+def _held_as(session: Session, order: TransferOrder, stop: Stop | None, seen: Outlook | None) -> Held:
+    against = reasons_against(session, order)
+    changes = (*against, *(() if seen is None else seen.words(order)))
+    return Held(order, stop, changes, bool(against or (seen is not None and seen.against)))
 
 
 def validate(database: Database, principal: Principal, wanted: Sequence[UUID] | None, reason: str) -> Validated:
@@ -92,28 +93,23 @@ def validate(database: Database, principal: Principal, wanted: Sequence[UUID] | 
     done = list[tuple[UUID, str]]()
     for approval_id, transfer_ids in sorted(by_approval.items()):
         with database.transaction() as session:
-            done += _validate(session, principal, approval_id, transfer_ids, reason.strip())
+            seen = outlooks(
+                session, [approval_id]
+            )  # before anything is locked that a stop or a decision would wait for
+        with database.transaction() as session:
+            done += _validate(session, principal, transfer_ids, seen, reason.strip())
     return Validated(*(tuple(each for each, came in done if came == outcome) for outcome in (GOES, OUTRUN, STOPPED)))
 
 
 def _validate(
-    session: Session, principal: Principal, approval_id: UUID, transfer_ids: Sequence[UUID], reason: str
+    session: Session, principal: Principal, transfer_ids: Sequence[UUID], seen: Mapping[UUID, Outlook], reason: str
 ) -> list[tuple[UUID, str]]:
     """Orders of one approval, and what came of each. Where somebody was faster there is nothing left to do."""
     stops = stops_in_force(session, share=True)
     found = [get_order(session, each, lock=True) for each in sorted(transfer_ids)]
     held = [order for order in found if order.held_by is not None]
     stopped = [order for order in held if stop_on(session, stops, order.facts.lane, order.sku_id) is not None]
-    free = [order for order in held if order not in stopped]
-    if not free:
-        return [(order.transfer_id, STOPPED) for order in stopped]
-    free.sort(key=lambda order: (order.origin, order.sku_id, order.transfer_id))
-    for order in free:
-        missing_units(session, order)  # holds the count: whoever wants both takes it before the stream
-    lock_streams(session, (stock_stream(order.origin, order.sku_id) for order in free))
-    for order in free:
-        shrink_to_what_was_found(session, order)
-    seen = outlooks(session, [approval_id])
+    free = held_in_order(session, (order for order in held if order not in stopped))
     return [
         *((order.transfer_id, STOPPED) for order in stopped),
         *(

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from uuid import UUID
 
 from sqlmodel import Session
 
 from app.approvals.freshness import facts_to_check_on
+from app.db.database import database_now
+from app.ledger.append import lock_streams, stock_stream
 from app.orders.queries import orders_of_approval
 from app.orders.readiness import reasons_against
-from app.orders.shrinking import shrink_to
+from app.orders.shrinking import shrink_to, shrink_to_what_was_found
+from app.orders.steps import missing_units, record
 from app.orders.tables import CAME_TO_NOTHING, TransferOrder
 from app.plans.store import read_plan
-from policies.narrowing import fresh_in_part
-from policies.violations import Facts, Violation
+from policies.violations import Facts
+from policies.waiting import remains
+from tools import saga
+from tools.execution import OrderState
 from tools.reservations import without_reserved
 from tools.saga import NOT_POSTED, REASON_CHARACTERS_MAX
+
+LONG = timedelta(minutes=15)
+"""An order that has waited so long, since its decision or since it was last looked at, is looked at by every rule again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +57,44 @@ def outlooks(session: Session, approvals: Iterable[UUID]) -> dict[UUID, Outlook]
     return found
 
 
+def has_waited_long(session: Session, order: TransferOrder) -> bool:
+    """Whether an order that the ERP was never asked for, and that no stop holds, was looked at long ago, or never since its decision."""
+    since = max(order.state_at, order.looked_at or order.state_at)
+    waits = order.state is OrderState.RELEASED and order.held_by is None
+    return waits and since < database_now(session) - LONG
+
+
+def held_in_order(session: Session, orders: Iterable[TransferOrder]) -> list[TransferOrder]:
+    """Orders in the order in which what they change is locked; the counts first, as everybody does, and then the streams."""
+    found = sorted(orders, key=lambda order: (order.origin, order.sku_id, order.transfer_id))
+    for order in found:
+        missing_units(session, order)
+    if found:
+        lock_streams(session, (stock_stream(order.origin, order.sku_id) for order in found))
+    return found
+
+
+def settle(session: Session, orders: Iterable[TransferOrder], seen: Mapping[UUID, Outlook]) -> None:
+    """Take back what the world has outrun of orders that have waited, and note that the rest was looked at. The caller holds them."""
+    for order in held_in_order(session, orders):
+        reasons = reasons_after_waiting(session, order, seen.get(order.transfer_id))
+        if reasons:
+            record(session, order, saga.withdrawn(order.facts, reasons, missing_units(session, order)))
+
+
 def reasons_after_waiting(session: Session, order: TransferOrder, seen: Outlook | None) -> str:
     """Why an order may not be posted any more, in sentences; empty when it may, with fewer units where the rules admit fewer.
 
-    The caller holds the order and its stream.
+    The caller holds the order and its stream. It is noted that the order was looked at.
     """
+    shrink_to_what_was_found(session, order)
     against = (*reasons_against(session, order), *(() if seen is None else seen.against))
     if not against and seen is not None and seen.units < order.units:
         words = seen.words(order)
         shrink_to(session, order, seen.units, words[0])
         against = () if order.units == seen.units else words
+    order.looked_at = database_now(session)
+    session.add(order)
     return " ".join(against)[:REASON_CHARACTERS_MAX]
 
 
@@ -67,20 +104,11 @@ def _of_approval(session: Session, approval_id: UUID, facts: Facts) -> dict[UUID
     if not waiting:
         return {}
     plan = read_plan(session, next(iter(waiting.values())).plan_digest)
+    pack_units = {line.line_no: line.units // line.packs for line in plan.lines}
     world = replace(facts, snapshot=without_reserved(facts.snapshot, [order.facts for order in waiting.values()]))
-    packs = {line.line_no: _packs(waiting.get(line.line_no), line.units // line.packs) for line in plan.lines}
-    now = fresh_in_part(plan, packs, {order.line_no for order in orders} - waiting.keys(), world)
-    less = {each.line_no: each.units for each in now.narrowed}
+    packs = {line_no: order.units // pack_units[line_no] for line_no, order in waiting.items()}
+    now = remains(plan, packs, {order.line_no for order in orders} - waiting.keys(), world)
     return {
-        order.transfer_id: Outlook(tuple(_against(now.violations, line_no)), less.get(line_no, order.units))
+        order.transfer_id: Outlook(now.against.get(line_no, ()), now.packs.get(line_no, 0) * pack_units[line_no])
         for line_no, order in waiting.items()
     }
-
-
-def _against(violations: Iterable[Violation], line_no: int) -> Iterator[str]:
-    """What blames this line, or the plan as a whole."""
-    return (each.words for each in violations if not each.line_nos or line_no in each.line_nos)
-
-
-def _packs(order: TransferOrder | None, pack_units: int) -> int:
-    return 0 if order is None else order.units // pack_units

@@ -34,6 +34,8 @@ from app.ledger.sealing import (
     MASTER_KEY,
     ForgottenError,
     Sealed,
+    _stored,
+    _wrap,
     destroy_key,
     destroy_keys_of_months_before,
     open_secret,
@@ -41,7 +43,7 @@ from app.ledger.sealing import (
     seal_secret,
     unsealed,
 )
-from app.ledger.tables import LedgerEvent
+from app.ledger.tables import LedgerEvent, SealingKey
 from app.ledger.verify import verify
 from app.orders.attention import act
 from app.orders.reconciling import settle_difference
@@ -55,6 +57,7 @@ from tests.app.web.door import door_to, problem_of, tokens_of
 from tests.installation import ADA, BOB, PAULA, approve, orders, reject, submitted
 from tests.installation import person as somebody
 from tests.signals import a_database
+from tools.execution import OrderState
 from tools.reconcile import Correction, DifferenceKind
 from tools.rejections import Rejection, RejectionCode
 from tools.saga import Action
@@ -135,6 +138,44 @@ def test_words_of_a_month_that_is_long_over_go_and_younger_ones_stay(ledger: Dat
         assert destroy_key(session, person("ada")) is True, "the person is not forgotten with their old words"
     assert made is not None
     assert verify(ledger, read_checkpoints(tmp_path / "checkpoints", SIGNER.verifier)).problems == ()
+
+
+def test_words_from_before_months_had_keys_go_as_well_once_they_are_old(ledger: Database) -> None:
+    with ledger.transaction() as session:
+        say(session, CANARY)
+        document = json.loads(session.exec(select(LedgerEvent.body)).one())
+        key = _stored(session, document["sealed"]["subject"])
+        assert key is not None
+        older = document | {"sealed": {"subject": person("ada"), "fields": document["sealed"]["fields"]}}
+        row = session.get_one(SealingKey, person("ada"))
+        row.wrapped = _wrap(bytes(32), person("ada"), key)
+        session.add(row)
+        session.flush()
+        assert unsealed(session, older)["words"] == CANARY
+        destroy_keys_of_months_before(session, database_now(session).date())
+        assert unsealed(session, older)["words"] == CANARY, "they are of this month, as far as anybody knows"
+        session.connection().execute(
+            text("update sealing_key set made_at = made_at - interval '40 days' where subject not like '%@%'")
+        )
+        destroy_keys_of_months_before(session, database_now(session).date())
+        assert unsealed(session, older)["words"] == FORGOTTEN
+        assert say(session, "something new", "said/2") is True
+
+
+def test_what_the_service_says_of_an_order_stays_whole_when_somebody_is_forgotten(service: Service) -> None:
+    ada = somebody("ada", "admin", "operator")
+    approve(service, submitted(service), BOB)
+    order = orders(service)[0]
+    said = "the ERP has 3 units under our reference, 60 were approved"
+    with service.database.transaction() as session:
+        found = get_order(session, order.transfer_id, lock=True)
+        found.state, found.erp_id, found.attention = OrderState.NEEDS_ATTENTION, "X-1", said
+        session.add(found)
+    with service.database.transaction() as session:
+        act(session, ada, order.transfer_id, Action.ACCEPT, "approved", order.units)
+    forget_ada(service, ADAM)
+    with service.database.transaction() as session:
+        assert get_order(session, order.transfer_id).attention == said
 
 
 def test_why_something_was_done_long_ago_is_forgotten_and_why_a_stop_is_in_force_is_not(service: Service) -> None:

@@ -127,6 +127,35 @@ def test_what_the_origin_needs_itself_by_now_is_left_there_as_far_as_policy_lets
     assert verify(service.database).verified
 
 
+@EMPTY
+def test_what_was_approved_together_and_has_waited_long_is_looked_at_once_and_together(service: Service) -> None:
+    """Policy admits a saving that is 20 % smaller: no line of such a plan goes, whichever is posted first."""
+    with service.database.transaction() as session:
+        activate_policy(session, "2027-01", "otto", "a little drift")
+    request = submitted(service)
+    approve(service, request)
+    change(service, "update master_data set body = body || '{\"unit_price_e4\": 60000}' where kind = 'sku'")
+    change(service, "update transfer_order set state_at = state_at - interval '16 minutes'")
+    first, *_ = orders(service)
+    service.carrier.books.look_again(first.transfer_id)
+    assert {order.state for order in orders(service)} == {OrderState.CANCELLED}
+    assert ["saving that policy admits" in (order.attention or "") for order in orders(service)] == [True, True]
+    assert verify(service.database).verified
+
+
+def test_what_was_looked_at_is_not_looked_at_again_for_a_quarter_of_an_hour(service: Service) -> None:
+    approve(service, submitted(service))
+    change(service, "update transfer_order set state_at = state_at - interval '16 minutes'")
+    first, second = orders(service)
+    service.carrier.books.look_again(first.transfer_id)
+    without_margin(service)
+    service.carrier.books.look_again(second.transfer_id)
+    assert {order.state for order in orders(service)} == {OrderState.RELEASED}
+    change(service, "update transfer_order set looked_at = looked_at - interval '16 minutes'")
+    service.carrier.books.look_again(second.transfer_id)
+    assert {order.sku_id: order.state for order in orders(service)}["P1"] is OrderState.CANCELLED
+
+
 @pytest.mark.parametrize(("minutes", "state"), [(14, OrderState.SHIPPED), (16, OrderState.CANCELLED)])
 def test_an_order_that_has_waited_long_for_its_erp_is_looked_at_by_every_rule_again(
     service: Service, minutes: int, state: OrderState

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphs.planning import draft
-from policies.narrowing import fresh, fresh_in_part, with_packs
+from policies.narrowing import fresh, with_packs
 from policies.rules import Facts, check
 from policies.schema import Policy
 from policies.stops import Stop
-from tests.builders import NOW, a_forecast, a_hold, a_lane, a_needy_network, a_policy, a_position, a_sku
+from tests.builders import NOW, a_forecast, a_needy_network, a_policy, a_position
 from tools.inventory import Snapshot
 from tools.transfers import PlanRequest, TransferPlan
 
@@ -54,48 +53,6 @@ PLAN = planned()
 def test_an_unchanged_world_admits_the_plan_as_it_is() -> None:
     found = fresh(PLAN, facts(world()))
     assert (found.violations, found.narrowed, found.saving_now_minor) == ((), (), None)
-
-
-@given(left=st.integers(0, 150))
-def test_a_plan_that_waits_whole_is_seen_as_it_would_be_at_its_decision(left: int) -> None:
-    now = facts(world(left))
-    decided, waits = fresh(PLAN, now), fresh_in_part(PLAN, {1: PLAN.lines[0].packs}, (), now)
-    assert bool(waits.violations) is bool(decided.violations)
-    if not waits.violations:
-        assert [waits.units_of(line) for line in PLAN.lines] == [decided.units_of(line) for line in PLAN.lines]
-
-
-def test_a_line_whose_departure_another_has_paid_for_is_not_asked_to_pay_for_it_again() -> None:
-    """Each line saves about 728; their truck costs 1,000."""
-    ends = [(site, sku) for site in ("S1", "S2") for sku in ("P1", "P2")]
-    dear = a_needy_network(
-        skus=(a_sku("P1"), a_sku("P2")),
-        lanes=(a_lane(cost_fixed_e4=10_000_000),),
-        positions=tuple(a_position(site, sku, 100 if site == "S1" else 0) for site, sku in ends),
-        forecasts=tuple(a_forecast(site, sku, daily_units=0 if site == "S1" else 100) for site, sku in ends),
-    )
-    plan = draft(facts(dear), PlanRequest()).plan
-    assert plan is not None
-    assert len(plan.lines) == 2
-    second = {2: plan.lines[1].packs}
-    assert [each.rule for each in fresh_in_part(plan, second, (), facts(dear)).violations] != []
-    assert fresh_in_part(plan, second, (1,), facts(dear)).violations == ()
-
-
-def test_what_stands_against_a_waiting_line_is_said_with_its_number_in_the_plan() -> None:
-    ends = [(site, sku) for site in ("S1", "S2") for sku in ("P1", "P2")]
-    network = a_needy_network(
-        skus=(a_sku("P1"), a_sku("P2")),
-        positions=tuple(a_position(site, sku, 100 if site == "S1" else 0) for site, sku in ends),
-        forecasts=tuple(a_forecast(site, sku, daily_units=0 if site == "S1" else 100) for site, sku in ends),
-    )
-    plan = draft(facts(network), PlanRequest()).plan
-    assert plan is not None
-    second = plan.lines[1]
-    held = replace(network, holds=(a_hold("S2", second.sku_id),))
-    found = fresh_in_part(plan, {2: second.packs}, (1,), facts(held, WITHOUT)).violations
-    assert {each.words.split(":")[0] for each in found if each.line_nos == (2,)} == {"Line 2"}
-    assert {each.line_nos for each in found} <= {(2,), ()}
 
 
 @given(left=st.integers(0, 150))

@@ -1,4 +1,8 @@
-"""What arrived beyond what had left stands with the order: the ERP counts it, so the books have to as well."""
+"""When every rule was last asked about an order that waits, and what arrived beyond what had left, as the ERP counts it.
+
+Words that were sealed before each month had a key of its own lie under the key of their
+subject: it counts as made now, so that they are kept as long as if they were said now.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -22,10 +26,13 @@ _BOOKED = """
 def upgrade() -> None:
     op.add_column("transfer_order", sa.Column("over_units", sa.BigInteger(), nullable=False, server_default="0"))
     op.alter_column("transfer_order", "over_units", server_default=None)
+    op.add_column("transfer_order", sa.Column("looked_at", sa.DateTime(timezone=True), nullable=True))
+    op.execute("update sealing_key set made_at = now() where wrapped is not null")
     op.create_check_constraint("transfer_order_over", "transfer_order", "over_units >= 0")
     op.execute(_BOOKED)
 
 
 def downgrade() -> None:
     op.drop_constraint("transfer_order_over", "transfer_order")
+    op.drop_column("transfer_order", "looked_at")
     op.drop_column("transfer_order", "over_units")
