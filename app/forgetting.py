@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlmodel import Session, col, select, update
 
 from app.auth.directory import forget_identities
-from app.auth.people import SHELL, revoke_tokens
+from app.auth.people import SHELL, SYSTEM, revoke_tokens
 from app.auth.roles import Act, Principal
 from app.auth.tables import Person
 from app.db.database import database_now
@@ -21,7 +22,6 @@ from app.ledger.append import EventType, append, lock_streams
 from app.ledger.sealing import FORGOTTEN, destroy_key, destroy_keys_of_months_before, person, unsealed
 from app.orders.tables import TransferOrder
 from app.threads.tables import ACTIVE, Run, Thread
-from tools.execution import OrderState
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,13 @@ _STOPS = text("""
 """)
 _DIFFERENCES = text("update erp_difference set reason = :nothing where settled_by = :user_id")
 _ACTED = text("select body from ledger_event where type = any(:types) and position(:acted in body) > 0")
-_SHOWN = (EventType.TRANSFER_CANCELLING, EventType.TRANSFER_CANCELLED)
+_SAID_BEFORE = text("""
+    select event.body from ledger_event event join transfer_order found
+    on position(convert_to(found.transfer_id::text, 'UTF8') in event.body) > 0
+    where event.type = any(:types) and event.occurred_at < :before
+      and event.stream = 'stock/' || found.origin || '/' || found.sku_id and found.attention is not null
+""")
+_SHOWN = [EventType.TRANSFER_CANCELLING.value, EventType.TRANSFER_CANCELLED.value]
 """Events whose reason an order shows, until something else is to be known about it."""
 _OWN_ANSWERS = text("delete from kept_answer where user_id = :user_id")
 # What others were answered may hold the words too. The keys of those requests stay used, whatever they are sent again with.
@@ -118,8 +124,6 @@ _OLD_WORDS = tuple(
         """update stop set reason = :nothing, release_reason = :nothing
            where released_at < :before and (reason <> :nothing or release_reason <> :nothing)""",
         "update erp_difference set reason = :nothing where settled_at < :before and settled_by is not null and reason <> :nothing",
-        """update transfer_order set attention = :nothing
-           where state = any(:final) and state_at < :before and attention <> :nothing""",
     )
 )
 
@@ -130,21 +134,27 @@ def forget_old_words(session: Session, days: int) -> None:
     Conversations that were told it are kept as long as any other.
     """
     first = (database_now(session).astimezone(UTC) - timedelta(days=days)).date().replace(day=1)
+    told = {"nothing": FORGOTTEN, "before": datetime.combine(first, time(), UTC)}
+    old = session.connection().execute(_SAID_BEFORE, {"types": _SHOWN, "before": told["before"]}).scalars().all()
+    _without_reasons(session, old)  # as long as their keys are there
     destroy_keys_of_months_before(session, first)
-    final = [state.value for state in OrderState if state.is_final]
-    told = {"nothing": FORGOTTEN, "before": datetime.combine(first, time(), UTC), "final": final}
     for statement in _OLD_WORDS:
         session.connection().execute(statement, told)
 
 
 def _clear_orders(session: Session, user_id: str) -> list[UUID]:
-    """Take why somebody called orders back out of those that still show it, before what has become known since. Their key has to be there."""
+    """Take why somebody called orders back out of those that still show it. Their key has to be there."""
     acted = f'"actor":{json.dumps(user_id, ensure_ascii=False)}'.encode()
+    return _without_reasons(session, session.connection().execute(_ACTED, {"types": _SHOWN, "acted": acted}).scalars())
+
+
+def _without_reasons(session: Session, bodies: Iterable[bytes]) -> list[UUID]:
+    """Take the reasons of these events out of the orders that show them, before what has become known since. Returns which."""
     said = dict[UUID, list[str]]()
-    for text_of_event in session.connection().execute(_ACTED, {"types": sorted(_SHOWN), "acted": acted}).scalars():
-        body = json.loads(text_of_event)
-        if "reason" in (body.get("sealed") or {"fields": {}})["fields"]:
-            said.setdefault(UUID(body["facts"]["transfer_id"]), []).append(unsealed(session, body)["reason"])
+    for body in map(json.loads, bodies):
+        words = _reason(session, body)
+        if words is not None:
+            said.setdefault(UUID(body["facts"]["transfer_id"]), []).append(words)
     cleared = list[UUID]()
     for transfer_id, reasons in sorted(said.items()):
         order = session.get_one(TransferOrder, transfer_id, with_for_update=True, populate_existing=True)
@@ -153,7 +163,16 @@ def _clear_orders(session: Session, user_id: str) -> list[UUID]:
                 order.attention = FORGOTTEN + order.attention.removeprefix(words)
                 session.add(order)
                 cleared.append(transfer_id)
+    session.flush()
     return cleared
+
+
+def _reason(session: Session, body: Mapping[str, Any]) -> str | None:
+    """What a person said with an event: sealed, or plain in one from before that. What a validation found is the service's."""
+    if "sealed" in body:
+        return unsealed(session, body)["reason"] if "reason" in body["sealed"]["fields"] else None
+    is_said = body["actor"] != SYSTEM and "validated_because" not in body["facts"]
+    return body["facts"].get("reason") if is_said else None
 
 
 def _clear_reasons(session: Session, user_id: str) -> None:

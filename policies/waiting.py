@@ -20,6 +20,11 @@ from tools.transfers import TransferPlan
 _ASKED_OF_NEW_PLANS = frozenset(("fresh_stock", "approval_tier", "policy_in_force"))
 """Rules that say whether a plan may be put forward. What was decided on counts that were fresh then is not lost for their age."""
 
+_IN_GENERAL = {
+    "source_protection": "the sending site needs its stock itself by now",
+    "lot_life": "too little of it would arrive with life enough left",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Remains:
@@ -62,10 +67,19 @@ def remains(plan: TransferPlan, waiting: Mapping[int, int], on_the_way: Collecti
 
 def _blame(found: Iterable[Violation], kept: dict[int, int], against: dict[int, list[str]]) -> None:
     """Take out the lines that these blame; all of them for what is said of the whole."""
-    blamed = [(line_no, each.words) for each in found for line_no in each.line_nos or sorted(kept)]
+    blamed = [(line_no, _words(each, line_no)) for each in found for line_no in each.line_nos or sorted(kept)]
     for line_no, words in blamed:
         against[line_no].append(words)
         kept.pop(line_no, None)
+
+
+def _words(violation: Violation, line_no: int) -> str:
+    """Why a line does not go, for everybody who may see its order: without figures of a site's stock, which not all of them may."""
+    if violation.rule in _IN_GENERAL:
+        return f"Line {line_no}: {_IN_GENERAL[violation.rule]}."
+    if {"allowed", "found"} <= violation.numbers.keys():
+        return f"Line {line_no}: there is no room for it any more ({violation.rule.replace('_', ' ')})."
+    return violation.words
 
 
 def _other_packs(plan: TransferPlan, kept: Mapping[int, int], facts: Facts) -> Iterator[tuple[int, str]]:
@@ -97,7 +111,7 @@ def _drift(drift: Drift, plan: TransferPlan, kept: Mapping[int, int], facts: Fac
     units, saving = sum(line.units for line in decided), sum(line.saving_minor for line in decided)
     lost_units, lost_saving = units - now.units, saving - sum(line.saving_minor for line in now.lines)
     if lost_units * BP > drift.plan_shrink_max_bp * units:
-        yield Violation("drift_units", f"{lost_units:,} of {units:,} units cannot be moved any more.")
+        yield Violation("drift_units", "More of the units that wait cannot be moved any more than policy admits.")
     if lost_saving * BP > drift.saving_drop_max_bp * saving:
         share = drift.saving_drop_max_bp / 100
         yield Violation(

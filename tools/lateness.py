@@ -9,6 +9,9 @@ from tools.counted import counted
 from tools.execution import OrderState, TransferEvent
 from tools.saga import ON_THE_WAY, OrderFacts, Step, beside, is_said
 
+_LATE = "should have "
+"""Told of a day that was named before; it goes when another day is named, and has passed as well."""
+
 
 def overdue(order: OrderFacts, today: date, grace_days: int) -> Step | None:
     """Goods that should have left or arrived. Said once for each day that they were expected on, beside what else is to be known.
@@ -19,7 +22,8 @@ def overdue(order: OrderFacts, today: date, grace_days: int) -> Step | None:
     if expected is None or today <= expected[0] + timedelta(days=grace_days) or is_said(order, expected[1]):
         return None
     late_days = (today - expected[0]).days
-    words = beside(order, f"{expected[1]}, {counted(late_days, 'day')} ago")
+    known = "; ".join(part for part in (order.attention or "").split("; ") if _LATE not in part)
+    words = beside(replace(order, attention=known), f"{expected[1]}, {counted(late_days, 'day')} ago")
     return Step(replace(order, attention=words), TransferEvent.OVERDUE, facts={"late_days": late_days})
 
 

@@ -35,11 +35,14 @@ def changed_by_transfers(before: Snapshot, facts: Mapping[str, Any]) -> Snapshot
     return now
 
 
-def without_reserved(snapshot: Snapshot, orders: Sequence[OrderFacts]) -> Snapshot:
+def without_reserved(
+    snapshot: Snapshot, orders: Sequence[OrderFacts], missing: Mapping[SiteSku, int] | None = None
+) -> Snapshot:
     """The facts as if these orders, all of them still reserved, had never been released.
 
-    Their units are free at the origin, the destination expects nothing of them, and their departures have the room. What
-    has moved lately stays: the cool-down asks about the other direction.
+    Their units are free at the origin, but for those `missing` that were promised and not found by the last count. The
+    destination expects nothing of them, and their departures have the room. What has moved lately stays: the cool-down
+    asks about the other direction.
     """
     reserved = Counter[SiteSku]()
     loads, volumes = Counter[tuple[object, ...]](), Counter[tuple[object, ...]]()
@@ -59,7 +62,13 @@ def without_reserved(snapshot: Snapshot, orders: Sequence[OrderFacts]) -> Snapsh
     booked = [lighter(load) if (load.lane, load.depart_on) in loads else load for load in snapshot.booked]
     less: dict[str, Any] = {
         "positions": tuple(
-            replace(each, reserved_units=each.reserved_units - reserved[each.key]) if each.key in reserved else each
+            replace(
+                each,
+                reserved_units=each.reserved_units - reserved[each.key],
+                on_hand_units=each.on_hand_units - (missing or {}).get(each.key, 0),
+            )
+            if each.key in reserved
+            else each
             for each in snapshot.positions
         ),
         "supply": tuple(each for each in snapshot.supply if each.reference not in references),

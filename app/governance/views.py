@@ -44,13 +44,15 @@ class StopView(BaseModel):
 class HeldView(BaseModel):
     """An order that waits for its validation. `stopped`: by what, while something holds it still; then it cannot go on.
 
-    `outrun`: for what has changed it would be taken back, and not only carry less.
+    `outrun`: for what has changed it would be taken back, and not only carry less. `asked`: every rule has been asked
+    already; of a long list only the first are, and the others when they are let go on.
     """
 
     order: OrderView
     stopped: str | None
     changes: list[str]
     outrun: bool
+    asked: bool
 
 
 class ValidatedView(BaseModel):
@@ -88,6 +90,7 @@ def held_views(session: Session, principal: Principal, held: Iterable[Held]) -> 
             stopped=None if row.stop is None else _words(names, row.stop.words),
             changes=[_words(names, change) for change in row.changes],
             outrun=row.is_outrun,
+            asked=row.is_asked,
         )
         for view, row in zip(views, rows, strict=True)
     ]

@@ -112,7 +112,8 @@ def destroy_keys_of_months_before(session: Session, day: date) -> int:
     has_month = col(SealingKey.subject).contains(_OF, autoescape=True)
     is_old = col(SealingKey.made_at) < datetime(day.year, day.month, 1, tzinfo=UTC)
     # Under the key of a subject itself lies what was sealed before months had keys of their own: it gets a new one.
-    for row in session.exec(select(SealingKey).where(~has_month, is_old, col(SealingKey.wrapped).is_not(None))).all():
+    held = select(SealingKey).where(~has_month, is_old, col(SealingKey.wrapped).is_not(None)).with_for_update()
+    for row in session.exec(held.order_by(SealingKey.subject).execution_options(populate_existing=True)).all():
         row.wrapped, row.made_at = _fresh_key(session, row.subject), database_now(session)
         session.add(row)
     return _destroy(session, has_month, is_old)

@@ -20,6 +20,7 @@ from app.orders.tables import TransferOrder
 from app.orders.waiting import Outlook, held_in_order, outlooks, reasons_after_waiting
 from policies.stops import Stop
 from tools import saga
+from tools.execution import OrderState
 
 HELD_MAX = 1_000
 """So many orders are shown and validated at a time."""
@@ -35,13 +36,14 @@ GOES, OUTRUN, STOPPED = "goes", "outrun", "stopped"
 class Held:
     """An order that a stop has held. `stop` holds it still; `changes` are what has changed since it was approved, in sentences.
 
-    `is_outrun`: it would be taken back for them, and not only carry less.
+    `is_outrun`: it would be taken back for them, and not only carry less. `is_asked`: every rule has been asked already.
     """
 
     order: TransferOrder
     stop: Stop | None
     changes: tuple[str, ...]
     is_outrun: bool
+    is_asked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ def held_orders(session: Session, principal: Principal, limit: int = HELD_MAX) -
 def _held_as(session: Session, order: TransferOrder, stop: Stop | None, seen: Outlook | None) -> Held:
     against = reasons_against(session, order)
     changes = (*against, *(() if seen is None else seen.words(order)))
-    return Held(order, stop, changes, bool(against or (seen is not None and seen.against)))
+    less = seen is not None and seen.units < order.units and order.state is not OrderState.RELEASED
+    return Held(order, stop, changes, bool(against or (seen is not None and seen.against) or less), seen is not None)
 
 
 def validate(database: Database, principal: Principal, wanted: Sequence[UUID] | None, reason: str) -> Validated:

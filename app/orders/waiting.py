@@ -18,10 +18,12 @@ from app.orders.shrinking import shrink_to, shrink_to_what_was_found
 from app.orders.steps import missing_units, record
 from app.orders.tables import CAME_TO_NOTHING, TransferOrder
 from app.plans.store import read_plan
+from app.stock.tables import StockCountRow
 from policies.violations import Facts
 from policies.waiting import remains
 from tools import saga
 from tools.execution import OrderState
+from tools.inventory import SiteSku
 from tools.reservations import without_reserved
 from tools.saga import NOT_POSTED, REASON_CHARACTERS_MAX
 
@@ -105,7 +107,10 @@ def _of_approval(session: Session, approval_id: UUID, facts: Facts) -> dict[UUID
         return {}
     plan = read_plan(session, next(iter(waiting.values())).plan_digest)
     pack_units = {line.line_no: line.units // line.packs for line in plan.lines}
-    world = replace(facts, snapshot=without_reserved(facts.snapshot, [order.facts for order in waiting.values()]))
+    ends = {SiteSku(order.origin, order.sku_id) for order in waiting.values()}
+    missing = {end: found.short_units for end in ends if (found := session.get(StockCountRow, tuple(end))) is not None}
+    snapshot = without_reserved(facts.snapshot, [order.facts for order in waiting.values()], missing)
+    world = replace(facts, snapshot=snapshot)
     packs = {line_no: order.units // pack_units[line_no] for line_no, order in waiting.items()}
     now = remains(plan, packs, {order.line_no for order in orders} - waiting.keys(), world)
     return {

@@ -21,6 +21,7 @@ from tests.beginnings import EMPTY
 from tests.installation import OTTO, approve, balances, carry_out, orders, submitted
 from tests.signals import a_reading, a_signal, counts, send
 from tools.execution import OrderState
+from tools.inventory import SiteSku
 from tools.moves import available
 from tools.reservations import without_reserved
 
@@ -60,7 +61,7 @@ def a_small_dock(service: Service) -> str:
         service,
         "update master_data set body = body || '{\"outbound_units_per_day\": 1}' where kind = 'site' and key = 'S1'",
     )
-    return "S1"
+    return "there is no room for it any more"
 
 
 def full_shelves(service: Service) -> str:
@@ -99,6 +100,26 @@ def test_the_world_without_what_is_reserved_is_the_world_before_the_decision(ser
     assert (
         replace(again, recent_moves=before.recent_moves, approval_latency_days=before.approval_latency_days) == before
     )
+
+
+def test_a_line_says_nothing_of_the_stock_of_a_site_that_not_all_of_its_readers_may_see(service: Service) -> None:
+    waiting = held(service)["P1"]
+    with service.database.transaction() as session:
+        send(session, a_signal(counts(a_reading(waiting.units), minutes=1), "fewer"), jump_units_min=10**6)
+        seen = outlooks(session, [waiting.approval_id])[waiting.transfer_id]
+    assert seen.against == (f"Line {waiting.line_no}: the sending site needs its stock itself by now.",)
+
+
+def test_units_that_a_count_did_not_find_are_not_there_for_the_rules_either(service: Service) -> None:
+    waiting = held(service)["P1"]
+    with service.database.transaction() as session:
+        send(session, a_signal(counts(a_reading(waiting.units - 3), minutes=1), "short"), jump_units_min=10**6)
+        facts = facts_now(session).snapshot
+        origin = SiteSku(waiting.origin, waiting.sku_id)
+        free = without_reserved(facts, [waiting.facts], {origin: 3}).position_by_key[origin]
+        (shown,) = [each for each in held_orders(session, OTTO) if each.order.sku_id == "P1"]
+    assert free.available_units == waiting.units - 3
+    assert (shown.is_outrun, shown.is_asked) == (True, True)
 
 
 def test_what_nothing_has_changed_about_goes_on_as_it_is(service: Service) -> None:

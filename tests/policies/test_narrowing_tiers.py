@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -53,6 +55,16 @@ PLAN = planned()
 def test_an_unchanged_world_admits_the_plan_as_it_is() -> None:
     found = fresh(PLAN, facts(world()))
     assert (found.violations, found.narrowed, found.saving_now_minor) == ((), (), None)
+
+
+@pytest.mark.parametrize("days", [0, 1])
+def test_a_plan_is_good_until_its_departure_although_no_new_one_would_catch_that(days: int) -> None:
+    """A decision is taken to need a day. On the day of the departure that wait is over, and not to be waited for again."""
+    (line,) = PLAN.lines
+    morning = NOW + timedelta(days=days)
+    assert morning.date() <= line.depart_on
+    found = fresh(PLAN, Facts(replace(world(), as_of=morning), POLICY, morning))
+    assert (found.violations, found.units_of(line)) == ((), 100)
 
 
 @given(left=st.integers(0, 150))

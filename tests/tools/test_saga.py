@@ -274,7 +274,11 @@ def test_what_is_late_is_told_beside_what_else_is_to_be_known(order: OrderFacts,
     assert words in late.attention
     assert lateness.overdue(late, due + timedelta(days=4), 2) is None
     later = replace(late, depart_on=due + timedelta(days=5), arrive_on=due + timedelta(days=5))
-    assert lateness.overdue(later, due + timedelta(days=9), 2) is not None, "another day was named, and passed as well"
+    again = taken(lateness.overdue(later, due + timedelta(days=9), 2)).order
+    assert (again.attention or "").startswith("3 units arrived damaged; ")
+    assert (again.attention or "").count("should have ") == 1, (
+        "the day that was named before is not of interest any more"
+    )
 
 
 def test_a_doubt_is_told_once_beside_what_people_have_accepted() -> None:

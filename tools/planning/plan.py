@@ -56,7 +56,18 @@ def make_plan(snapshot: Snapshot, limits: Limits, request: PlanRequest, solution
         raise UnsoundSolutionError(
             f"the solver's objective is {solution.objective:.6f}, its moves are worth {evaluation.objective:.6f}"
         )
+    if solution.path != "none":  # what is only valued anew keeps its departures: the wait for a decision may be over
+        _require_offered(facts, limits, solution.moves)
     return _assemble(snapshot, facts, limits, request, (solution, evaluation))
+
+
+def _require_offered(facts: Snapshot, limits: Limits, moves: tuple[Move, ...]) -> None:
+    """Raise UnsoundSolutionError unless a solver has kept to departures that an approval can still catch."""
+    for move in moves:
+        offered = offered_departures(facts, limits, facts.lane_by_key[move.lane])
+        if departure_of(facts, limits, move.lane, move.depart_on) not in offered:
+            label = departure_label(facts, limits, DepartureKey(move.lane, move.depart_on))
+            raise UnsoundSolutionError(f"{label} is not a departure that a plan may use")
 
 
 def _assemble(
@@ -122,9 +133,9 @@ def _goods_values_minor(facts: Snapshot, moves: tuple[Move, ...]) -> list[int]:
 def _line(facts: Snapshot, limits: Limits, number: int, move: Move, money: tuple[int, float, int]) -> TransferLine:
     sku = facts.sku_by_id[move.sku_id]
     departure = departure_of(facts, limits, move.lane, move.depart_on)
-    if departure not in offered_departures(facts, limits, facts.lane_by_key[move.lane]):
+    if departure is None:
         label = departure_label(facts, limits, DepartureKey(move.lane, move.depart_on))
-        raise UnsoundSolutionError(f"{label} is not a departure that a plan may use")
+        raise UnsoundSolutionError(f"{label} is no departure any more")
     units = move.packs * sku.pack_size
     return TransferLine(
         line_no=number,

@@ -27,7 +27,7 @@ def upgrade() -> None:
     op.add_column("transfer_order", sa.Column("over_units", sa.BigInteger(), nullable=False, server_default="0"))
     op.alter_column("transfer_order", "over_units", server_default=None)
     op.add_column("transfer_order", sa.Column("looked_at", sa.DateTime(timezone=True), nullable=True))
-    op.execute("update sealing_key set made_at = now() where wrapped is not null")
+    op.execute("update sealing_key set made_at = now() where wrapped is not null and destroyed_at is null")
     op.create_check_constraint("transfer_order_over", "transfer_order", "over_units >= 0")
     op.execute(_BOOKED)
 
