@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 
 from app.db.database import Database
 from app.ledger.notes import Checkpoint
-from app.ledger.reading import BATCH, Batch, fetched, placed
+from app.ledger.reading import BATCH, TYPE, Batch, fetched, placed
 from app.ledger.walking import Problem, Walk, event_hash
 
 __all__ = ["Problem", "Verification", "event_hash", "verify", "verify_view"]
@@ -71,22 +71,22 @@ def _walked(view: Connection, against: Sequence[Checkpoint], batches: Iterator[B
     return walk
 
 
-_UNPLACED = """
+_UNPLACED = f"""
     select waits.no, waits.stream, waits.seq, null::bytea,
-           event.key, event.type, event.body, event.prev, event.hash
+           event.key, {TYPE}, event.body, event.prev, event.hash
     from ledger_unplaced waits left join ledger_event event using (stream, seq) order by waits.no
-"""
+"""  # noqa: S608  a constant
 _UNPLACED_MOVES = """
     select waits.no, move.sku_id, move.from_place, move.to_place, move.units
     from ledger_unplaced waits join stock_move move using (stream, seq) order by waits.no, move.move_no
 """
-_STRAYS = """
+_STRAYS = f"""
     select row_number() over (order by event.stream, event.seq), event.stream, event.seq, null::bytea,
-           event.key, event.type, event.body, event.prev, event.hash
+           event.key, {TYPE}, event.body, event.prev, event.hash
     from ledger_event event left join ledger_leaf leaf using (stream, seq)
     left join ledger_unplaced waits using (stream, seq)
     where leaf.position is null and waits.no is null order by event.stream, event.seq
-"""
+"""  # noqa: S608  a constant
 _STRAY_MOVES = """
     select dense_rank() over (order by event.stream, event.seq), move.sku_id, move.from_place, move.to_place, move.units
     from ledger_event event left join ledger_leaf leaf using (stream, seq)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from random import Random
 
 import pytest
+from sqlalchemy import text
 
 from app.db.database import Database
 from app.ledger.verify import verify_view
@@ -72,4 +73,17 @@ def test_the_database_is_read_as_the_rows_are_walked(empty: Database, way: Tampe
         WHOLE.put(connection)
         found = verify_view(connection, [KEPT])
         assert (found.problems, found.events, found.anchored) == ((), 24, 24)
+        connection.rollback()
+
+
+def test_a_time_that_was_moved_beside_the_body_is_found(empty: Database) -> None:
+    """People read the time of an event in lists that are ordered by it."""
+    with empty.engine.connect() as connection:
+        WHOLE.put(connection)
+        moved = text(
+            "update ledger_event set occurred_at = occurred_at + interval '1 hour' where seq = 1 and stream = :stream"
+        )
+        connection.execute(moved, {"stream": ENTRIES[0].stream})
+        (problem,) = verify_view(connection, [KEPT]).problems
+        assert (problem.code, problem.where) == ("columns", f"{ENTRIES[0].stream}#1")
         connection.rollback()
