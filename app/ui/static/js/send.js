@@ -88,13 +88,25 @@ function said_of(form, answer) {
   return name && answer[name] === value ? form.dataset.saidThen : form.dataset.said ?? "Done.";
 }
 
+/** Says beside a form what was wrong: also where the form was loaded again while the answer was on its way. */
+function teller_of(form) {
+  const same = () => [...document.querySelectorAll("form[data-send]")].filter((each) => each.dataset.send === form.dataset.send);
+  const number = same().indexOf(form);
+  return (words) => {
+    const place = (form.isConnected ? form : same()[number])?.querySelector("[data-wrong]");
+    if (!place) { complain(words); return; }
+    place.textContent = words;
+    place.hidden = !words;
+    if (words) say("");
+  };
+}
+
 async function submit(form, button) {
   const [method, path] = form.dataset.send.split(" ");
   if (form.dataset.ask && !window.confirm(question_of(form))) return;
   const body = body_of(form);
   if (button?.name) body[button.name] = button.dataset.as === "bool" ? button.value === "true" : button.value;
-  const wrong = form.querySelector("[data-wrong]");
-  const tell = wrong ? (words) => { wrong.textContent = words; wrong.hidden = !words; if (words) say(""); } : complain;
+  const tell = teller_of(form);
   tell("");
   form.setAttribute("aria-busy", "true");
   const buttons = [...form.querySelectorAll("button")];

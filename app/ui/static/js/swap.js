@@ -47,8 +47,9 @@ export async function swap(url, target, { quiet = false } = {}) {
     const answer = await fetch(url, { headers: { "X-Fragment": "1" }, signal: abort.signal });
     if (answer.status === 401) { sign_in_again(); return false; }
     if (!answer.ok) { if (!quiet) complain(await words_of(answer)); return false; }
-    const refused = shown.get(target) === url ? refusals(target) : [];
-    place(await answer.text(), target);
+    const markup = await answer.text();
+    const refused = shown.get(target) === url ? refusals(target) : [];  // not before: something may be refused meanwhile
+    place(markup, target);
     shown.set(target, url);
     refusals(target).forEach((each, number) => { if (refused[number]?.words) { each.place.textContent = refused[number].words; each.place.hidden = false; } });
     return true;
