@@ -11,6 +11,7 @@ import { Stream } from "./chat_stream.js";
 
 const SILENT_MS = 15_000;
 const LOOK_MS = 5_000;
+const EXPECTED_MS = 60_000, EXPECTED_EVERY_MS = 1_000;
 const NEAR_PIXELS = 220;
 const at = (id) => document.getElementById(id);
 const [log, live, speaking, notes, lost, stop, standing, composer] = ["log", "live", "speaking", "notes", "lost", "stop", "standing", "composer"].map(at);
@@ -22,6 +23,8 @@ let following = null;
 let messages = at("state")?.dataset.messages;
 let is_asking = false;
 let is_waiting = false;
+let waited = at("state")?.dataset.waits === "yes";
+let expected_until = 0;
 
 /* ---- What the conversation is at */
 
@@ -36,10 +39,16 @@ function look() {
 /** Act on what the server says the conversation is at. */
 function attend() {
   const { run, last, stoppable } = state();
+  const before = messages;
   if (following && run === following.run) following.is_known = true;
   if (following && run !== following.run && (following.is_known || last === following.run)) finish();
   else if (!following && run) follow(run, { stoppable: stoppable === "yes", is_known: true });
   else if (!following && state().messages !== messages) show_last();
+  // A decision is followed by words of the agent, and nothing tells when the work on them begins.
+  const is_decided = waited && state().waits !== "yes";
+  waited = state().waits === "yes";
+  if (following || state().messages !== before) expected_until = 0;
+  else if (is_decided) expected_until = performance.now() + EXPECTED_MS;
   permit();
 }
 
@@ -247,6 +256,7 @@ stop?.addEventListener("click", async () => {
   else steps.begin("Stopping");
 });
 standing.addEventListener("swapped", attend);
+setInterval(() => { if (performance.now() < expected_until) look(); }, EXPECTED_EVERY_MS);
 setInterval(() => { if (following && performance.now() - following.stream.heard_at > SILENT_MS) { following.stream.heard_at = performance.now(); look(); } }, LOOK_MS);
 
 if (log) {
