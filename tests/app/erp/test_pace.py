@@ -59,7 +59,7 @@ class Track:
         pace = Pace(per_second_max, self.clock, self.clock.sleep)
         self.adapter = self._adapter(kind, pace)
         self.erp = LimitedErp(
-            self.adapter, Limits(per_second_max=per_second_max, **limits), self.clock, pace=pace,  # type: ignore[arg-type]
+            self.adapter, Limits(per_second_max=per_second_max, **limits), self.clock, pace=pace,  # type: ignore[arg-type]  fields by their names
             post_requests_max=self.adapter.post_requests_max,
         )  # fmt: skip
 

@@ -2,131 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import httpx
-import httpx2
 import pytest
-from fastapi import FastAPI
-from pydantic import SecretStr
 from sqlalchemy import text
-from sqlmodel import col, select
-from starlette.testclient import TestClient
+from sqlmodel import select
 
-from app.auth.browsers import form_token
 from app.auth.login import login_of
-from app.auth.tables import BrowserSession, LoginAttempt, Person, PersonIdentity
+from app.auth.tables import BrowserSession, LoginAttempt, Person
 from app.errors import UnavailableError
-from app.forgetting import forget
 from app.ledger.tables import LedgerEvent
 from app.outbound import Outbound
 from app.service import Service
 from app.web.dependencies import FORM_TOKEN, SESSION_COOKIE
-from app.web.main import create_app
 from app.web.routes.login import ATTEMPT_COOKIE
-from evals.databases import Servers
-from tests.app.auth.provider import CLIENT, SECRET, Provider, provider_listening, query_of
+from tests.app.auth.provider import CLIENT, Provider, query_of
 from tests.app.auth.signing import signing_key
-from tests.app.web.conftest import Prepared, _copy
-from tests.app.web.door import ADAM, problem_of
-
-HOME = "https://evenkeel.example"
-CLAIMS = {
-    "roles": ["stock-approvers"],
-    "sites": "*",
-    "preferred_username": "adele",
-    "name": "Adele",
-    "sees_sensitive": True,
-}
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Provider]:
-    with provider_listening() as listening:
-        yield listening
-
-
-@pytest.fixture(scope="module")
-def service(
-    provider: Provider, servers: Servers, prepared: Prepared, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Service]:
-    """A service that knows the provider, and makes people of its claims."""
-    changes = {
-        "oidc_issuer": provider.address, "oidc_client_id": CLIENT, "oidc_client_secret": SecretStr(SECRET),
-        "public_url": HOME, "outbound_private_hosts": ("127.0.0.1",), "directory_people": "created",
-        "directory_roles": ("stock-approvers=approver", "stock-viewers=viewer", "stock-viewers=planner"),
-    }  # fmt: skip
-    with _copy(servers, prepared, tmp_path_factory.mktemp("login"), **changes) as opened:
-        yield opened
-
-
-APPS: dict[str, FastAPI] = {}
-
-
-def app_on(service: Service) -> FastAPI:
-    """The application on a service, made once."""
-    if service.database.url not in APPS:
-        APPS[service.database.url] = create_app(service)
-    return APPS[service.database.url]
-
-
-class Browser:
-    """A browser at our address: it keeps cookies by their rules, and says which page asks."""
-
-    def __init__(self, service: Service) -> None:
-        self.client = TestClient(app_on(service), base_url=HOME, follow_redirects=False)
-
-    @property
-    def session(self) -> str:
-        return self.client.cookies.get(SESSION_COOKIE) or ""
-
-    def go_to_the_directory(self) -> str:
-        """Begin a login. The address to which the directory sends the browser back."""
-        begun = self.client.get("/login")
-        assert begun.status_code == 303, begun.text
-        answer = httpx.get(begun.headers["location"])
-        assert answer.status_code == 302
-        return answer.headers["location"]
-
-    def log_in(self) -> httpx2.Response:
-        return self.client.get(self.go_to_the_directory())
-
-    def post(self, path: str, body: object, **headers: str) -> httpx2.Response:
-        return self.client.post(path, json=body, headers={"Idempotency-Key": "a-key-of-the-browser"} | headers)
-
-    @property
-    def form_token(self) -> str:
-        """What our pages carry for their forms."""
-        return form_token(self.session)
-
-    @property
-    def form_token_on_the_page(self) -> str:
-        """The same, as the page really carries it."""
-        page = self.client.get("/").text
-        return page.partition('name="form-token" content="')[2].partition('"')[0]
-
-
-@pytest.fixture
-def browser(service: Service, provider: Provider) -> Browser:
-    """A browser that nobody is logged in with, and a provider that tells the truth."""
-    provider.user, provider.says, provider.key, provider.calls_itself = (
-        "sub-ada",
-        dict(CLAIMS),
-        signing_key("oidc-1"),
-        None,
-    )
-    return Browser(service)
-
-
-def change(service: Service, statement: str, **values: object) -> None:
-    with service.database.transaction() as session:
-        session.connection().execute(text(statement), values)
-
-
-OWN = {"Origin": HOME, "Sec-Fetch-Site": "same-origin"}
-SWITCH = {"engaged": False, "reason": "a drill"}
+from tests.app.web.door import problem_of
+from tests.app.web.login.browsing import CLAIMS, HOME, OWN, SWITCH, Browser, change, refused
 
 
 def test_somebody_logs_in_and_is_made_of_their_claims(browser: Browser, service: Service, provider: Provider) -> None:
@@ -179,13 +74,6 @@ def test_each_login_has_a_state_nonce_and_challenge_of_its_own(browser: Browser)
     for name in ("state", "nonce", "code_challenge"):
         assert len({each[name] for each in asked}) == 3
     assert {each["scope"] for each in asked} == {"openid profile email"}
-
-
-def refused(answer: httpx2.Response) -> bool:
-    """Whether a login came to nothing, and the page says so."""
-    return (
-        answer.status_code == 401 and "did not say who you are" in answer.text and SESSION_COOKIE not in answer.cookies
-    )
 
 
 def test_an_answer_is_good_once_and_in_the_browser_that_asked_for_it(browser: Browser, service: Service) -> None:
@@ -360,117 +248,6 @@ def test_signing_out_ends_the_session_for_good_and_a_foreign_page_cannot_do_it(
     thief = Browser(service)
     thief.client.cookies.set(SESSION_COOKIE, session, domain="evenkeel.example", path="/")
     problem_of(thief.client.get("/v1/network"), 401, "token")
-
-
-def test_newer_claims_change_what_somebody_may_and_older_ones_do_not(
-    browser: Browser, service: Service, provider: Provider
-) -> None:
-    provider.user = "sub-nina"
-    provider.says = CLAIMS | {
-        "preferred_username": "nina",
-        "sites": ["S1", "S2"],
-        "value_limit_minor": 500,
-        "iat": 1_700_000_000,
-    }
-    browser.log_in()
-    provider.says |= {"roles": ["stock-viewers"], "iat": 1_700_000_100}
-    browser.log_in()
-    provider.says |= {"roles": ["stock-approvers"], "iat": 1_700_000_050}
-    browser.log_in()
-    with service.database.transaction() as session:
-        person = session.get_one(Person, "nina")
-    assert (person.roles, person.sites, person.value_limit_minor) == (["planner", "viewer"], ["S1", "S2"], 500)
-
-
-@pytest.mark.parametrize("silent", ["roles", "sites"])
-def test_a_right_that_claims_say_nothing_of_any_more_is_gone_also_from_the_standing_session(
-    browser: Browser, service: Service, provider: Provider, silent: str
-) -> None:
-    name = f"mia-{silent}"
-    provider.user = f"sub-{name}"
-    provider.says = CLAIMS | {"preferred_username": name, "value_limit_minor": 500, "iat": 1_700_000_000}
-    assert browser.log_in().status_code == 303
-    assert browser.client.get("/v1/network").status_code == 200
-    provider.says |= {silent: None, "value_limit_minor": None, "sees_sensitive": None, "iat": 1_700_000_100}
-    assert refused(Browser(service).log_in())
-    with service.database.transaction() as session:
-        person = session.get_one(Person, name)
-    assert (person.roles, person.value_limit_minor, person.sees_sensitive, person.active) == ([], 0, False, True)
-    problem_of(browser.client.get("/v1/network"), 403, "role")
-    provider.says |= {silent: CLAIMS[silent], "iat": 1_700_000_050}
-    assert refused(Browser(service).log_in()), "older claims give nothing back"
-    provider.says |= {"iat": 1_700_000_200}
-    assert Browser(service).log_in().status_code == 303
-    assert browser.client.get("/v1/network").status_code == 200
-
-
-def test_claims_with_fewer_sites_take_the_others_from_the_standing_session(
-    browser: Browser, service: Service, provider: Provider
-) -> None:
-    provider.user = "sub-lea"
-    provider.says = CLAIMS | {"preferred_username": "lea", "roles": ["stock-viewers"], "iat": 1_700_000_000}
-    browser.log_in()
-    every = browser.client.get("/v1/network").json()
-    provider.says |= {"sites": ["S1"], "iat": 1_700_000_100}
-    assert Browser(service).log_in().status_code == 303
-    assert browser.client.get("/v1/network").json() != every
-    with service.database.transaction() as session:
-        assert session.get_one(Person, "lea").sites == ["S1"]
-
-
-def test_claims_do_not_let_somebody_in_again_who_was_shut_out_here(
-    browser: Browser, service: Service, provider: Provider
-) -> None:
-    provider.user, provider.says = "sub-otto", CLAIMS | {"preferred_username": "odo", "iat": 1_700_000_000}
-    browser.log_in()
-    change(service, "update person set active = false where user_id = 'odo'")
-    provider.says |= {"iat": 1_700_000_100, "roles": ["stock-viewers"]}
-    assert refused(browser.log_in())
-    with service.database.transaction() as session:
-        assert not session.get_one(Person, "odo").active
-
-
-def test_whoever_was_forgotten_is_not_let_in_as_somebody_new_and_their_subject_is_gone(
-    browser: Browser, service: Service, provider: Provider
-) -> None:
-    provider.user, provider.says = "sub-of-zelda", CLAIMS | {"preferred_username": "zelda", "iat": 1_700_000_000}
-    assert browser.log_in().status_code == 303
-    for _ in range(2):
-        with service.database.transaction() as session:
-            forget(session, ADAM, "zelda")
-    provider.says |= {"iat": 1_700_000_100}
-    assert refused(browser.log_in())
-    with service.database.transaction() as session:
-        assert not session.get_one(Person, "zelda").active
-        people = session.exec(select(Person.user_id).where(col(Person.user_id).startswith("zelda"))).all()
-        (identity,) = session.exec(select(PersonIdentity).where(PersonIdentity.user_id == "zelda")).all()
-    assert people == ["zelda"]
-    assert "zelda" not in identity.subject
-
-
-@pytest.mark.parametrize("name", ["ada", "system", "policy", "key.1", "shell", "x", "Ada Lovelace", ""])
-def test_a_name_that_is_somebodys_or_nobodys_makes_another_person(
-    browser: Browser, service: Service, provider: Provider, name: str
-) -> None:
-    provider.user, provider.says = f"sub-of-{name}", CLAIMS | {"preferred_username": name}
-    assert browser.log_in().status_code == 303
-    with service.database.transaction() as session:
-        made = (
-            session.connection()
-            .execute(text("select user_id from person_identity where subject = :subject"), {"subject": provider.user})
-            .scalar_one()
-        )
-    assert made not in ("ada", "system", "policy", "key.1", "shell")
-    browser.log_in()
-    with service.database.transaction() as session:
-        assert (
-            len(
-                session.connection()
-                .execute(text("select from person_identity where user_id = :made"), {"made": made})
-                .all()
-            )
-            == 1
-        )
 
 
 def test_a_directory_that_goes_by_another_name_or_is_silent_logs_nobody_in(
