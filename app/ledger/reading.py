@@ -34,20 +34,12 @@ _SAMPLES = 8
 _PAGES_AROUND = 4
 _POSITION = itemgetter(0)
 
-TYPE = """
-    case when position(convert_to('"at":"' || to_char(event.occurred_at at time zone 'UTC',
-                'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') || '"', 'UTF8') in event.body) > 0
-           or position(convert_to('"at":"' || to_char(event.occurred_at at time zone 'UTC',
-                'YYYY-MM-DD"T"HH24:MI:SS"+00:00"') || '"', 'UTF8') in event.body) > 0
-         then event.type end
-"""
-"""The type of an event, where its time beside the body is the one in the body: a body has no other way to write an instant."""
-_LOOKED_UP = f"""
+_LOOKED_UP = """
     select leaf.position, leaf.stream, leaf.seq, leaf.event_hash,
-           event.key, {TYPE}, event.body, event.prev, event.hash
+           event.key, event.type, event.body, event.prev, event.hash
     from ledger_leaf leaf left join ledger_event event using (stream, seq)
     where leaf.position >= $1 and leaf.position < $2 order by leaf.position
-"""  # noqa: S608  a constant
+"""
 _MOVES_LOOKED_UP = """
     select leaf.position, move.sku_id, move.from_place, move.to_place, move.units
     from ledger_leaf leaf join stock_move move using (stream, seq)
@@ -59,22 +51,22 @@ _WHERE_THEY_LIE = """
       select ctid from ledger_event where stream = leaf.stream and seq = leaf.seq offset 0
     ) event where leaf.position = any($1::bigint[])
 """
-_AS_THEY_LIE = f"""
+_AS_THEY_LIE = """
     select leaf.position, leaf.stream, leaf.seq, leaf.event_hash,
-           event.key, {TYPE}, event.body, event.prev, event.hash
+           event.key, event.type, event.body, event.prev, event.hash
     from ledger_leaf leaf left join (
       select * from ledger_event where ctid >= $3::tid and ctid < $4::tid
     ) event using (stream, seq)
     where leaf.position >= $1 and leaf.position < $2
-"""  # noqa: S608  a constant
-_LYING_ELSEWHERE = f"""
+"""
+_LYING_ELSEWHERE = """
     select leaf.position, leaf.stream, leaf.seq, leaf.event_hash,
-           event.key, {TYPE}, event.body, event.prev, event.hash
+           event.key, event.type, event.body, event.prev, event.hash
     from ledger_leaf leaf left join lateral (
       select * from ledger_event where stream = leaf.stream and seq = leaf.seq offset 0
     ) event on true
     where leaf.position = any($1::bigint[])
-"""  # noqa: S608  a constant
+"""
 _ALL_MOVES = """
     declare ledger_moves no scroll cursor for select leaf.position, move.sku_id, move.from_place, move.to_place, move.units
     from ledger_leaf leaf join stock_move move using (stream, seq)

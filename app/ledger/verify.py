@@ -9,13 +9,16 @@ found with a checkpoint that was kept elsewhere.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
+from pydantic_core import from_json
 from sqlalchemy import Connection, text
 
 from app.db.database import Database
 from app.ledger.notes import Checkpoint
-from app.ledger.reading import BATCH, TYPE, Batch, fetched, placed
+from app.ledger.reading import BATCH, Batch, fetched, placed
 from app.ledger.walking import Problem, Walk, event_hash
 
 __all__ = ["Problem", "Verification", "event_hash", "verify", "verify_view"]
@@ -58,7 +61,7 @@ def verify_view(view: Connection, against: Sequence[Checkpoint] = (), batch: int
     heads = {row.stream: (row.seq, bytes(row.hash)) for row in view.execute(_HEADS)}
     balances = {(row.place, row.sku_id): row.units for row in view.execute(_BALANCES)}
     walk.finish(heads, balances)
-    problems = (*walk.problems, *_orphans(view), *_reservations(view))
+    problems = (*walk.problems, *_orphans(view), *_moved_times(view), *_reservations(view))
     anchored = max((checkpoint.size for checkpoint in against), default=0)
     return Verification(walk.events, len(walk.heads), walk.moves, anchored, problems)
 
@@ -71,22 +74,22 @@ def _walked(view: Connection, against: Sequence[Checkpoint], batches: Iterator[B
     return walk
 
 
-_UNPLACED = f"""
+_UNPLACED = """
     select waits.no, waits.stream, waits.seq, null::bytea,
-           event.key, {TYPE}, event.body, event.prev, event.hash
+           event.key, event.type, event.body, event.prev, event.hash
     from ledger_unplaced waits left join ledger_event event using (stream, seq) order by waits.no
-"""  # noqa: S608  a constant
+"""
 _UNPLACED_MOVES = """
     select waits.no, move.sku_id, move.from_place, move.to_place, move.units
     from ledger_unplaced waits join stock_move move using (stream, seq) order by waits.no, move.move_no
 """
-_STRAYS = f"""
+_STRAYS = """
     select row_number() over (order by event.stream, event.seq), event.stream, event.seq, null::bytea,
-           event.key, {TYPE}, event.body, event.prev, event.hash
+           event.key, event.type, event.body, event.prev, event.hash
     from ledger_event event left join ledger_leaf leaf using (stream, seq)
     left join ledger_unplaced waits using (stream, seq)
     where leaf.position is null and waits.no is null order by event.stream, event.seq
-"""  # noqa: S608  a constant
+"""
 _STRAY_MOVES = """
     select dense_rank() over (order by event.stream, event.seq), move.sku_id, move.from_place, move.to_place, move.units
     from ledger_event event left join ledger_leaf leaf using (stream, seq)
@@ -108,6 +111,23 @@ def _orphans(view: Connection) -> Iterator[Problem]:
     )
     for row in rows:
         yield Problem("stock_move", f"{row.stream}#{row.seq}", "a stock move is booked without an event")
+
+
+# Bodies that are written as the ledger writes them are passed over by their bytes; what is left is read.
+_TIMES = text("""
+    select stream, seq, occurred_at, body from ledger_event
+    where position(convert_to('"at":"' || to_char(occurred_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
+                              || '"', 'UTF8') in body) = 0
+    order by stream, seq
+""")
+
+
+def _moved_times(view: Connection) -> Iterator[Problem]:
+    """The time beside a body, by which events are listed, is the one in the body. A body that says none is found otherwise."""
+    for row in view.execute(_TIMES.execution_options(yield_per=BATCH)):
+        with suppress(ValueError, KeyError, TypeError):
+            if datetime.fromisoformat(from_json(row.body)["at"]) != row.occurred_at:
+                yield Problem("columns", f"{row.stream}#{row.seq}", "the time beside the body differs from the body")
 
 
 def _reservations(view: Connection) -> Iterator[Problem]:

@@ -239,7 +239,7 @@ class Walk:
             return
         self.moves += len(moves)
         if stated != (stream, key, kind):
-            self._note(row, "columns", "stream, key, type or time beside the body differ from the body")
+            self._note(row, "columns", "stream, key or type beside the body differ from the body")
         if moves != booked:
             self._note(row, "stock_move", "the stock moves booked are not those of the event")
 
