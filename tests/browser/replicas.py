@@ -67,17 +67,18 @@ def behind_one_address(backends: list[str]) -> Iterator[tuple[str, RoundRobin]]:
         ready.set()
         return server
 
-    async def end() -> None:
+    async def end(server: asyncio.Server) -> None:
         """Nothing is left behind: a task that is collected with its loop is told of in the middle of some other test."""
-        carrying = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in carrying:
-            task.cancel()
-        await asyncio.gather(*carrying, return_exceptions=True)
+        server.close()
+        while carrying := asyncio.all_tasks() - {asyncio.current_task()}:  # again: what was just accepted begins a task
+            for task in carrying:
+                task.cancel()
+            await asyncio.gather(*carrying, return_exceptions=True)
 
     def run() -> None:
         server = loop.run_until_complete(serve())
         loop.run_forever()
-        server.close()
+        loop.run_until_complete(end(server))
         loop.close()
 
     thread = threading.Thread(target=run, name="proxy", daemon=True)
@@ -86,6 +87,5 @@ def behind_one_address(backends: list[str]) -> Iterator[tuple[str, RoundRobin]]:
     try:
         yield addresses[0], proxy
     finally:
-        asyncio.run_coroutine_threadsafe(end(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)

@@ -19,9 +19,10 @@ export function emit(topic) {
 
 function soon(target) {
   if (waiting.has(target)) return;
-  waiting.set(target, setTimeout(() => {
+  waiting.set(target, setTimeout(async () => {
     waiting.delete(target);
-    if (target.isConnected && !target.contains(document.querySelector("form[aria-busy=true]"))) swap(target.dataset.url, target, { quiet: true });
+    if (!target.isConnected || target.contains(document.querySelector("form[aria-busy=true]"))) return;
+    if (!await swap(target.dataset.url, target, { quiet: true })) setTimeout(soon, QUIET_MS, target);  // what is shown is old, and nobody sees that it is
   }, TOGETHER_MS));
 }
 
