@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, DateTime, Dialect, LargeBinary, Text, TypeDecorator
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    DateTime,
+    Dialect,
+    LargeBinary,
+    Text,
+    TypeDecorator,
+    func,
+    literal_column,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 
@@ -30,6 +42,22 @@ class Words(TypeDecorator[StrEnum]):
         return None if value is None else self.vocabulary(value)
 
 
+class Readable(TypeDecorator[datetime]):
+    """An instant that can be read whatever somebody has put there: what Python knows no date for is its first or last day."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def column_expression(self, column: ColumnElement[datetime]) -> ColumnElement[datetime]:
+        """What is selected in place of the column. It is compared and sorted as it stands."""
+        return func.least(func.greatest(column, _FIRST), _LAST, type_=self)
+
+
+_FIRST, _LAST = (
+    literal_column(f"timestamptz '{day} 00:00+00'", DateTime(timezone=True)) for day in ("0001-01-02", "9999-12-31")
+)
+
+
 def word(vocabulary: type[StrEnum], *, index: bool = False) -> Column[Any]:
     """A word of a closed vocabulary."""
     return Column(Words(vocabulary), nullable=False, index=index)
@@ -38,6 +66,11 @@ def word(vocabulary: type[StrEnum], *, index: bool = False) -> Column[Any]:
 def instant(*, nullable: bool = False, index: bool = False) -> Column[Any]:
     """An instant with its zone."""
     return Column(DateTime(timezone=True), nullable=nullable, index=index)
+
+
+def readable_instant() -> Column[Any]:
+    """An instant with its zone, of rows that have to be read even if somebody has tampered with them."""
+    return Column(Readable(timezone=True), nullable=False)
 
 
 def document(*, nullable: bool = False) -> Column[Any]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, CheckConstraint, Column, Identity, Index, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from app.db.columns import big_integer, instant, octets
+from app.db.columns import big_integer, instant, octets, readable_instant
 
 
 class LedgerEvent(SQLModel, table=True):
@@ -20,7 +20,7 @@ class LedgerEvent(SQLModel, table=True):
     seq: int = Field(primary_key=True, sa_type=big_integer().type)
     key: str = Field(unique=True)
     type: str = Field(index=True)
-    occurred_at: datetime = Field(sa_column=instant())
+    occurred_at: datetime = Field(sa_column=readable_instant())
     body: bytes = Field(sa_column=octets())
     prev: bytes = Field(sa_column=octets())
     hash: bytes = Field(sa_column=octets())

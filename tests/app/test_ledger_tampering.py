@@ -7,9 +7,12 @@ from random import Random
 
 import pytest
 from sqlalchemy import text
+from sqlmodel import Session, col, select
 
 from app.db.database import Database
+from app.ledger.tables import LedgerEvent
 from app.ledger.verify import verify_view
+from tests.builders import NOW
 from tests.tampering import ENTRIES, FOUND_FROM_INSIDE, SEEN_FROM_OUTSIDE_ONLY, Book, Tampering, entries
 
 WAYS = (*FOUND_FROM_INSIDE, *SEEN_FROM_OUTSIDE_ONLY)
@@ -86,4 +89,33 @@ def test_a_time_that_was_moved_beside_the_body_is_found(empty: Database) -> None
         connection.execute(moved, {"stream": ENTRIES[0].stream})
         (problem,) = verify_view(connection, [KEPT]).problems
         assert (problem.code, problem.where) == ("columns", f"{ENTRIES[0].stream}#1")
+        connection.rollback()
+
+
+OUTSIDE_OF_ALL_CALENDARS = (
+    "infinity",
+    "-infinity",
+    "4713-01-01 00:00+00 BC",
+    "20000-01-01 00:00+00",
+    "9999-12-31 23:59+00",
+)
+
+
+@pytest.mark.parametrize("moved", [*OUTSIDE_OF_ALL_CALENDARS, f"{NOW:%Y-%m-%d %H:%M:%S.%f}+00 BC"])
+def test_a_time_that_no_program_can_read_is_found_and_keeps_nobody_from_reading_the_rest(
+    empty: Database, moved: str
+) -> None:
+    """A time before our era can look like the right one when it is written without saying so."""
+    with empty.engine.connect() as connection:
+        WHOLE.put(connection)
+        change = text(
+            "update ledger_event set occurred_at = cast(:moved as timestamptz) where seq = 1 and stream = :stream"
+        )
+        connection.execute(change, {"moved": moved, "stream": ENTRIES[0].stream})
+        (problem,) = verify_view(connection, [KEPT]).problems
+        assert (problem.code, problem.where) == ("columns", f"{ENTRIES[0].stream}#1")
+        with Session(connection) as session:
+            read = session.exec(select(LedgerEvent).order_by(col(LedgerEvent.occurred_at))).all()
+            assert len(read) == len(ENTRIES)
+            assert ENTRIES[0].stream in {read[0].stream, read[-1].stream}
         connection.rollback()

@@ -168,3 +168,16 @@ def test_the_page_says_when_and_up_to_which_event_the_ledger_was_last_anchored_o
     page = otto.get("/governance/audit")
     assert "It could not be anchored: No space left on device. Until that is mended" in page.by_id("not-anchored").text
     assert "/secret" not in page.text
+
+
+def test_an_event_whose_time_no_program_can_read_is_shown_and_named_by_the_verification(
+    door: Door, otto: Browsing
+) -> None:
+    with door.service.database.engine.begin() as connection:
+        connection.execute(text("set local session_replication_role = replica"))
+        moved = "update ledger_event set occurred_at = 'infinity' where type = 'plan_proposed' returning stream, seq"
+        stream, seq = connection.execute(text(moved)).one()
+    assert "Plan proposed" in otto.get("/governance/audit").text
+    assert f"{stream}#{seq}" in otto.get("/governance/audit/verification", fragment=True).text
+    assert any(each["stream"] == stream for each in door.get("/v1/ledger/events", "otto").json())
+    assert not door.get("/v1/ledger/verification", "otto").json()["verified"]
