@@ -132,13 +132,12 @@ def requested(order: OrderFacts) -> Step | None:
 def begun(order: OrderFacts, reasons: str, missing_units: int = 0, *, stop: str | None = None) -> Step | None:
     """What comes of the wish to ask the ERP now. Only an order that may be asked for afterwards is asked for.
 
-    Where a `stop` holds it, and until people have validated what one held, nothing. What the world has
-    outrun (`reasons`, in words) is taken back; where the ERP may have been asked before, people decide.
+    Where a `stop` holds it, and until people have validated what one held, nothing. `reasons` are what the world has outrun it by.
     """
     if stop is not None or order.held_by is not None:
         return held(order, stop)
     if reasons:
-        return left_to_people(order, reasons) or withdrawn(order, reasons, missing_units)
+        return outrun(order, reasons, missing_units)
     return requested(order)
 
 
@@ -159,7 +158,7 @@ def validated(order: OrderFacts, reasons: str, missing_units: int = 0) -> Step |
     if order.held_by is None:
         return None
     if reasons:
-        return left_to_people(order, reasons) or withdrawn(order, reasons, missing_units)
+        return outrun(order, reasons, missing_units)
     return Step(replace(order, held_by=None), TransferEvent.VALIDATED, facts={"stop": order.held_by})
 
 
@@ -176,6 +175,11 @@ def refused(order: OrderFacts, reason: str, missing_units: int = 0) -> Step | No
     if order.state is not OrderState.REQUESTED:
         return None
     return _voided(order, OrderState.REFUSED, TransferEvent.REFUSED, reason, missing_units)
+
+
+def outrun(order: OrderFacts, reasons: str, missing_units: int = 0) -> Step | None:
+    """What the world has outrun (`reasons`, in words) is taken back; where the ERP may have been asked before, people decide."""
+    return left_to_people(order, reasons) or withdrawn(order, reasons, missing_units)
 
 
 def withdrawn(order: OrderFacts, reason: str, missing_units: int = 0) -> Step | None:
