@@ -3,8 +3,8 @@
 A process that dies loses the session, and with it the lock. One that is frozen (stopped,
 swapped out, paused) keeps both. So the session says something every few seconds, and
 the database notes when, by its own clock. Whoever stands by ends a session that has been
-silent for too long, together with those that its process has left in the middle of a
-transaction: row locks, and conversations with the ERP, that others wait for.
+silent for too long, together with those that its process has left in the middle of something,
+whenever they spoke last: row locks, and conversations with the ERP, that others wait for.
 
 A process that wakes after that finds its session gone. Nothing begins before the lock has
 been asked for (`holds`), so it begins nothing any more. What it had begun goes on, beside
@@ -14,7 +14,7 @@ the process that has taken over, and doubles nothing:
 - DBOS lets only one of two executions of a workflow write its next step.
 - An ERP is asked for a transfer under its permanent key, and makes one of it however often
   and late it is asked; what it answers is booked once, as the ledger takes an event's key once.
-- A run is driven under the lock of its thread. That session is in no transaction and is
+- A run is driven under the lock of its thread. That session is at rest meanwhile and is
   left alone: a conversation waits for the process that has begun to answer in it.
 """
 
@@ -46,6 +46,8 @@ _SOMEBODY = text(f"""
 _TAKE, _GIVE_BACK = text("select pg_try_advisory_lock(:key)"), text("select pg_advisory_unlock(:key)")
 _BEAT = text("select 1")
 # One look decides: where a number has gone to another session by now, that one has just begun and is not silent.
+# Of the others none has to be silent for as long: one that spoke right after the holder, or that still waits for a lock,
+# would be left behind, as nobody looks for silent sessions any more once the lock is taken.
 _END_SILENT = text(f"""
     with activity as materialized (
         select pid, application_name, state, state_change < clock_timestamp() - make_interval(secs => :seconds) as silent
@@ -54,8 +56,7 @@ _END_SILENT = text(f"""
         select pid, application_name from activity where silent and pid in (select pid from pg_locks where {_HELD})
     )
     select count(*) filter (where pg_terminate_backend(activity.pid)) from activity join holder
-    on activity.pid = holder.pid or (activity.application_name = holder.application_name and activity.silent
-                                     and activity.state like 'idle in transaction%')
+    on activity.pid = holder.pid or (activity.application_name = holder.application_name and activity.state <> 'idle')
 """)  # noqa: S608  a constant
 _log = get_logger(__name__)
 

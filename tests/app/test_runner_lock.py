@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -122,6 +123,36 @@ def test_what_a_frozen_process_has_locked_in_a_transaction_is_free_and_the_lock_
         assert thread.execute(text("select pg_advisory_unlock(:key)"), {"key": OF_A_THREAD}).scalar_one()
 
 
+@pytest.mark.usefixtures("soon")
+def test_what_a_frozen_process_said_last_and_what_it_still_waits_for_is_ended_too(
+    service: Service, locks: tuple[RunnerLock, RunnerLock]
+) -> None:
+    runner, other = locks
+    failed: list[Exception] = []
+
+    def stand_in_line() -> None:
+        with left_open(service.database) as waiting:
+            try:
+                waiting.execute(text("select pg_advisory_xact_lock(:key)"), {"key": OF_A_THREAD})
+            except OperationalError as ended:
+                failed.append(ended)
+
+    with service.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as thread:
+        thread.execute(text("select pg_advisory_lock(:key)"), {"key": OF_A_THREAD})
+        in_line = threading.Thread(target=stand_in_line)
+        with left_open(service.database) as transaction, frozen(runner):
+            until("the holder to be silent", lambda: not runner_alive(service.database))
+            in_line.start()
+            until("the other to stand in line", lambda: _somebody_waits(service))
+            transaction.execute(text("select 1"))
+            assert other.end_silent() == 3
+            with pytest.raises(OperationalError):
+                transaction.execute(text("select 1"))
+        in_line.join()
+        assert [is_outage(each) for each in failed] == [True]
+        assert thread.execute(text("select pg_advisory_unlock(:key)"), {"key": OF_A_THREAD}).scalar_one()
+
+
 def test_a_session_that_broke_takes_the_lock_again_where_nobody_was_faster(
     service: Service, locks: tuple[RunnerLock, RunnerLock]
 ) -> None:
@@ -187,6 +218,13 @@ def _end_sessions(database: Database) -> None:
             text(f"select pg_terminate_backend(pid) from pg_locks where {runner_lock._HELD}"),
             {"key": runner_lock.LOCK_KEY},
         )
+
+
+def _somebody_waits(service: Service) -> bool:
+    """Whether somebody stands in line for an advisory lock."""
+    with service.database.engine.connect() as connection:
+        query = text("select exists (select 1 from pg_locks where locktype = 'advisory' and not granted)")
+        return bool(connection.execute(query).scalar_one())
 
 
 def _taken(service: Service, workflow_id: str) -> bool:
