@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from structlog import get_logger
 
 from app.db.database import database_now
+from app.db.in_the_way import not_kept_waiting
 from app.errors import ConflictError, InvalidError, NotFoundError
 from app.governance.state import changing, governance, record_change, require_reason
 from app.governance.tables import StopRow
@@ -62,11 +63,18 @@ def engage_stop(session: Session, stop: Stop, actor: str, reason: str) -> StopRo
     """Put a stop in force; one that holds the same is left as it is. Once this is committed no post starts that it holds.
 
     New posts wait from the first moment, and those under way are waited for, but not for long: an ERP that hangs
-    must not keep anybody from stopping. Raises InvalidError without a reason, and for a lane or class that is not known; NotFoundError for a site.
+    must not keep anybody from stopping. Nor must a transaction in which nothing is said, as its process is frozen:
+    that one is rolled back. Raises InvalidError without a reason, and for a lane or class that is not known;
+    NotFoundError for a site.
     """
     require_reason(reason)
     _require_known(session, stop)
     _wait_for_posts(session)
+    with not_kept_waiting(session):
+        return _engaged(session, stop, actor, reason)
+
+
+def _engaged(session: Session, stop: Stop, actor: str, reason: str) -> StopRow:
     changing(session)
     for known in stops_in_force(session):
         if known.scope == stop.scope:

@@ -14,11 +14,14 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from sqlmodel import col, select
 from structlog.testing import capture_logs
 
+from app.approvals.decisions import decide
 from app.auth.roles import Role
 from app.db.database import Database
+from app.db.in_the_way import STILL_SECONDS
 from app.erp.limits import LimitedErp, Limits
 from app.errors import ConflictError, EvenkeelError
 from app.governance.stops import POSTS_MS_MAX, stops_in_force
@@ -30,6 +33,7 @@ from app.orders.attention import act
 from app.orders.books import OrderBooks
 from app.orders.carrying import BEGIN_SECONDS_MAX, STOPPED, UNCERTAIN, Carrier
 from app.orders.release import take_up_idle
+from app.orders.steps import get_order
 from app.orders.tables import TransferOrder
 from app.orders.validating import held_orders, validate
 from app.service import Service
@@ -54,6 +58,7 @@ from tests.installation import (
 from tools.execution import OrderState
 from tools.ports import ErpTransfer, ErpUncertainError, Refused, TransferContent
 from tools.saga import Action
+from tools.transfers import Verdict
 
 NEAR = frozenset(("S1", "S2"))
 SCOPES = (Stop(), Stop(site_id="S2"), Stop(origin="S1", destination="S2", mode="van"), Stop(sku_class="category/dry"))
@@ -403,6 +408,49 @@ def test_whoever_announces_anew_stands_behind_a_stop_that_is_being_engaged(
         assert post.result() == STOPPED
     assert erp.started == {}
     assert took * 1000 < POSTS_MS_MAX, "the post gave its place away"
+
+
+def test_a_stop_does_not_wait_for_a_decision_of_a_frozen_process_and_that_is_not_recorded(service: Service) -> None:
+    request = submitted(service)
+    with ThreadPoolExecutor(1) as pool, pytest.raises(OperationalError), service.database.transaction() as frozen:
+        decide(frozen, ADA, request.approval_id, Verdict.APPROVE, request.plan_digest)
+        with capture_logs() as logs:
+            pool.submit(stopped, service, Stop()).result(timeout=10)
+        assert [(each["event"], each["ended"]) for each in logs] == [("stood_in_the_way", True)]
+    assert (orders(service), [row.approval_id for row in waiting(service)]) == ([], [request.approval_id])
+    with pytest.raises(ConflictError, match="kill switch is engaged"):
+        approve(service, request)
+    assert verify(service.database).verified
+
+
+def test_a_stop_does_not_wait_for_an_order_that_a_frozen_process_has_locked(service: Service) -> None:
+    order, *_ = approved(service)
+    with ThreadPoolExecutor(1) as pool, pytest.raises(OperationalError), service.database.transaction() as frozen:
+        get_order(frozen, order.transfer_id, lock=True)
+        pool.submit(stopped, service, Stop()).result(timeout=10)
+    assert {each.held_by is not None for each in orders(service)} == {True}
+
+
+def test_a_stop_waits_for_whoever_still_says_something_and_another_change_waits_for_everybody(
+    service: Service,
+) -> None:
+    request = submitted(service)
+    with ThreadPoolExecutor(1) as pool:
+        with service.database.transaction() as busy:
+            decide(busy, ADA, request.approval_id, Verdict.APPROVE, request.plan_digest)
+            stop = pool.submit(stopped, service, Stop())
+            for _ in range(15):
+                time.sleep(STILL_SECONDS / 5)
+                busy.connection().execute(text("select 1"))
+            assert not stop.done()
+        stop_id = stop.result(timeout=10)
+        with service.database.transaction() as thinking:
+            stops_in_force(thinking, share=True)
+            release = pool.submit(released, service, stop_id)
+            time.sleep(2 * STILL_SECONDS)
+            assert not release.done()
+        release.result(timeout=10)
+    assert len(orders(service)) == request.lines
 
 
 def _post(carrier: Carrier, transfer_id: UUID, together: threading.Barrier) -> str:
