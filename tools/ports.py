@@ -84,6 +84,10 @@ class ErpNotAskedError(ErpUncertainError):
     """Nothing was sent: the ERP cannot be reached, or is left alone for now."""
 
 
+class ErpNoTurnError(ErpNotAskedError):
+    """Nothing was sent, because as much is asked already as may be asked. It says nothing about the ERP: ask again later."""
+
+
 class ErpPort(Protocol):
     """Every call may raise ErpUncertainError; then ask `find`, and do the same again where it says that nothing was done.
 

@@ -22,6 +22,8 @@ EVERY_HOUR = "0 17 * * * *"
 WAIT_SECONDS_MAX = 300.0
 LOOKS_AT_ONCE = 4
 """How often a confirmed transfer is looked at before it waits for the next tick."""
+IN_LINE_SECONDS_MAX, IN_LINE_PAUSE_SECONDS_MAX = 300.0, 10.0
+"""How long an order waits in all until its turn with the ERP comes, before the tick takes it up anew; and how long at a time."""
 AGAIN_SECONDS, AGAIN_SECONDS_MAX = 0.2, 15.0
 """The first and the longest wait before a run is driven again that the database's absence has interrupted."""
 _log = get_logger(__name__)
@@ -52,13 +54,13 @@ class Work(Protocol):
         """Set going what an approval released, if the graph has not done so."""
 
     def post(self, transfer_id: UUID) -> str:
-        """Ask the ERP for the transfer, once: `posted`, `refused`, `uncertain` or `stopped`."""
+        """Ask the ERP for the transfer, once: `posted`, `refused`, `uncertain`, `in_line` or `stopped`."""
 
     def note_doubt(self, transfer_id: UUID, why: str) -> None:
         """Tell people that the ERP gives no certain answer about the order."""
 
     def look(self, transfer_id: UUID) -> str:
-        """Ask the ERP whether the goods have left: `shipped`, `cancelled`, `waiting` or `stopped`."""
+        """Ask the ERP whether the goods have left: `shipped`, `cancelled`, `waiting`, `in_line` or `stopped`."""
 
     def tick(self) -> None:
         """What is done every minute: expiry, and orders and runs that nobody carries."""
@@ -206,23 +208,36 @@ def _until_certain(
 ) -> str:
     """Ask until the answer is certain, a few times: then people are told, and the tick has it asked again.
 
-    So neither an ERP that is down nor a warehouse that takes its time keeps a worker.
+    So neither an ERP that is down nor a warehouse that takes its time keeps a worker. That others come first says nothing
+    about the ERP: an order in line waits, and after a while the tick has it begin anew behind the others.
     """
-    doubts, looks, wait = 0, 0, work.retry_seconds
-    while doubts < work.attempts_max:
-        try:
-            outcome = ask(transfer_id)
-        except Exception:  # noqa: BLE001  a broken connection or an answer that makes no sense: nobody knows what was done
-            _log.exception("no_certain_answer", transfer_id=transfer_id)
-            outcome = "uncertain"
+    doubts, looks, wait, in_line = 0, 0, work.retry_seconds, 0.0
+    while doubts < work.attempts_max and in_line < IN_LINE_SECONDS_MAX:
+        outcome = _asked(ask, transfer_id)
+        if outcome == "in_line":
+            pause = min(work.retry_seconds + in_line, IN_LINE_PAUSE_SECONDS_MAX)
+            in_line += pause
+            DBOS.sleep(pause)
+            continue
         looks += outcome == "waiting"
         if outcome not in ("uncertain", "waiting") or looks == LOOKS_AT_ONCE:
             return outcome
         doubts += outcome == "uncertain"
         DBOS.sleep(wait)
         wait = min(wait * 2, WAIT_SECONDS_MAX)
+    if doubts < work.attempts_max:
+        return "in_line"
     note_doubt(transfer_id, f"the ERP gave no certain answer in {work.attempts_max} attempts")
     return "uncertain"
+
+
+def _asked(ask: Callable[[str], str], transfer_id: str) -> str:
+    """What came of it; a broken connection or an answer that makes no sense is doubt: nobody knows what was done."""
+    try:
+        return ask(transfer_id)
+    except Exception:  # noqa: BLE001  whatever it was, the ERP is asked again
+        _log.exception("no_certain_answer", transfer_id=transfer_id)
+        return "uncertain"
 
 
 def _forget_old_ticks() -> None:

@@ -17,6 +17,7 @@ from typing import TypeVar
 from app.erp.pace import Pace
 from tools.ports import (
     ErpNotAskedError,
+    ErpNoTurnError,
     ErpPort,
     ErpTransfer,
     ErpUncertainError,
@@ -35,7 +36,7 @@ class Limits:
 
     After `failures_max` calls in a row that ended in doubt it is left alone for
     `pause_seconds`, or for as long as it asked for; then one call tries. Whoever finds
-    no room waits `wait_seconds_max` for it and is told then that nothing was sent.
+    no room waits `wait_seconds_max` for it and is told then that its turn has not come.
     """
 
     at_once_max: int = 4
@@ -49,7 +50,8 @@ class LimitedErp:
     """An `ErpPort` in front of another one. `clock` counts seconds and `sleep` waits for some.
 
     `pace` is what the requests of the other one take their places from; without it each
-    call counts as one request. A post sends `post_requests_max` of them and no more.
+    call counts as one request. A post has the places of `post_requests_max` of them from
+    its beginning; what it sends beyond waits for its place like any other request.
     """
 
     def __init__(
@@ -100,7 +102,7 @@ class LimitedErp:
     def turn(self) -> Iterator[None]:
         """Wait until a post may begin, and keep the places of all its requests: what this thread asks inside begins at once.
 
-        Raises ErpNotAskedError where that takes too long, or where the ERP is left alone.
+        Raises ErpNoTurnError where that takes too long, and ErpNotAskedError where the ERP is left alone.
         """
         with self._begun(self._post_requests_max):
             self._mine.turn = True
@@ -125,7 +127,7 @@ class LimitedErp:
     @contextmanager
     def _bulkhead(self) -> Iterator[None]:
         if not self._room.acquire(timeout=self._limits.wait_seconds_max):
-            raise ErpNotAskedError(f"{self._limits.at_once_max} calls to the ERP are under way, and none has ended")
+            raise ErpNoTurnError(f"{self._limits.at_once_max} calls to the ERP are under way, and none has ended")
         try:
             yield
         finally:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tools.ports import ErpNotAskedError
+from tools.ports import ErpNoTurnError
 
 
 class Pace:
@@ -34,7 +34,7 @@ class Pace:
     def reserved(self, requests: int, wait_seconds_max: float) -> Iterator[None]:
         """Wait for the places of so many requests, and keep them: those that this thread sends inside begin at once.
 
-        Raises ErpNotAskedError where the first of them takes too long to come. Places that
+        Raises ErpNoTurnError where the first of them takes too long to come. Places that
         are not used are given back, except for one: asking counts, whether or not it came to a request.
         """
         self._wait(requests, wait_seconds_max)
@@ -65,7 +65,7 @@ class Pace:
             now = self._clock()
             first = max(self._next_at, now - spread)
             if wait_seconds_max is not None and first - now > wait_seconds_max:
-                raise ErpNotAskedError(f"the ERP is asked {self._per_second_max:g} times a second, and no more")
+                raise ErpNoTurnError(f"the ERP is asked {self._per_second_max:g} times a second, and no more")
             self._next_at = first + spread + 1 / self._per_second_max
         if first + spread > now:
             self._sleep(first + spread - now)

@@ -11,13 +11,13 @@ from uuid import UUID
 from structlog import get_logger
 
 from tools.execution import OrderState
-from tools.ports import ErpNotAskedError, ErpPort, ErpTransfer, ErpUncertainError, Refused
+from tools.ports import ErpNotAskedError, ErpNoTurnError, ErpPort, ErpTransfer, ErpUncertainError, Refused
 from tools.saga import OrderFacts
 
-POSTED, REFUSED, CANCELLED, SHIPPED, WAITING, STOPPED, UNCERTAIN = (
-    "posted", "refused", "cancelled", "shipped", "waiting", "stopped", "uncertain"
+POSTED, REFUSED, CANCELLED, SHIPPED, WAITING, STOPPED, UNCERTAIN, IN_LINE = (
+    "posted", "refused", "cancelled", "shipped", "waiting", "stopped", "uncertain", "in_line"
 )  # fmt: skip
-"""What came of one word with the ERP."""
+"""What came of one word with the ERP. `in_line`: it was not asked, because others come first."""
 BEGIN_SECONDS_MAX = 0.6
 """A request that has not begun so long after it was announced is announced anew: a stop waits a little longer than this."""
 _ANNOUNCED_MAX = 5
@@ -63,8 +63,8 @@ class Carrier:
     """Asks one ERP for transfers, on behalf of the durable workers.
 
     `settle_seconds`: how long after it was asked a request may still be under way to the
-    ERP; before that, that it has no such transfer proves nothing. `turn` waits until one
-    more request may begin, and keeps that place while it is entered; `clock` counts seconds.
+    ERP; before that, that it has no such transfer proves nothing. `turn` waits until all
+    the requests of a post may begin, and keeps their places while it is entered; `clock` counts seconds.
     """
 
     def __init__(
@@ -140,6 +140,9 @@ class Carrier:
 
 
 def _uncertain(transfer_id: UUID, doubt: ErpUncertainError) -> str:
+    if isinstance(doubt, ErpNoTurnError):
+        _log.info("erp_turn_has_not_come", transfer_id=str(transfer_id), reason=str(doubt))
+        return IN_LINE
     _log.warning("erp_uncertain", transfer_id=str(transfer_id), reason=str(doubt))
     return UNCERTAIN
 
