@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
+from sqlalchemy import ARRAY, Uuid, any_, cast
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from app.auth.roles import Act, Principal
 from app.db.database import Database, database_now
@@ -77,12 +79,18 @@ def reconcile(database: Database, erp: ErpPort) -> Sequence[Difference]:
         since = database_now(session) - HORIZON
     transfers = {transfer.reference: transfer for transfer in erp.list_transfers(since)}
     with database.transaction() as session:
-        orders = {str(row.transfer_id): row.facts for row in session.exec(select(TransferOrder)).all()
-                  if str(row.transfer_id) in transfers or row.state_at >= since}  # fmt: skip
+        orders = {str(row.transfer_id): row.facts for row in session.exec(_to_compare(transfers, since)).all()}
     found = [each for each in differences(orders, transfers) if _still_differs(database, erp, each)]
     with database.transaction() as session:
         _keep(session, found)
     return found
+
+
+def _to_compare(references: Iterable[str], since: datetime) -> SelectOfScalar[TransferOrder]:
+    """The orders that the ERP has told of, and those that it should have: it has had them, and they changed since then."""
+    told = [found for each in references if (found := _as_id(each)) is not None and str(found) == each]
+    had = col(TransferOrder.erp_id).is_not(None) & (col(TransferOrder.state_at) >= since)
+    return select(TransferOrder).where((col(TransferOrder.transfer_id) == any_(cast(told, ARRAY(Uuid)))) | had)
 
 
 def _still_differs(database: Database, erp: ErpPort, seen: Difference) -> bool:
