@@ -39,7 +39,8 @@ class ErpTransfer:
 
     `units` is what it is to move. `received_units` is the total, so far, that came
     into stock at the destination, and may exceed `units`; `damaged_units` is the
-    total that came and did not. Once it is received, what is still missing is lost.
+    total that came and did not. Once it is received, what is still missing of `units`
+    is lost; what our books let go beyond them is for people to say.
     SKU and sites are ours; None where the ERP does not say.
     """
 
