@@ -56,7 +56,7 @@ from app.orders.release import release_orders, take_up_idle
 from app.orders.transit import note_overdue
 from app.outbound import Outbound
 from app.settings import Settings
-from app.threads.driver import Driver
+from app.threads.driver import HELD_MS_MAX, Driver
 from app.threads.lost_questions import report_lost_questions
 from app.threads.retention import Retention
 from app.threads.stream import RunStream
@@ -96,11 +96,11 @@ class Service:
 
     def run_thread(self, run_id: UUID) -> None:
         """Drive a run to its end or pause."""
-        self.driver.run(run_id)
+        self.driver.run(run_id, HELD_MS_MAX)
 
     def resume_thread(self, approval_id: UUID) -> None:
         """Wake the graph that waits for a request."""
-        self.driver.ring(approval_id)
+        self.driver.ring(approval_id, HELD_MS_MAX)
 
     def release(self, approval_id: UUID) -> int:
         """Set going what an approval released, if the graph has not done so."""
@@ -126,12 +126,10 @@ class Service:
         not keep the ledger from being signed. Raises what failed, at the end.
         """
         self._anchor()
-        of_the_database = (
-            expire_overdue, remind_and_escalate, take_up_idle, take_up_runs,
-            partial(note_overdue, grace_days=self.settings.overdue_days),
-        )  # fmt: skip
+        of_the_database = (expire_overdue, remind_and_escalate, take_up_idle, take_up_runs)
         parts = [
             *(partial(self._in_a_transaction, part) for part in of_the_database),
+            lambda: note_overdue(self.database, self.settings.overdue_days),
             partial(self._ask_the_erp, "not_followed", lambda: follow(self.database, self.carrier)),
         ]
         failures: list[Exception] = []
@@ -175,8 +173,8 @@ class Service:
         self.retention.tidy()
         with self.database.transaction() as session:
             forget_what_is_over(session)
-            if self.settings.words_days is not None:
-                forget_old_words(session, self.settings.words_days)
+        if self.settings.words_days is not None:
+            forget_old_words(self.database, self.settings.words_days)
         self._ask_the_erp("not_reconciled", lambda: reconcile(self.database, self.carrier.erp))
 
     @property

@@ -93,8 +93,8 @@ class Settings(AuthSettings, ErpSettings):
     overdue_days: Annotated[int, Field(ge=0, le=90)] = 2
     """How many days after their day of arrival goods under way are told to people."""
 
-    workers: PositiveInt = 4
-    """Durable workflows that one runner carries out at a time."""
+    workers: Annotated[int, Field(ge=1, le=8)] = 4
+    """Durable workflows that one runner carries out at a time. Each holds up to three of its 32 connections to the database."""
 
     checkpoint_steps_days: PositiveInt = 7
     """After so many days without a run a finished thread keeps its last state only, and not each step on the way."""

@@ -166,15 +166,21 @@ def fewer_packs(
     for violation in violations:
         if violation.rule not in CURABLE:
             return None
-        over = _over(violation)
-        for line in sorted((plan.lines[number - 1] for number in violation.line_nos), key=lambda each: -each.line_no):
-            pack_units = line.units // line.packs
+        lines = sorted((plan.lines[number - 1] for number in violation.line_nos), key=lambda each: -each.line_no)
+        # What another violation has taken off these lines counts for this one as well.
+        over = _over(violation) - sum((packs[each.line_no] - less[each.line_no]) * _pack_units(each) for each in lines)
+        for line in lines:
+            pack_units = _pack_units(line)
             off = min(-(-over // pack_units), less[line.line_no] - _least_packs(drift, line)) if over > 0 else 0
             less[line.line_no] -= max(off, 0)
             over -= max(off, 0) * pack_units
         if over > 0:
             return None
     return less if less != packs else None
+
+
+def _pack_units(line: TransferLine) -> int:
+    return line.units // line.packs
 
 
 def _over(violation: Violation) -> int:

@@ -8,7 +8,7 @@ judged as what they are without it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from policies.approvals import Drift
@@ -55,14 +55,25 @@ def remains(plan: TransferPlan, waiting: Mapping[int, int], on_the_way: Collecti
             _blame(found, kept, against)
             break
         hard = [each for each in found if each.rule not in CURABLE]
-        for each in () if hard else found:
-            less = None if drift is None else fewer_packs(drift, plan, (each,), kept)
-            if less is None:
-                hard.append(each)
-            else:
-                kept = less
+        if not hard:
+            kept, hard = _with_less(drift, plan, found, kept)
         _blame(hard, kept, against)
     return Remains(kept, {line_no: tuple(words) for line_no, words in against.items()})
+
+
+def _with_less(
+    drift: Drift | None, plan: TransferPlan, found: Sequence[Violation], kept: dict[int, int]
+) -> tuple[dict[int, int], list[Violation]]:
+    """The packs of which fewer cure what was found, all of it where that can be; and what they do not cure."""
+    if drift is None:
+        return kept, list(found)
+    if (less := fewer_packs(drift, plan, tuple(found), kept)) is not None:
+        return less, []
+    hard = list[Violation]()
+    for each in found:
+        less = fewer_packs(drift, plan, (each,), kept)
+        kept, hard = (kept, [*hard, each]) if less is None else (less, hard)
+    return kept, hard
 
 
 def _blame(found: Iterable[Violation], kept: dict[int, int], against: dict[int, list[str]]) -> None:

@@ -76,8 +76,9 @@ class OrderBooks:
                 seen = outlooks(session, [approval_id])
             with self._database.transaction() as session:
                 governance(session, share=True)
-                found = sorted(orders_of_approval(session, approval_id), key=lambda order: order.transfer_id)
-                waiting = [get_order(session, order.transfer_id, lock=True) for order in found]
+                found = (each for each in orders_of_approval(session, approval_id) if each.state in saga.NOT_POSTED)
+                transfer_ids = sorted(order.transfer_id for order in found)
+                waiting = [get_order(session, each, lock=True) for each in transfer_ids]
                 settle(session, [order for order in waiting if has_waited_long(session, order)], seen)
 
     def begin(self, transfer_id: UUID) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from uuid import UUID
 
 from sqlmodel import Session, col, select
 
+from app.db.database import Database
 from app.errors import InvalidError
 from app.orders.steps import get_order, record
 from app.orders.tables import TransferOrder
@@ -36,19 +38,25 @@ def note_transit(session: Session, envelope: Envelope, data: TransitStatusData) 
         session.add(order)
 
 
-def note_overdue(session: Session, grace_days: int) -> int:
+def note_overdue(database: Database, grace_days: int) -> int:
     """Tell people about goods that should have left or arrived more than `grace_days` ago. Returns of how many.
 
-    They stay where they are in the books: nobody knows where they are until somebody reports it.
+    They stay where they are in the books: nobody knows where they are until somebody reports it. Each order is a
+    transaction of its own: whoever decides or receives waits for one stream at most.
     """
-    today = planning_now(session).date()
-    late = select(TransferOrder).where(
-        col(TransferOrder.state).in_(_WATCHED),
-        (col(TransferOrder.depart_on) < today) | (col(TransferOrder.arrive_on) < today),
-    )
-    told = 0
-    for seen in session.exec(late.order_by(col(TransferOrder.transfer_id))).all():
-        if lateness.overdue(seen.facts, today, grace_days) is not None:
-            order = get_order(session, seen.transfer_id, lock=True)
-            told += record(session, order, lateness.overdue(order.facts, today, grace_days))
-    return told
+    with database.transaction() as session:
+        today = planning_now(session).date()
+        passed = today - timedelta(days=grace_days)
+        late = select(TransferOrder).where(
+            col(TransferOrder.state).in_(_WATCHED),
+            (col(TransferOrder.depart_on) < passed) | (col(TransferOrder.arrive_on) < passed),
+        )
+        found = session.exec(late.order_by(col(TransferOrder.transfer_id))).all()
+        news = [order.transfer_id for order in found if lateness.overdue(order.facts, today, grace_days) is not None]
+    return sum(_note(database, transfer_id, today, grace_days) for transfer_id in news)
+
+
+def _note(database: Database, transfer_id: UUID, today: date, grace_days: int) -> bool:
+    with database.transaction() as session:
+        order = get_order(session, transfer_id, lock=True)
+        return record(session, order, lateness.overdue(order.facts, today, grace_days))

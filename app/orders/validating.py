@@ -26,8 +26,6 @@ HELD_MAX = 1_000
 """So many orders are shown and validated at a time."""
 LOOKED_THROUGH_MAX = 5
 """The rules are asked about the orders of so many approvals for a list. For all others they are asked at the validation."""
-
-
 GOES, OUTRUN, STOPPED = "goes", "outrun", "stopped"
 """What comes of the validation of one order."""
 
@@ -96,9 +94,7 @@ def validate(database: Database, principal: Principal, wanted: Sequence[UUID] | 
     done = list[tuple[UUID, str]]()
     for approval_id, transfer_ids in sorted(by_approval.items()):
         with database.transaction() as session:
-            seen = outlooks(
-                session, [approval_id]
-            )  # before anything is locked that a stop or a decision would wait for
+            seen = outlooks(session, [approval_id])  # before anything is locked that others would wait for
         with database.transaction() as session:
             done += _validate(session, principal, transfer_ids, seen, reason.strip())
     return Validated(*(tuple(each for each, came in done if came == outcome) for outcome in (GOES, OUTRUN, STOPPED)))

@@ -17,12 +17,11 @@ from app.orders.readiness import reasons_against
 from app.orders.shrinking import shrink_to, shrink_to_what_was_found
 from app.orders.steps import missing_units, record
 from app.orders.tables import CAME_TO_NOTHING, TransferOrder
-from app.plans.store import read_plan
+from app.plans.store import DamagedError, read_plan
 from app.stock.tables import StockCountRow
 from policies.violations import Facts
 from policies.waiting import remains
 from tools import saga
-from tools.execution import OrderState
 from tools.inventory import SiteSku
 from tools.reservations import without_reserved
 from tools.saga import NOT_POSTED, REASON_CHARACTERS_MAX
@@ -60,10 +59,13 @@ def outlooks(session: Session, approvals: Iterable[UUID]) -> dict[UUID, Outlook]
 
 
 def has_waited_long(session: Session, order: TransferOrder) -> bool:
-    """Whether an order that the ERP was never asked for, and that no stop holds, was looked at long ago, or never since its decision."""
-    since = max(order.state_at, order.looked_at or order.state_at)
-    waits = order.state is OrderState.RELEASED and order.held_by is None
-    return waits and since < database_now(session) - LONG
+    """Whether an order that the ERP is not known to have, and that no stop holds, was looked at long ago.
+
+    Never looked at, it has waited since its decision, or since the ERP was asked for it: also where people have it asked again.
+    """
+    began = min(order.state_at, order.asked_at or order.state_at)
+    waits = order.state in NOT_POSTED and order.held_by is None
+    return waits and max(began, order.looked_at or began) < database_now(session) - LONG
 
 
 def held_in_order(session: Session, orders: Iterable[TransferOrder]) -> list[TransferOrder]:
@@ -77,11 +79,14 @@ def held_in_order(session: Session, orders: Iterable[TransferOrder]) -> list[Tra
 
 
 def settle(session: Session, orders: Iterable[TransferOrder], seen: Mapping[UUID, Outlook]) -> None:
-    """Take back what the world has outrun of orders that have waited, and note that the rest was looked at. The caller holds them."""
+    """Take back what the world has outrun of orders that have waited, and note that the rest was looked at. The caller holds them.
+
+    What the ERP may have been asked for is left to people instead.
+    """
     for order in held_in_order(session, orders):
         reasons = reasons_after_waiting(session, order, seen.get(order.transfer_id))
         if reasons:
-            record(session, order, saga.withdrawn(order.facts, reasons, missing_units(session, order)))
+            record(session, order, saga.outrun(order.facts, reasons, missing_units(session, order)))
 
 
 def reasons_after_waiting(session: Session, order: TransferOrder, seen: Outlook | None) -> str:
@@ -105,7 +110,11 @@ def _of_approval(session: Session, approval_id: UUID, facts: Facts) -> dict[UUID
     waiting = {order.line_no: order for order in orders if order.state in NOT_POSTED and order.reserved}
     if not waiting:
         return {}
-    plan = read_plan(session, next(iter(waiting.values())).plan_digest)
+    try:
+        plan = read_plan(session, next(iter(waiting.values())).plan_digest)
+    except DamagedError as damaged:
+        nothing = Outlook((f"The plan that was approved has been tampered with: {damaged}.",), 0)
+        return {order.transfer_id: nothing for order in waiting.values()}
     pack_units = {line.line_no: line.units // line.packs for line in plan.lines}
     ends = {SiteSku(order.origin, order.sku_id) for order in waiting.values()}
     missing = {end: found.short_units for end in ends if (found := session.get(StockCountRow, tuple(end))) is not None}

@@ -93,7 +93,7 @@ def do(
     service: Service, order: TransferOrder, action: Action, reason: str = "told so", units: int | None = None
 ) -> TransferOrder:
     with transaction(service) as session:
-        return act(session, OTTO, order.transfer_id, action, reason, units)
+        return act(session, OTTO, order.transfer_id, action, reason, units, erp=service.carrier.erp)
 
 
 def differences(service: Service) -> list[ErpDifference]:
@@ -134,6 +134,9 @@ def test_what_a_clerk_has_taken_off_a_transfer_stays_at_the_origin_once_people_h
     for units in (None, 0, order.units + 1):
         with pytest.raises(InvalidError, match="looked up"):
             do(service, order, Action.ACCEPT, units=units)
+    with pytest.raises(ConflictError, match=f"the ERP has {fewer} units of the order now") as refused:
+        do(service, order, Action.ACCEPT, units=order.units)
+    assert refused.value.code == "erp_has_other_units"
     do(service, order, Action.ACCEPT, "one was broken on the shelf", units=fewer)
     assert (now(service, order).units, now(service, order).decided_units) == (fewer, order.units)
     assert service.look(order.transfer_id) == "shipped"
@@ -213,12 +216,11 @@ def test_goods_that_should_have_arrived_are_told_once(posted: tuple[Service, Tra
     service, order = posted
     erp.by_hand(order.transfer_id, state=ErpTransferState.SHIPPED)
     follow(service.database, service.carrier)
+    assert note_overdue(service.database, grace_days=2) == 0
     with transaction(service) as session:
-        assert note_overdue(session, grace_days=2) == 0
         session.get_one(TransferOrder, order.transfer_id).arrive_on -= timedelta(days=9)
-    with transaction(service) as session:
-        assert note_overdue(session, grace_days=2) == 1
-        assert note_overdue(session, grace_days=2) == 0
+    assert note_overdue(service.database, grace_days=2) == 1
+    assert note_overdue(service.database, grace_days=2) == 0
     assert now(service, order).state is OrderState.SHIPPED
     assert "should have arrived" in (now(service, order).attention or "")
 
@@ -227,9 +229,8 @@ def test_goods_that_never_leave_are_told_once(posted: tuple[Service, TransferOrd
     service, order = posted
     with transaction(service) as session:
         session.get_one(TransferOrder, order.transfer_id).depart_on -= timedelta(days=9)
-    with transaction(service) as session:
-        assert note_overdue(session, grace_days=2) == 1
-        assert note_overdue(session, grace_days=2) == 0
+    assert note_overdue(service.database, grace_days=2) == 1
+    assert note_overdue(service.database, grace_days=2) == 0
     assert now(service, order).state is OrderState.CONFIRMED
     assert "should have left" in (now(service, order).attention or "")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from app.approvals.freshness import facts_now
 from app.governance.state import activate_policy
 from app.governance.switch import engage, release
 from app.ledger.verify import verify
+from app.orders.steps import get_order, record
 from app.orders.tables import TransferOrder
 from app.orders.validating import held_orders, validate
 from app.orders.waiting import outlooks
@@ -20,6 +22,7 @@ from policies.stops import Stop
 from tests.beginnings import EMPTY
 from tests.installation import OTTO, approve, balances, carry_out, orders, submitted
 from tests.signals import a_reading, a_signal, counts, send
+from tools import saga
 from tools.execution import OrderState
 from tools.inventory import SiteSku
 from tools.moves import available
@@ -190,6 +193,61 @@ def test_an_order_that_has_waited_long_for_its_erp_is_looked_at_by_every_rule_ag
     assert order.state is state
     assert ("saves" in (order.attention or "")) is (state is OrderState.CANCELLED)
     assert verify(service.database).verified
+
+
+def asked_for(service: Service, ago: str) -> TransferOrder:
+    """P1's order, for which the ERP was asked so long ago without a certain answer."""
+    (asked,) = [order for order in orders(service) if order.sku_id == "P1"]
+    with service.database.transaction() as session:
+        order = get_order(session, asked.transfer_id, lock=True)
+        record(session, order, saga.requested(order.facts))
+    change(
+        service,
+        "update transfer_order set asked_at = state_at where sku_id = 'P1';"
+        f"update transfer_order set {ago} where sku_id = 'P1'",
+    )
+    return order
+
+
+@pytest.mark.parametrize(
+    "ago", ["state_at = state_at - interval '16 minutes'", "asked_at = asked_at - interval '16 minutes'"],
+    ids=["asked again by itself", "asked again by people"],
+)  # fmt: skip
+def test_what_the_erp_may_have_is_looked_at_by_every_rule_too_and_left_to_people(service: Service, ago: str) -> None:
+    approve(service, submitted(service))
+    waiting = asked_for(service, ago)
+    without_margin(service)
+    service.carrier.books.look_again(waiting.transfer_id)
+    (order,) = [order for order in orders(service) if order.sku_id == "P1"]
+    assert (order.state, order.reserved) == (OrderState.NEEDS_ATTENTION, True)
+    assert "saves" in (order.attention or "")
+
+
+def test_orders_of_a_plan_that_was_tampered_with_are_shown_and_taken_back(service: Service) -> None:
+    waiting = held(service)
+    change(
+        service, "update plan set body = convert_to(replace(convert_from(body, 'UTF8'), 'S1', 'S9'), 'UTF8')"
+    )  # fmt: skip
+    with service.database.transaction() as session:
+        shown = held_orders(session, OTTO)
+    assert ["tampered with" in " ".join(each.changes) for each in shown] == [True] * len(waiting)
+    done = validate(service.database, OTTO, None, "looked at")
+    assert set(done.outrun) == {order.transfer_id for order in waiting.values()}
+    assert {(order.state, order.reserved) for order in orders(service)} == {(OrderState.CANCELLED, False)}
+
+
+def test_a_look_at_what_waits_locks_nothing_that_is_with_the_erp_already(service: Service) -> None:
+    request = submitted(service)
+    approve(service, request)
+    change(service, "update transfer_order set state_at = state_at - interval '16 minutes'")
+    first, second = orders(service)
+    change(service, f"update transfer_order set state = 'shipped' where transfer_id = '{second.transfer_id}'")
+    with service.database.transaction() as held_by_a_tick:
+        get_order(held_by_a_tick, second.transfer_id, lock=True)
+        with ThreadPoolExecutor(1) as other:
+            other.submit(service.carrier.books.look_again, first.transfer_id).result(timeout=20)
+    (looked_at,) = [order for order in orders(service) if order.transfer_id == first.transfer_id]
+    assert looked_at.looked_at is not None
 
 
 def _units_kept(service: Service, order: TransferOrder, stays: int) -> int:

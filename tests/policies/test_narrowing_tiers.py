@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphs.planning import draft
-from policies.narrowing import fresh, with_packs
+from policies.narrowing import fewer_packs, fresh, with_packs
 from policies.rules import Facts, check
 from policies.schema import Policy
 from policies.stops import Stop
+from policies.violations import Violation
 from tests.builders import NOW, a_forecast, a_needy_network, a_policy, a_position
 from tools.inventory import Snapshot
 from tools.transfers import PlanRequest, TransferPlan
@@ -124,3 +125,18 @@ def test_what_fewer_units_do_not_cure_is_not_shrunk() -> None:
 def test_each_threshold_alone_sends_a_plan_back(changes: dict[str, Any]) -> None:
     policy = policy_with(**changes)
     assert fresh(planned(policy), facts(world(92), policy)).violations
+
+
+def test_what_one_rule_takes_off_a_line_counts_for_the_next_one() -> None:
+    plan, packs = PLAN, {line.line_no: line.packs for line in PLAN.lines}
+    protected = {"sent_units": 100, "available_units": 95, "protected_units": 0}
+    lives = {"found": 100, "allowed": 92}
+    found = tuple(
+        Violation(rule, "", numbers, (1,)) for rule, numbers in (("source_protection", protected), ("lot_life", lives))
+    )
+    drift = POLICY.approvals.drift if POLICY.approvals else None
+    assert drift is not None
+    less = fewer_packs(drift, plan, found, packs)
+    assert less is not None
+    pack_units = plan.lines[0].units // plan.lines[0].packs
+    assert (packs[1] - less[1]) * pack_units == -(-8 // pack_units) * pack_units
