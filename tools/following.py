@@ -1,8 +1,8 @@
 """Following the ERP: what each of its answers about a transfer does to the order, one step at a time.
 
-Only what was approved, or what people have accepted instead, is booked from what the ERP
-says. Where it has other content they are asked first: no unit is lost because a clerk
-changed a number.
+Only what was approved, or fewer units of it that people have accepted, is booked from what
+the ERP says. Where it has other content they are asked first: no unit is lost because a
+clerk changed a number.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ def learned(order: OrderFacts, answer: ErpTransfer | Refused | None, missing_uni
 
 def words_on_other_content(order: OrderFacts, found: ErpTransfer) -> str:
     """What was approved, and what the ERP has instead."""
-    if found.units != order.units:
+    if found.moves_same_goods(order.content):
         return f"the ERP has {found.units:,} units under our reference, {order.units:,} were approved"
     return "the ERP has another SKU or other sites under our reference than were approved"
 
 
 def _made(order: OrderFacts, found: ErpTransfer) -> Step | None:
     if found.differs_from(order.content):
-        return saga.left_to_people(replace(order, erp_id=found.erp_id), words_on_other_content(order, found))
+        return _left_as_other(order, found)
     return saga.confirmed(order, found.erp_id)
 
 
@@ -51,19 +51,23 @@ def _followed(order: OrderFacts, found: ErpTransfer, missing_units: int) -> Step
 
 
 def _before_it_left(order: OrderFacts, found: ErpTransfer) -> Step | None:
-    """Goods leave as they were approved. Other content is for people, unless they have accepted it or it is being cancelled."""
+    """Goods leave as they were approved, or as people have accepted. Other content is for them, unless it is being cancelled."""
     is_there = found.state is ErpTransferState.CONFIRMED
-    if found.differs_from(order.content):
-        words = words_on_other_content(order, found)
-        is_accepted = order.state is OrderState.CONFIRMED and words in (order.attention or "")
-        if not is_accepted and not (is_there and order.state is OrderState.COMPENSATING):
-            return saga.left_to_people(order, words)
+    if found.differs_from(order.content) and not (is_there and order.state is OrderState.COMPENSATING):
+        return _left_as_other(order, found)
     return None if is_there else saga.shipped(order)
+
+
+def _left_as_other(order: OrderFacts, found: ErpTransfer) -> Step | None:
+    """Left to people before it has left. The order keeps the ERP's id of it only where it can go on with that."""
+    known = found.erp_id if saga.goes_on_with(order, found) else None
+    step = saga.left_to_people(replace(order, erp_id=known), words_on_other_content(order, found))
+    return None if step is None else replace(step, facts={**step.facts, "erp_id": found.erp_id})
 
 
 def _under_way(order: OrderFacts, found: ErpTransfer) -> Step | None:
     """What has arrived of what left. What the ERP never had of it is not lost: people say where it is."""
-    if replace(found, units=order.units).differs_from(order.content):
+    if not found.moves_same_goods(order.content):
         return _asked_about(order, words_on_other_content(order, found))
     usable = max(0, found.received_units - order.received_units - order.over_units)
     broken = max(0, found.damaged_units - order.damaged_units)
@@ -92,4 +96,5 @@ def _forgotten(order: OrderFacts, missing_units: int) -> Step | None:
         return saga.cancelled(order, "cancelled; the ERP has no such transfer", missing_units)
     if order.state is OrderState.REQUESTED:
         return None
-    return saga.left_to_people(order, "the ERP has forgotten a transfer that it confirmed")
+    known = order.erp_id if order.has_left else None  # there is nothing that it could go on with
+    return saga.left_to_people(replace(order, erp_id=known), "the ERP has forgotten a transfer that it confirmed")

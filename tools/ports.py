@@ -56,10 +56,14 @@ class ErpTransfer:
 
     def differs_from(self, content: TransferContent) -> bool:
         """Whether this is another transfer than the content asks for, as far as the ERP says. Dates may move."""
+        return self.units != content.units or not self.moves_same_goods(content)
+
+    def moves_same_goods(self, content: TransferContent) -> bool:
+        """Whether it is ours and of the same SKU between the same sites, as far as the ERP says. Its units may be others."""
         told = (self.sku_id, self.origin, self.destination)
         asked = (content.sku_id, content.lane.origin, content.lane.destination)
-        return (self.reference, self.units) != (content.reference, content.units) or any(
-            mine is not None and mine != theirs for mine, theirs in zip(told, asked, strict=True)
+        return self.reference == content.reference and all(
+            mine is None or mine == theirs for mine, theirs in zip(told, asked, strict=True)
         )
 
 

@@ -26,7 +26,7 @@ from tools.moves import (
     ship,
     void,
 )
-from tools.ports import TransferContent
+from tools.ports import ErpTransfer, ErpTransferState, TransferContent
 
 REASON_CHARACTERS_MAX = 500
 ON_THE_WAY = (OrderState.SHIPPED, OrderState.PARTIALLY_RECEIVED)
@@ -40,8 +40,8 @@ NOT_POSTED = (OrderState.RELEASED, OrderState.REQUESTED)
 class OrderFacts:
     """A transfer order as far as the saga looks at it. All quantities in stock units.
 
-    `reference`: the permanent id that the ERP knows it by. `reserved`: still promised at the origin. `attention`: what
-    people should know, in words. `over_units`: what arrived beyond what had left. `held_by`: the stop that held it before it was posted, until people have validated it.
+    `reference`: the permanent id that the ERP knows it by. `erp_id`: the ERP's own id of what it has of the order, as far
+    as the order can go on with that. `reserved`: still promised at the origin. `attention`: what people should know, in words. `over_units`: what arrived beyond what had left. `held_by`: the stop that held it before it was posted, until people have validated it.
     """
 
     reference: str
@@ -196,18 +196,29 @@ def asked_again(order: OrderFacts, reason: str) -> Step | None:
     return _to(replace(order, attention=None), OrderState.REQUESTED, TransferEvent.RESUMED, facts={"reason": reason})
 
 
-def accepted(order: OrderFacts, units: int, reason: str, missing_units: int = 0) -> Step | None:
-    """People have the order go on with what the ERP has of it, and never with more than was approved: the rest is free again.
+def accepted(order: OrderFacts, found: ErpTransfer, reason: str, missing_units: int = 0) -> Step | None:
+    """People have the order go on with what the ERP has of it now (`found`): the rest is free again.
 
-    With all its units its words stay: they are what people have accepted, and are not asked about again.
+    From here on that is the order: whatever else the ERP comes to have, people are asked about anew.
     """
-    if not _can_be_accepted(order) or not 0 < units <= order.units:
+    if not _can_be_accepted(order) or not goes_on_with(order, found):
         return None
-    if units == order.units:
-        return _to(order, OrderState.CONFIRMED, TransferEvent.RESUMED, facts={"reason": reason})
-    moves = _freed(order, order.units - units, missing_units)
-    facts = {"reason": reason, "units": units, "decided_units": order.units}
-    return _to(replace(order, units=units, attention=None), OrderState.CONFIRMED, TransferEvent.SHRUNK, moves, facts)
+    taken = replace(order, units=found.units, erp_id=found.erp_id, attention=None)
+    facts = {
+        "reason": reason, "sku_id": order.sku_id, "origin": order.lane.origin, "destination": order.lane.destination,
+        "units": found.units, "erp_id": found.erp_id,
+    }  # fmt: skip
+    if found.units == order.units:
+        return _to(taken, OrderState.CONFIRMED, TransferEvent.RESUMED, facts=facts)
+    moves = _freed(order, order.units - found.units, missing_units)
+    facts |= {"decided_units": order.units}
+    return _to(taken, OrderState.CONFIRMED, TransferEvent.SHRUNK, moves, facts)
+
+
+def goes_on_with(order: OrderFacts, found: ErpTransfer) -> bool:
+    """Whether people may accept this instead: of the same SKU between the same sites, and never more than was approved."""
+    is_alive = found.state is not ErpTransferState.CANCELLED
+    return is_alive and found.moves_same_goods(order.content) and 0 < found.units <= order.units
 
 
 def doubted(order: OrderFacts, why: str) -> Step | None:
@@ -344,7 +355,7 @@ def beside(order: OrderFacts, words: str) -> str:
 
 
 def _can_be_accepted(order: OrderFacts) -> bool:
-    """Whether the ERP is known to have had something of an order that was left to people before it left."""
+    """Whether the ERP was last known to have something that an order can go on with, which was left to people before it left."""
     return order.state is OrderState.NEEDS_ATTENTION and order.reserved and order.erp_id is not None
 
 

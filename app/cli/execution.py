@@ -102,7 +102,7 @@ def resolve(
     reason: Annotated[str, typer.Option(help="What has changed; it is recorded.")],
     units: Annotated[
         int | None,
-        typer.Option(min=1, help="Of the units under way, all by default; for accept those that the ERP has."),
+        typer.Option(min=1, help="Of the units under way, all by default; for accept those that the ERP has now."),
     ] = None,
     token: Token = None,
     as_json: AsJson = False,
@@ -115,7 +115,9 @@ def resolve(
     if action not in list(Action):
         raise InvalidError("action", f"{action!r} is no action", f"use one of {', '.join(Action)}")
     with at_shell(token) as shell, shell.service.database.transaction() as session:
-        view = order_view(session, shell.caller, act(session, shell.caller, transfer_id, Action(action), reason, units))
+        erp = shell.service.carrier.erp
+        done = act(session, shell.caller, transfer_id, Action(action), reason, units, erp=erp)
+        view = order_view(session, shell.caller, done)
     if as_json:
         print_json(view)
         return

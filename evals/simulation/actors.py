@@ -194,10 +194,11 @@ def resolve(world: World) -> None:
 
 def act_on(world: World, transfer_id: UUID, action: Action, units: int, *, is_last: bool = False) -> None:
     """One thing that people do about an order, with what follows from it."""
+    found = _looked_up(world, transfer_id) if action is Action.ACCEPT else None
     facts = world.orders[transfer_id].facts
     steps = {
         Action.ASK_AGAIN: lambda: saga.asked_again(facts, "try again"),
-        Action.ACCEPT: lambda: saga.accepted(facts, units, "go on with these"),
+        Action.ACCEPT: lambda: None if found is None else saga.accepted(facts, found, "go on with these"),
         Action.CANCEL: lambda: saga.withdrawn(facts, "not wanted") or saga.cancelling(facts, "not wanted"),
         Action.RECEIVE: lambda: saga.arrived(facts, Arrival(min(units, facts.in_transit_units), is_last=is_last)),
         Action.RETURN: lambda: saga.returned(facts, units),
@@ -207,12 +208,21 @@ def act_on(world: World, transfer_id: UUID, action: Action, units: int, *, is_la
     done = world.record(transfer_id, steps[action]())
     if done and action in (Action.RECEIVE, Action.RETURN, Action.WRITE_OFF):
         world.orders[transfer_id].reported_by_people = True
-    world.orders[transfer_id].accepted |= done and action is Action.ACCEPT
     if done and action is Action.ASK_AGAIN:
         world.held_since.pop(facts.reference, None)
     world.record(transfer_id, saga.closed(world.orders[transfer_id].facts))
     if action in (Action.ASK_AGAIN, Action.ACCEPT, Action.CANCEL) and world.orders[transfer_id].facts.reserved:
         world.queue.add(transfer_id)
+
+
+def _looked_up(world: World, transfer_id: UUID) -> ErpTransfer | None:
+    """What the ERP has of an order, when somebody wants it to go on with that. Others may come between that and what follows."""
+    try:
+        found = world.erp.find(str(transfer_id))
+    except ErpUncertainError:
+        return None
+    world.pass_by("before it is accepted")
+    return found
 
 
 def warehouse(world: World) -> None:
@@ -231,7 +241,9 @@ def warehouse(world: World) -> None:
             del world.erp.transfers[reference]
             world.erp.made = [each for each in world.erp.made if each != reference]
         elif luck < 0.25:
-            world.erp.edit(reference, max(1, transfer.units + world.luck.randint(-5, 1)))
+            world.erp.edit(reference, units=max(1, transfer.units + world.luck.randint(-5, 1)))
+        elif luck < 0.28:
+            world.erp.edit(reference, sku_id=world.luck.choice(SKUS))
         else:
             world.erp.change(reference, state=ErpTransferState.SHIPPED)
     elif transfer.state is ErpTransferState.CANCELLED and luck < 0.4:

@@ -114,10 +114,13 @@ def _erp(world: World) -> Iterator[str]:
 def _both_sides(order: Order, transfer: ErpTransfer, *, is_edited: bool) -> Iterator[str]:
     """An order and its transfer in the ERP. What a clerk has changed there may differ until it is noticed or has left."""
     facts, is_other = order.facts, (transfer.units, transfer.sku_id) != (order.facts.units, order.facts.sku_id)
-    if is_other and facts.state is OrderState.CONFIRMED and not (is_edited or order.accepted):
+    if is_other and facts.state is OrderState.CONFIRMED and not is_edited:
         yield "the ERP moves something else than was approved"
-    if facts.has_left and transfer.units != facts.shipped_units and not order.accepted:
-        yield f"{facts.shipped_units} units are booked out, and the ERP let go of {transfer.units}"
+    if facts.has_left and (transfer.units, transfer.sku_id) != (facts.shipped_units, facts.sku_id):
+        yield (
+            f"{facts.shipped_units} units of {facts.sku_id} are booked out, and the ERP let go of {transfer.units}"
+            f" of {transfer.sku_id}"
+        )
     if _came_to_nothing(facts) and transfer.state is not ErpTransferState.CANCELLED:
         yield "a transfer whose reservation was taken back lives on in the ERP"
 

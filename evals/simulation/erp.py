@@ -62,7 +62,7 @@ class SimulatedErp:
         self.by_hand: set[str] = set()
         """References that hands in the ERP have made, or taken up again after they were cancelled."""
         self.edited: set[str] = set()
-        """References whose transfer hands in the ERP have made one of other units."""
+        """References whose transfer hands in the ERP have made one of other units, or of another SKU."""
         self.asked_at: list[tuple[str, float]] = []
         """When each request to make one was sent."""
         self.asked: Callable[[str, LaneKey], None] = lambda _reference, _lane: None
@@ -123,10 +123,10 @@ class SimulatedErp:
         self.by_hand.add(transfer.reference)
         self.transfers[transfer.reference] = transfer
 
-    def edit(self, reference: str, units: int) -> None:
-        """A clerk changes how many units a transfer is of."""
+    def edit(self, reference: str, **fields: object) -> None:
+        """A clerk changes how many units a transfer is of, or of which SKU."""
         self.edited.add(reference)
-        self.change(reference, units=units)
+        self.change(reference, **fields)
 
     def change(self, reference: str, **fields: object) -> None:
         """What hands in the ERP do to a transfer."""

@@ -123,9 +123,11 @@ def _see_to_the_rest(world: World, attempt: int) -> None:
         elif facts.state is OrderState.NEEDS_ATTENTION:
             transfer = world.erp.transfers.get(facts.reference)
             has_left = transfer is not None and transfer.state in LEFT
+            if transfer is not None and has_left and not saga.goes_on_with(facts, transfer):
+                # Nobody may accept it: hands in the ERP put right what they have made of it.
+                world.erp.edit(facts.reference, units=facts.units, sku_id=facts.sku_id)
             action = Action.ACCEPT if has_left and Action.ACCEPT in saga.actions(facts) else Action.CANCEL
-            units = min(facts.units, transfer.units) if transfer is not None else 0
-            actors.act_on(world, transfer_id, Action.ASK_AGAIN if attempt < 4 else action, units)
+            actors.act_on(world, transfer_id, Action.ASK_AGAIN if attempt < 4 else action, 0)
 
 
 def _is_wanted(world: World, reference: str) -> bool:

@@ -78,8 +78,6 @@ class Order:
     asked: Asked
     asked_at: float | None = None
     reported_by_people: bool = False
-    accepted: bool = False
-    """Whether people have had it go on with what the ERP has of it."""
 
 
 class World:

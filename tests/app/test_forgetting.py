@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from contextlib import contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -15,15 +16,16 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session, select
 
+from app import forgetting
 from app.approvals.comments import comment, comments_on
 from app.approvals.delegations import Loan, delegate_to, delegations_of
 from app.approvals.tables import ApprovalRequest, Decision
-from app.auth.people import issue_token, principal_of, sign_in
+from app.auth.people import SYSTEM, issue_token, principal_of, sign_in
 from app.auth.roles import Principal
 from app.auth.tables import Person, PersonIdentity
 from app.db.database import Database, database_now
 from app.errors import ForbiddenError, NotFoundError, NotSignedInError, SetUpError
-from app.forgetting import forget, forget_old_words
+from app.forgetting import _without_reasons, forget, forget_old_words
 from app.governance.state import activate_policy
 from app.governance.switch import engage, release
 from app.ledger.append import EventType, KeyTakenError, append
@@ -39,10 +41,11 @@ from app.ledger.sealing import (
     _stored,
     _wrap,
     destroy_key,
-    destroy_keys_of_months_before,
+    destroy_key_of_months_before,
     open_secret,
     person,
     seal_secret,
+    subjects_of_months_before,
     unsealed,
 )
 from app.ledger.tables import LedgerEvent, SealingKey
@@ -94,6 +97,14 @@ def facts_said(session: Session) -> list[dict[str, object]]:
     return [unsealed(session, json.loads(event.body)) for event in events]
 
 
+def destroy_keys_of_months_before(session: Session, day: date) -> list[str]:
+    """What is done key by key, here in one transaction. Returns which."""
+    found = list(subjects_of_months_before(session, day))
+    for subject in found:
+        destroy_key_of_months_before(session, subject, day)
+    return found
+
+
 def test_words_are_sealed_and_read_again(ledger: Database) -> None:
     with ledger.transaction() as session:
         assert say(session, CANARY) is True
@@ -129,12 +140,12 @@ def test_words_of_a_month_that_is_long_over_go_and_younger_ones_stay(ledger: Dat
     with ledger.transaction() as session:
         say(session, CANARY)
         today = database_now(session).date()
-        assert destroy_keys_of_months_before(session, today) == 0, "this month is not over"
+        assert destroy_keys_of_months_before(session, today) == [], "this month is not over"
         assert facts_said(session) == [{"n": 1, "words": CANARY}]
     made = make_checkpoint(ledger, SIGNER, tmp_path / "checkpoints")
     with ledger.transaction() as session:
         next_month = (today.replace(day=1) + timedelta(days=32)).replace(day=1)
-        assert destroy_keys_of_months_before(session, next_month) == 1
+        assert destroy_keys_of_months_before(session, next_month) == [person("ada"), f"{person('ada')}@{today:%Y-%m}"]
         assert facts_said(session) == [{"n": 1, "words": FORGOTTEN}]
         assert say(session, "something new", "said/2", by="bob") is True
         assert destroy_key(session, person("ada")) is True, "the person is not forgotten with their old words"
@@ -201,10 +212,11 @@ def test_what_the_service_says_of_an_order_stays_whole_when_somebody_is_forgotte
     said = "the ERP has 3 units under our reference, 60 were approved"
     with service.database.transaction() as session:
         found = get_order(session, order.transfer_id, lock=True)
-        found.state, found.erp_id, found.attention = OrderState.NEEDS_ATTENTION, "X-1", said
+        found.state = OrderState.NEEDS_ATTENTION
         session.add(found)
     with service.database.transaction() as session:
-        act(session, ada, order.transfer_id, Action.ACCEPT, "approved", order.units)
+        act(session, ada, order.transfer_id, Action.ASK_AGAIN, "approved", erp=service.carrier.erp)
+        get_order(session, order.transfer_id).attention = said
     forget_ada(service, ADAM)
     with service.database.transaction() as session:
         assert get_order(session, order.transfer_id).attention == said
@@ -214,24 +226,128 @@ def test_why_something_was_done_long_ago_is_forgotten_and_why_a_stop_is_in_force
     order = acted_on(service)
     with service.database.transaction() as session:
         engage(session, somebody("otto", "operator"), f"{CANARY} stops again", Stop())
+    forget_old_words(service.database, days=35)
     with service.database.transaction() as session:
-        forget_old_words(session, days=35)
         assert get_order(session, order.transfer_id).attention == f"{CANARY} cancels", "nothing is so old yet"
-        for statement in (
-            "update sealing_key set made_at = made_at - interval '70 days'",
-            "update stop set engaged_at = engaged_at - interval '70 days', released_at = released_at - interval '70 days'",
-            "update erp_difference set settled_at = settled_at - interval '70 days'",
-            "alter table ledger_event disable trigger user",
-            "update ledger_event set occurred_at = occurred_at - interval '70 days'",
-        ):
-            session.connection().execute(text(statement))
-        forget_old_words(session, days=35)
+    ages(service)
+    forget_old_words(service.database, days=35)
     with service.database.transaction() as session:
         session.connection().execute(text("update ledger_event set occurred_at = occurred_at + interval '70 days'"))
     left = [line for line in dump(service).splitlines() if CANARY in line]
     assert len(left) == 1
     assert "stops again" in left[0]
     assert verify(service.database).problems == ()
+
+
+AGING = (
+    "update sealing_key set made_at = made_at - interval '70 days'",
+    "update stop set engaged_at = engaged_at - interval '70 days', released_at = released_at - interval '70 days'",
+    "update erp_difference set settled_at = settled_at - interval '70 days'",
+    "alter table ledger_event disable trigger user",
+    "update ledger_event set occurred_at = occurred_at - interval '70 days'",
+)
+
+
+def ages(service: Service) -> None:
+    """What was said is as old as if it had been said seventy days ago."""
+    with service.database.transaction() as session:
+        for statement in AGING:
+            session.connection().execute(text(statement))
+
+
+def called_back(service: Service) -> list[TransferOrder]:
+    """Every order of a plan, called back by Ada with a telling reason."""
+    request = submitted(service)
+    approve(service, request, BOB)
+    for order in orders(service, request):
+        with service.database.transaction() as session:
+            act(
+                session,
+                somebody("ada", "operator"),
+                order.transfer_id,
+                Action.CANCEL,
+                f"{CANARY} cancels",
+                erp=service.carrier.erp,
+            )
+    return orders(service, request)
+
+
+def attentions(service: Service) -> set[str | None]:
+    return {order.attention for order in orders(service)}
+
+
+@contextmanager
+def looked_at() -> Iterator[list[bytes]]:
+    """The events whose words are looked for in orders meanwhile."""
+    found: list[bytes] = []
+
+    def noting(session: Session, bodies: Iterable[bytes]) -> list[UUID]:
+        found.extend(each := list(bodies))
+        return _without_reasons(session, each)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forgetting, "_without_reasons", noting)
+        yield found
+
+
+def test_old_reasons_are_taken_out_of_orders_a_few_at_a_time_and_never_looked_at_again(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = called_back(service)
+    assert len(found) > 1
+    with service.database.transaction() as session:  # the reason has gone from what one of them shows
+        get_order(session, found[0].transfer_id, lock=True).attention = "counted"
+    ages(service)
+    monkeypatch.setattr(forgetting, "_EVENTS_AT_ONCE", 1)
+    with looked_at() as bodies:
+        forget_old_words(service.database, days=35)
+    assert len(bodies) == len(found)
+    assert attentions(service) == {FORGOTTEN, "counted"}
+    with looked_at() as bodies:
+        forget_old_words(service.database, days=35)
+    assert bodies == []
+
+
+def test_reasons_from_before_words_were_sealed_are_taken_out_as_well(service: Service) -> None:
+    first, *_ = called_back(service)
+    body = {"actor": "ada", "facts": {"reason": "as it was said then", "transfer_id": str(first.transfer_id)}}
+    said, service_said = (json.dumps(body | {"actor": actor}).encode() for actor in ("ada", SYSTEM))
+    ages(service)
+    change = text(
+        "update ledger_event set body = :body where type = 'transfer_cancelled' and position(:id in body) > 0"
+    )
+    shown = text(
+        "update transfer_order set attention = 'as it was said then; 3 units are missing' where transfer_id = :id"
+    )
+    for written, left in ((service_said, "as it was said then"), (said, FORGOTTEN)):
+        with service.database.transaction() as session:
+            session.connection().execute(change, {"body": written, "id": str(first.transfer_id).encode()})
+            session.connection().execute(shown, {"id": first.transfer_id})
+        forget_old_words(service.database, days=35)
+        assert f"{left}; 3 units are missing" in attentions(service)
+
+
+def test_whoever_gives_a_reason_does_not_wait_while_old_keys_go(service: Service) -> None:
+    """The keys of somebody else are held by what seals their words; that must hold nobody else's."""
+    called_back(service)
+    with service.database.transaction() as session:
+        for by in ("ada", "bob"):
+            say(session, "hello", f"said/{by}", by=by)
+    ages(service)
+    with ThreadPoolExecutor(2) as pool, service.database.transaction() as session:
+        say(session, "and again", "said/again", by="bob")
+        tidying = pool.submit(forget_old_words, service.database, 35)
+        waits(service.database)
+        assert pool.submit(says, service.database, "ada").result(timeout=5) is True
+        session.commit()
+        tidying.result(timeout=30)
+    with service.database.transaction() as session:
+        assert subjects_of_months_before(session, database_now(session).date()) == []
+
+
+def says(database: Database, by: str) -> bool:
+    with database.transaction() as session:
+        return say(session, "meanwhile", f"said/{by}/meanwhile", by=by)
 
 
 def test_under_another_master_key_nothing_is_read(ledger: Database) -> None:
@@ -361,7 +477,7 @@ def acted_on(service: Service) -> TransferOrder:
     validate(service.database, ada, [first.transfer_id], f"{CANARY} validates")
     settle_difference(service.database, service.carrier.erp, ada, UUID(int=1), f"{CANARY} settles")
     with service.database.transaction() as session:
-        act(session, ada, first.transfer_id, Action.CANCEL, f"{CANARY} cancels")
+        act(session, ada, first.transfer_id, Action.CANCEL, f"{CANARY} cancels", erp=service.carrier.erp)
     return orders(service, request)[0]
 
 

@@ -221,16 +221,16 @@ def test_an_order_left_to_people_is_asked_for_again_once_an_operator_says_why(
     carry_out(service, request)
     order = of_sku(service, "P1")
     with service.database.transaction() as session, pytest.raises(ConflictError, match="possible: cancel"):
-        act(session, OTTO, order.transfer_id, Action.ASK_AGAIN, "why not")
+        act(session, OTTO, order.transfer_id, Action.ASK_AGAIN, "why not", erp=erp)
     with erp._open() as connection:
         connection.execute("delete from transfer where reference = ?", (str(order.transfer_id),))
     assert service.look(order.transfer_id) == "stopped"
     assert of_sku(service, "P1").state is OrderState.NEEDS_ATTENTION
     for caller, reason, refusal in ((PAULA, "please", ForbiddenError), (OTTO, "  ", InvalidError)):
         with service.database.transaction() as session, pytest.raises(refusal):
-            act(session, caller, order.transfer_id, Action.ASK_AGAIN, reason)
+            act(session, caller, order.transfer_id, Action.ASK_AGAIN, reason, erp=erp)
     with service.database.transaction() as session:
-        act(session, OTTO, order.transfer_id, Action.ASK_AGAIN, "the ERP was restored from a backup")
+        act(session, OTTO, order.transfer_id, Action.ASK_AGAIN, "the ERP was restored from a backup", erp=erp)
     assert service.post(order.transfer_id) == "posted"
     assert erp.applied()[str(order.transfer_id)] == 1
     assert verify(service.database).verified

@@ -187,7 +187,7 @@ def test_what_waited_can_be_cancelled_instead(service: Service) -> None:
     waiting = approved(service)
     stop_id = stopped(service, Stop())
     with service.database.transaction() as session:
-        act(session, OTTO, waiting[0].transfer_id, Action.CANCEL, "not wanted any more")
+        act(session, OTTO, waiting[0].transfer_id, Action.CANCEL, "not wanted any more", erp=service.carrier.erp)
     released(service, stop_id)
     with service.database.transaction() as session:
         left = {row.order.transfer_id for row in held_orders(session, OTTO)}
@@ -206,7 +206,7 @@ def test_people_asking_again_does_not_get_round_a_stop(service: Service) -> None
         )
     stopped(service, Stop(site_id="S1"))
     with service.database.transaction() as session:
-        act(session, OTTO, order.transfer_id, Action.ASK_AGAIN, "try it")
+        act(session, OTTO, order.transfer_id, Action.ASK_AGAIN, "try it", erp=service.carrier.erp)
     assert service.post(order.transfer_id) == STOPPED
     assert posted(service) == set()
     (held,) = [each for each in orders(service) if each.transfer_id == order.transfer_id]

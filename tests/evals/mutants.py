@@ -186,6 +186,13 @@ def _followed_as_if_unchanged(order: Any, found: ErpTransfer, missing_units: int
     return _FOLLOWED(order, replace(found, units=order.units), missing_units)
 
 
+def _accepted_unseen(order: Any, found: ErpTransfer, reason: str, missing_units: int = 0) -> Any:
+    """Whatever the ERP has, people accept what was approved."""
+    as_approved = replace(found, units=min(found.units, order.units), sku_id=order.sku_id)
+    return _ACCEPTED(replace(order, erp_id=found.erp_id), as_approved, reason, missing_units)
+
+
+_ACCEPTED = saga.accepted
 _FOLLOWED = following._followed
 _ARRIVED = saga.arrived
 
@@ -255,6 +262,7 @@ MUTANTS = (
     Mutant("arrivals beyond what left are counted as received", _step("arrived", _arrived_uncapped)),
     Mutant("the ERP's totals are taken for what is new", _following(_arrived_in_sums)),
     Mutant("units that a clerk has changed are booked as if unchanged", _following(_followed_as_if_unchanged)),
+    Mutant("what people accept is not compared with what the ERP has", _step("accepted", _accepted_unseen)),
     Mutant("returns are not booked", _without_moves("returned")),
     Mutant("losses are not booked", _without_moves("written_off")),
     Mutant("doubt takes the reservation back", _step("left_to_people", _left_and_voided)),

@@ -54,7 +54,9 @@ def news() -> st.SearchStrategy[Callable[[OrderFacts], Step | None]]:
         ),
         few.map(lambda units: lambda order: saga.returned(order, units)),
         few.map(lambda units: lambda order: saga.written_off(order, units)),
-        few.map(lambda units: lambda order: saga.accepted(order, units, "go on with these")),
+        st.sampled_from(ErpTransferState).flatmap(lambda state: few.map(lambda units: found(state, units=units))).map(
+            lambda there: lambda order: saga.accepted(order, there, "go on with these")
+        ),
         few.map(lambda units: lambda order: saga.shrunk(order, units, "less is there")),
         st.sampled_from((
             saga.requested, saga.closed, saga.shipped, saga.acknowledged,
@@ -134,30 +136,91 @@ def test_units_that_a_clerk_changed_after_the_confirmation_are_left_to_people_an
     step = taken(following.learned(CONFIRMED, found(state, units=6, received_units=6)))
     assert (step.order.state, step.order.reserved, step.moves) == (OrderState.NEEDS_ATTENTION, True, ())
     assert step.order.attention == "the ERP has 6 units under our reference, 10 were approved"
+    assert step.facts["erp_id"] == "X-1"
     assert saga.actions(step.order) == (Action.ASK_AGAIN, Action.ACCEPT, Action.CANCEL)
 
 
 def test_an_order_goes_on_with_what_the_erp_has_of_it_once_people_say_so() -> None:
     received = found(ErpTransferState.RECEIVED, units=6, received_units=6)
     told = taken(following.learned(CONFIRMED, received)).order
-    assert saga.accepted(told, 11, "more") is None
-    assert saga.accepted(told, 0, "none") is None
-    step = taken(saga.accepted(told, 6, "six were packed"))
+    step = taken(saga.accepted(told, received, "six were packed"))
     assert (step.order.state, step.order.units, step.order.attention) == (OrderState.CONFIRMED, 6, None)
     assert [(move.to_place, move.units) for move in step.moves] == [(available("S1"), 4)]
+    assert step.facts == {
+        "reason": "six were packed", "sku_id": "P1", "origin": "S1", "destination": "S2",
+        "units": 6, "decided_units": 10, "erp_id": "X-1",
+    }  # fmt: skip
     gone = taken(following.learned(step.order, received)).order
     done = taken(following.learned(gone, received)).order
     assert (done.state, done.received_units, done.lost_units) == (OrderState.RECEIVED, 6, 0)
 
 
-def test_more_than_was_approved_leaves_only_as_far_as_it_was_once_people_accept_it() -> None:
-    shipped = found(ErpTransferState.SHIPPED, units=11)
-    told = taken(following.learned(CONFIRMED, shipped)).order
-    on = taken(saga.accepted(told, 10, "eleven were packed"))
-    assert (on.order.state, on.moves) == (OrderState.CONFIRMED, ())
-    assert taken(following.learned(on.order, shipped)).order.shipped_units == 10
-    changed_again = taken(following.learned(on.order, found(ErpTransferState.SHIPPED, units=12)))
-    assert changed_again.order.state is OrderState.NEEDS_ATTENTION, "only what was accepted is accepted"
+_SIX = found(ErpTransferState.SHIPPED, units=6)
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        found(ErpTransferState.SHIPPED, units=5_000),
+        found(ErpTransferState.CONFIRMED, units=11),
+        found(ErpTransferState.CONFIRMED, units=0),
+        found(ErpTransferState.CANCELLED, units=6),
+        replace(_SIX, sku_id="P2"),
+        replace(_SIX, units=10, sku_id="P2"),
+        replace(_SIX, origin="S9"),
+        replace(_SIX, destination="S9"),
+        replace(_SIX, reference="r-2"),
+    ],
+)
+def test_nobody_accepts_another_sku_other_sites_or_more_than_was_approved(there: ErpTransfer) -> None:
+    asked = taken(following.learned(CONFIRMED, _SIX)).order
+    assert Action.ACCEPT in saga.actions(asked)
+    assert saga.accepted(asked, there, "go on") is None
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        found(ErpTransferState.SHIPPED, units=5_000),
+        replace(_SIX, units=10, sku_id="P2"),
+        replace(_SIX, sku_id="P2"),
+        replace(_SIX, destination="S9"),
+        None,
+    ],
+)
+@pytest.mark.parametrize("state", [OrderState.CONFIRMED, OrderState.REQUESTED])
+def test_what_nobody_may_accept_is_not_offered(there: ErpTransfer | None, state: OrderState) -> None:
+    told = following.learned(replace(CONFIRMED, state=state), there)
+    if told is None:
+        assert (there, state) == (None, OrderState.REQUESTED)
+        return
+    assert saga.actions(told.order) == (Action.ASK_AGAIN, Action.CANCEL)
+    if there is not None:
+        assert told.facts["erp_id"] == "X-1", "where it is to be found stays on record"
+
+
+@pytest.mark.parametrize("units", [6, 10])
+@pytest.mark.parametrize("later", [{"units": 7}, {"units": 5}, {"units": 12}, {"sku_id": "P2"}, {"origin": "S9"}])
+def test_what_the_erp_has_after_it_was_accepted_is_asked_about_anew(units: int, later: dict[str, object]) -> None:
+    asked = taken(saga.left_to_people(CONFIRMED, "the ERP has another SKU or other sites under our reference")).order
+    on = taken(saga.accepted(asked, found(ErpTransferState.CONFIRMED, units=units), "we send that")).order
+    assert (on.state, on.units, on.attention) == (OrderState.CONFIRMED, units, None)
+    there = replace(found(ErpTransferState.SHIPPED, units=units), **later)  # type: ignore[arg-type]
+    step = taken(following.learned(on, there))
+    assert (step.order.state, step.order.has_left, step.moves) == (OrderState.NEEDS_ATTENTION, False, ())
+
+
+def test_an_order_that_people_have_gone_on_whole_says_what_they_accepted() -> None:
+    asked = taken(saga.left_to_people(CONFIRMED, "its lane is closed")).order
+    on = taken(saga.accepted(asked, found(ErpTransferState.CONFIRMED), "it is packed"))
+    assert (on.event, on.moves, on.facts) == (saga.TransferEvent.RESUMED, (), {
+        "reason": "it is packed", "sku_id": "P1", "origin": "S1", "destination": "S2", "units": 10, "erp_id": "X-1",
+    })  # fmt: skip
+
+
+def test_another_sku_is_named_before_other_units() -> None:
+    both = replace(found(ErpTransferState.SHIPPED, units=6), sku_id="P2")
+    assert "another SKU or other sites" in (taken(following.learned(CONFIRMED, both)).order.attention or "")
 
 
 def test_a_transfer_of_other_content_that_is_being_cancelled_is_left_to_people_only_once_it_has_left() -> None:
@@ -281,10 +344,10 @@ def test_what_is_late_is_told_beside_what_else_is_to_be_known(order: OrderFacts,
     )
 
 
-def test_a_doubt_is_told_once_beside_what_people_have_accepted() -> None:
+def test_a_doubt_is_told_once_after_people_have_accepted_something() -> None:
     fewer = found(ErpTransferState.CONFIRMED, units=6)
     asked = taken(following.learned(CONFIRMED, fewer)).order
-    agreed = taken(saga.accepted(asked, 10, "we send all of it")).order
+    agreed = taken(saga.accepted(asked, fewer, "we send six of it")).order
     doubted = taken(saga.doubted(agreed, "no certain answer")).order
     assert saga.doubted(doubted, "no certain answer") is None
     assert following.learned(doubted, fewer) is None, "what people have accepted is not asked again after an outage"

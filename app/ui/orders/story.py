@@ -195,6 +195,8 @@ def _title(event: Told) -> str:
     facts = event.facts
     if event.type == "transfer_received" and not facts.get("units") and not facts.get("damaged_units"):
         return "Goods were written off"
+    if event.type == "transfer_resumed" and facts.get("action") == Action.ACCEPT:
+        return "It goes on with what the ERP has"
     return _TITLES.get(event.type, event.type.replace("_", " ").capitalize())
 
 
@@ -230,7 +232,7 @@ ACTIONS: dict[Action, tuple[str, str]] = {
     Action.ASK_AGAIN: ("Ask the ERP again", "It is found out first whether the ERP has it, so nothing is made twice."),
     Action.ACCEPT: (
         "Go on with what the ERP has",
-        "It goes on with so many units, never more than were approved. The rest is free again at the sending site.",
+        "The ERP is asked once more: it has to have just so many units, of this SKU between these sites. The rest is free again.",
     ),
     Action.CANCEL: (
         "Call it back",

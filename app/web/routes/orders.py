@@ -49,7 +49,10 @@ class ReceiptAnswer(BaseModel):
 
 
 class OrderAction(BaseModel):
-    """What to do about an order, and why. `units`: of those under way, all by default."""
+    """What to do about an order, and why.
+
+    `units`: of those under way, all by default; to accept, those that the ERP has, as somebody has looked up.
+    """
 
     model_config = {"extra": "forbid"}
     action: Action
@@ -102,9 +105,13 @@ def report_receipt(session: InSession, caller: Caller, transfer_id: UUID, receip
 
 
 @router.post("/orders/{transfer_id}/actions")
-def act_on_order(session: InSession, caller: Caller, transfer_id: UUID, order: OrderAction) -> OrderView:
-    """Ask the ERP again, accept what it has, cancel, take back, write off, or acknowledge."""
-    return order_view(session, caller, act(session, caller, transfer_id, order.action, order.reason, order.units))
+def act_on_order(
+    service: InService, session: InSession, caller: Caller, transfer_id: UUID, order: OrderAction
+) -> OrderView:
+    """Ask the ERP again, accept what it has now, cancel, take back, write off, or acknowledge."""
+    erp = service.carrier.erp
+    done = act(session, caller, transfer_id, order.action, order.reason, order.units, erp=erp)
+    return order_view(session, caller, done)
 
 
 @router.get("/reconciliation")

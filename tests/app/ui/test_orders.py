@@ -116,6 +116,17 @@ def test_what_has_happened_is_told_with_who_did_it_and_why() -> None:
     assert (back.words, back.is_bad) == (WICKED, True)
 
 
+def test_what_people_have_accepted_is_not_told_as_asking_again() -> None:
+    at = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    facts = {"units": 10, "erp_id": "E-1", "sku_id": "P1", "reason": "it is packed"}
+    went_on, again = happenings([
+        Told("transfer_resumed", at, "otto", facts | {"action": "accept"}),
+        Told("transfer_resumed", at, "otto", {"reason": "try it", "action": "ask_again"}),
+    ])  # fmt: skip
+    assert (went_on.title, again.title) == ("It goes on with what the ERP has", "The ERP is asked again")
+    assert went_on.words == "10 units. Reference there: E-1. it is packed"
+
+
 def test_the_list_has_every_order_with_its_groups(carried: list[TransferOrder], own_pages: Pages) -> None:
     page = own_pages("vera").get("/orders")
     assert f"{len(carried)} order" in page.text
