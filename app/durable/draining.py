@@ -21,6 +21,10 @@ class InterruptedRunError(Exception):
     """A run has stopped before its end, and nothing is noted of it: it is to be driven again."""
 
 
+class HeldThreadError(InterruptedRunError):
+    """A run has not begun, because another one of its thread is driven: it is to be driven some time later."""
+
+
 class Drain:
     """Brings the runs of one process to the next edge between their nodes, and lets no other begin."""
 

@@ -37,6 +37,19 @@ _WITHDRAW = text("""
 """)
 
 
+_PUT_BACK = text("""
+    with now as (select cast(extract(epoch from clock_timestamp()) * 1000 as bigint) as ms)
+    update dbos.workflow_status set status = 'DELAYED', delay_until_epoch_ms = ms + :wait_ms, created_at = ms, updated_at = ms,
+    owner_xid = null, started_at_epoch_ms = null, recovery_attempts = 0 from now
+    where workflow_uuid = :workflow_id and status = 'PENDING' and queue_name is not null
+""")
+
+
+def put_back(session: Session, workflow_id: str, wait_seconds: float) -> None:
+    """Give the worker of a workflow back: it is begun again no sooner than this, and after all that waits by now."""
+    session.connection().execute(_PUT_BACK, {"workflow_id": workflow_id, "wait_ms": round(wait_seconds * 1000)})
+
+
 def withdraw(session: Session, workflow_id: str) -> None:
     """Take back a workflow that has not begun, whether its time has come or not."""
     session.connection().execute(_WITHDRAW, {"workflow_id": workflow_id})

@@ -24,6 +24,7 @@ from app.durable.enqueue import (
     APPLICATION_VERSION,
     ORDER_QUEUE,
     RUN_QUEUE,
+    put_back,
     withdraw,
     workflow_of,
 )
@@ -38,6 +39,8 @@ POLLING_SECONDS = {RUN_QUEUE: 0.2, ORDER_QUEUE: 0.1}
 """How often the queues are looked at. A look costs milliseconds; runs in the runner's own process do not wait for it."""
 TAKE_OVER_SECONDS = 0.5
 """How often a process that is not the runner asks whether it may become it."""
+HELD_SECONDS = 5.0
+"""So long a run whose thread is held waits for its next turn."""
 IDLE_SECONDS_MAX = 30.0
 """So long a transaction of DBOS may lie idle; then the database ends it, and what a frozen process has locked is free."""
 _log = get_logger(__name__)
@@ -96,6 +99,12 @@ class Runner:
         with self._database.transaction() as session:
             withdraw(session, workflow_of(run_id))
 
+    def _put_back(self, workflow_id: str) -> None:
+        """A run's thread is held, here or by a process that was replaced: it waits without a worker."""
+        _log.info("thread_held", workflow_id=workflow_id)
+        with self._database.transaction() as session:
+            put_back(session, workflow_id, HELD_SECONDS)
+
     def _launch(self) -> None:
         DBOS(
             config={
@@ -110,7 +119,7 @@ class Runner:
                 "notification_listener_polling_interval_sec": 0.1,
             }
         )
-        scheduled = register(self._work, self._stopping, self._prompt, self._lock.holds)
+        scheduled = register(self._work, self._stopping, self._prompt, self._lock.holds, self._put_back)
         DBOS.launch()
         for queue, seconds in POLLING_SECONDS.items():
             DBOS.register_queue(queue, worker_concurrency=self._workers, polling_interval_sec=seconds)

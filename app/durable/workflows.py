@@ -11,7 +11,7 @@ from uuid import UUID
 from dbos import DBOS
 from structlog import get_logger
 
-from app.durable.draining import Drain, InterruptedRunError, is_outage
+from app.durable.draining import Drain, HeldThreadError, InterruptedRunError, is_outage
 from app.durable.enqueue import CARRY_ORDER, RESUME_THREAD, RUN_THREAD
 from app.durable.prompt import PromptRuns
 
@@ -32,10 +32,12 @@ _log = get_logger(__name__)
 Scheduled = Callable[[datetime, Any], None]
 Begin = Callable[[], None]
 """Asked before each step: returns where this process may carry it out, and else leaves it to the one that may."""
+PutBack = Callable[[str], None]
+"""Puts a workflow back into its queue, behind what waits there."""
 
 
 class _LeftToTheNextError(BaseException):
-    """Work stops here without an outcome, and stays pending for the process that comes next.
+    """Work stops here without an outcome, and waits for the process that comes next or for its next turn.
 
     No `Exception`, because DBOS would record one as the outcome.
     """
@@ -85,12 +87,13 @@ class Work(Protocol):
 
 
 def register(
-    work: Work, stopping: threading.Event, prompt: PromptRuns, holds: Callable[[], bool]
+    work: Work, stopping: threading.Event, prompt: PromptRuns, holds: Callable[[], bool], put_back: PutBack
 ) -> dict[str, Scheduled]:
     """Declare the workflows. Steps are at-least-once; that is why every method of `Work` may be called twice.
 
     `holds` says whether this process is the runner still, and is asked before each step: one
-    that was frozen while another has taken over wakes in the middle of its work.
+    that was frozen while another has taken over wakes in the middle of its work. `put_back`
+    is for runs whose thread is held elsewhere: they keep no worker meanwhile.
     Returns those that have a schedule.
     """
 
@@ -98,18 +101,28 @@ def register(
         if not holds():
             raise _LeftToTheNextError
 
-    _register_runs(work, stopping, prompt, begin)
+    _register_runs(work, stopping, prompt, begin, put_back)
     _register_orders(work, begin)
     return {TICK: _register_tick(work, begin), TIDYING: _register_tidying(work, begin)}
 
 
-def _through_outages(work: Work, stopping: threading.Event, begin: Begin, drive: Callable[[], None]) -> None:
-    """Drive a run, again after each interruption, to its end. While the process closes it is left to the next one."""
+def _through_outages(
+    work: Work, stopping: threading.Event, begin: Begin, put_back: PutBack, drive: Callable[[], None]
+) -> None:
+    """Drive a run, again after each interruption, to its end. While the process closes it is left to the next one.
+
+    A run whose thread is held by another goes back into the queue, so that other threads go on.
+    """
     wait = AGAIN_SECONDS
     while True:
         try:
             begin()
-            return drive()
+            try:
+                return drive()
+            except HeldThreadError as held:
+                begin()  # another may carry it out by now
+                put_back(str(DBOS.workflow_id))
+                raise _LeftToTheNextError from held
         except Exception as failed:
             if not (isinstance(failed, InterruptedRunError) or is_outage(failed)):
                 raise
@@ -120,11 +133,11 @@ def _through_outages(work: Work, stopping: threading.Event, begin: Begin, drive:
         wait = min(wait * 2, AGAIN_SECONDS_MAX)
 
 
-def _register_runs(work: Work, stopping: threading.Event, prompt: PromptRuns, begin: Begin) -> None:
+def _register_runs(work: Work, stopping: threading.Event, prompt: PromptRuns, begin: Begin, put_back: PutBack) -> None:
     @DBOS.step(name="run_thread_step")
     def run_step(run_id: str) -> None:
         prompt.wait_for(UUID(run_id))
-        _through_outages(work, stopping, begin, lambda: work.run_thread(UUID(run_id)))
+        _through_outages(work, stopping, begin, put_back, lambda: work.run_thread(UUID(run_id)))
 
     @DBOS.workflow(name=RUN_THREAD)
     def run_thread(run_id: str) -> None:
@@ -132,7 +145,7 @@ def _register_runs(work: Work, stopping: threading.Event, prompt: PromptRuns, be
 
     @DBOS.step(name="resume_thread_step", retries_allowed=True, max_attempts=5, interval_seconds=1.0)
     def resume_step(approval_id: str) -> None:
-        _through_outages(work, stopping, begin, lambda: work.resume_thread(UUID(approval_id)))
+        _through_outages(work, stopping, begin, put_back, lambda: work.resume_thread(UUID(approval_id)))
 
     @DBOS.step(name="release_step", retries_allowed=True, max_attempts=10, interval_seconds=1.0)
     def release_step(approval_id: str) -> int:

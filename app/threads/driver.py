@@ -19,7 +19,9 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.errors import GraphDrained, UnknownInterruptError
 from langgraph.types import Command, StateSnapshot
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 from structlog import get_logger
 
@@ -27,7 +29,7 @@ from app.approvals.requests import get_request
 from app.auth.people import principal_of
 from app.auth.roles import Principal
 from app.db.database import Database
-from app.durable.draining import CLOSING, Drain, InterruptedRunError, is_outage
+from app.durable.draining import CLOSING, Drain, HeldThreadError, InterruptedRunError, is_outage
 from app.errors import ConflictError, ForbiddenError
 from app.llm import Llm
 from app.settings import Settings
@@ -46,6 +48,8 @@ from graphs.state import RebalanceState
 from graphs.world import Context, RunLimits
 from tools.planning import Planner
 
+HELD_MS_MAX = 1_000
+"""So long a worker waits for a thread that is held: others need the worker."""
 EDGE_SECONDS = 0.1
 """Whether a run is wanted is asked at each edge between its nodes; edges that follow each other so soon ask once."""
 _log = get_logger(__name__)
@@ -86,8 +90,11 @@ class Driver:
         self._planner = planner
         self.drain = Drain()
 
-    def run(self, run_id: UUID) -> RunStatus:
-        """Bring a run to its end or to its pause. May be called again at any time; then it goes on where it was."""
+    def run(self, run_id: UUID, held_ms_max: int | None = None) -> RunStatus:
+        """Bring a run to its end or to its pause. May be called again at any time; then it goes on where it was.
+
+        Raises HeldThreadError where its thread is held for longer than that.
+        """
         self.drain.require_open()
         with self._database.transaction() as session:
             run = session.get(Run, run_id, with_for_update=True)
@@ -97,14 +104,17 @@ class Driver:
             session.add(run)
             kind, given, thread_id, by = run.kind, run.input, run.thread_id, run.started_by
             principal = principal_of(session, by)
-        with self._attempt(run_id), self._thread(thread_id):
+        with self._attempt(run_id), self._thread(thread_id, held_ms_max):
             drive = self._drive_for(thread_id, run_id, _active(principal, by), Watch(self._database, run_id))
             status = self._drive(drive, _first_input(kind, given, run_id))
         self._close(run_id, status, self._why_failed(thread_id, status), drive.narrator.last_words)
         return status
 
-    def ring(self, approval_id: UUID) -> None:
-        """Wake the graph that waits for this request, whatever was decided. Nobody there is fine: then nothing waits."""
+    def ring(self, approval_id: UUID, held_ms_max: int | None = None) -> None:
+        """Wake the graph that waits for this request, whatever was decided. Nobody there is fine: then nothing waits.
+
+        Raises HeldThreadError where its thread is held for longer than that.
+        """
         self.drain.require_open()
         with self._database.transaction() as session:
             request = get_request(session, approval_id)
@@ -114,7 +124,7 @@ class Driver:
             thread_id, owner = thread.thread_id, thread.owner
             run_id = note_resume(session, thread_id, approval_id).run_id
             principal = principal_of(session, owner)
-        with self._attempt(run_id), self._thread(thread_id):
+        with self._attempt(run_id), self._thread(thread_id, held_ms_max):
             drive = self._drive_for(thread_id, run_id, _active(principal, owner))
             status = self._answer(drive, str(approval_id))
         self._close(run_id, status, self._why_failed(thread_id, status), drive.narrator.last_words)
@@ -127,6 +137,8 @@ class Driver:
         """
         try:
             yield
+        except HeldThreadError:
+            raise  # it has not begun, and there is nothing to tell
         except Exception as failed:
             away, left = is_outage(failed), isinstance(failed, InterruptedRunError) or self.drain.begun
             if not (away or left):
@@ -292,15 +304,31 @@ class Driver:
         self._stream.tell(run_id, [("done", done)], [*failed, ("end", end)])
 
     @contextmanager
-    def _thread(self, thread_id: UUID) -> Iterator[None]:
-        """Hold the thread: one run of its graph at a time, in any process. The lock ends with the connection."""
-        key = thread_id.int & ((1 << 63) - 1)
-        with self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("select pg_advisory_lock(:key)"), {"key": key})
+    def _thread(self, thread_id: UUID, held_ms_max: int | None) -> Iterator[None]:
+        """Hold the thread: one run of its graph at a time, in any process. The lock ends with the connection.
+
+        Raises HeldThreadError where somebody else keeps it for longer than that.
+        """
+        key = {"key": lock_key(thread_id)}
+        with self._database.engine.connect() as connection:
+            try:
+                with connection.begin():  # the wait is bounded in it; the lock outlives it
+                    connection.execute(text(f"set local lock_timeout = {held_ms_max or 0}"))
+                    connection.execute(text("select pg_advisory_lock(:key)"), key)
+            except OperationalError as waited:
+                if isinstance(waited.orig, LockNotAvailable):
+                    raise HeldThreadError(f"thread {thread_id} is held") from waited
+                raise
+            connection.execution_options(isolation_level="AUTOCOMMIT")
             try:
                 yield
             finally:
-                connection.execute(text("select pg_advisory_unlock(:key)"), {"key": key})
+                connection.execute(text("select pg_advisory_unlock(:key)"), key)
+
+
+def lock_key(thread_id: UUID) -> int:
+    """By this the database knows the lock of a thread."""
+    return thread_id.int & ((1 << 63) - 1)
 
 
 def _first_input(kind: RunKind, given: dict[str, Any], run_id: UUID) -> RebalanceState:
