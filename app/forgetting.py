@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -16,10 +16,17 @@ from app.auth.directory import forget_identities
 from app.auth.people import SHELL, SYSTEM, revoke_tokens
 from app.auth.roles import Act, Principal
 from app.auth.tables import Person
-from app.db.database import database_now
+from app.db.database import Database, database_now
 from app.errors import InvalidError, NotFoundError
 from app.ledger.append import EventType, append, lock_streams
-from app.ledger.sealing import FORGOTTEN, destroy_key, destroy_keys_of_months_before, person, unsealed
+from app.ledger.sealing import (
+    FORGOTTEN,
+    destroy_key,
+    destroy_key_of_months_before,
+    person,
+    subjects_of_months_before,
+    unsealed,
+)
 from app.orders.tables import TransferOrder
 from app.threads.tables import ACTIVE, Run, Thread
 
@@ -49,12 +56,25 @@ _STOPS = text("""
 """)
 _DIFFERENCES = text("update erp_difference set reason = :nothing where settled_by = :user_id")
 _ACTED = text("select body from ledger_event where type = any(:types) and position(:acted in body) > 0")
+# What has been cleared is passed over, and so is what nobody can read any more: its keys went the last time.
 _SAID_BEFORE = text("""
-    select event.body from ledger_event event join transfer_order found
-    on position(convert_to(found.transfer_id::text, 'UTF8') in event.body) > 0
-    where event.type = any(:types) and event.occurred_at < :before
-      and event.stream = 'stock/' || found.origin || '/' || found.sku_id and found.attention is not null
+    select found.transfer_id, event.seq, event.body
+    from transfer_order found
+    join ledger_event event on event.stream = 'stock/' || found.origin || '/' || found.sku_id
+      and event.type = any(:types) and event.occurred_at < :before
+      and position(convert_to(found.transfer_id::text, 'UTF8') in event.body) > 0
+    cross join lateral (select convert_from(event.body, 'UTF8')::json as body) told
+    left join sealing_key key on key.subject = told.body #>> '{sealed,subject}'
+    where found.attention is not null and not starts_with(found.attention, :nothing)
+      and (found.transfer_id, event.seq) > (:transfer_id, :seq)
+      and case when told.body -> 'sealed' is not null
+        then told.body #> '{sealed,fields,reason}' is not null and key.wrapped is not null and key.made_at < :before
+        else told.body ->> 'actor' <> :system and told.body #> '{facts,validated_because}' is null
+             and starts_with(found.attention || '; ', (told.body #>> '{facts,reason}') || '; ') end
+    order by found.transfer_id, event.seq limit :events_max
 """)
+_EVENTS_AT_ONCE = 100
+"""How many old events are looked at in one transaction."""
 _SHOWN = [EventType.TRANSFER_CANCELLING.value, EventType.TRANSFER_CANCELLED.value]
 """Events whose reason an order shows, until something else is to be known about it."""
 _OWN_ANSWERS = text("delete from kept_answer where user_id = :user_id")
@@ -92,27 +112,43 @@ def forget(session: Session, by: Principal, user_id: str) -> Forgotten:
     known = session.get(Person, user_id, with_for_update=True)
     if known is None:
         raise NotFoundError("unknown_person", f"there is no person {user_id}", "check the id", user_id=user_id)
-    own = session.exec(select(Thread.thread_id).where(Thread.owner == user_id)).all()
+    own = _own_threads(session, user_id)
     told = session.connection().execute(_TOLD_IN, {"user_id": user_id}).scalars()
-    runs = col(Run.thread_id).in_(own)
-    if session.exec(select(Run.run_id).where(runs, col(Run.status).in_(ACTIVE)).limit(1)).first() is not None:
-        raise InvalidError("run_active", f"a run of {user_id} is active", "cancel it first, or wait for its end")
     orders = _clear_orders(session, user_id)
     _clear_reasons(session, user_id)
     new = destroy_key(session, person(user_id)) or known.name != FORGOTTEN
-    known.name, known.active, known.roles = FORGOTTEN, False, []
-    session.add(known)
-    revoke_tokens(session, user_id)
-    forget_identities(session, user_id)
+    _clear_person(session, known)
     threads = {*own, *map(UUID, told)}
     _clear_words(session, user_id, (*threads, *orders))
-    session.exec(update(Thread).where(col(Thread.owner) == user_id).values(title="", labels={}))
-    session.exec(update(Run).where(runs).values(input={}, labels={}, error=None))
+    _clear_threads(session, user_id, own)
     append(
         session, stream=stream, key=f"{stream}/forgotten", event_type=EventType.PERSON_FORGOTTEN, actor=by.user_id,
         facts={"user_id": user_id},
     )  # fmt: skip
     return Forgotten(user_id, tuple(threads), new)
+
+
+def _own_threads(session: Session, user_id: str) -> Sequence[UUID]:
+    """The conversations that somebody has begun. Raises InvalidError while a run of one is active."""
+    own = session.exec(select(Thread.thread_id).where(Thread.owner == user_id)).all()
+    active = select(Run.run_id).where(col(Run.thread_id).in_(own), col(Run.status).in_(ACTIVE))
+    if session.exec(active.limit(1)).first() is not None:
+        raise InvalidError("run_active", f"a run of {user_id} is active", "cancel it first, or wait for its end")
+    return own
+
+
+def _clear_person(session: Session, known: Person) -> None:
+    """Take somebody's name, roles, tokens and identities at directories away. Their id stays."""
+    known.name, known.active, known.roles = FORGOTTEN, False, []
+    session.add(known)
+    revoke_tokens(session, known.user_id)
+    forget_identities(session, known.user_id)
+
+
+def _clear_threads(session: Session, user_id: str, own: Sequence[UUID]) -> None:
+    """Take what somebody asked out of the rows of their conversations and runs."""
+    session.exec(update(Thread).where(col(Thread.owner) == user_id).values(title="", labels={}))
+    session.exec(update(Run).where(col(Run.thread_id).in_(own)).values(input={}, labels={}, error=None))
 
 
 _OLD_WORDS = tuple(
@@ -128,18 +164,37 @@ _OLD_WORDS = tuple(
 )
 
 
-def forget_old_words(session: Session, days: int) -> None:
+def forget_old_words(database: Database, days: int) -> None:
     """Forget what people said in months that ended more than so many days ago. What is still in force keeps its reason.
 
-    Conversations that were told it are kept as long as any other.
+    Conversations that were told it are kept as long as any other. Each part is a short transaction, and what one has done
+    is done: after a crash the next time goes on.
     """
-    first = (database_now(session).astimezone(UTC) - timedelta(days=days)).date().replace(day=1)
-    told = {"nothing": FORGOTTEN, "before": datetime.combine(first, time(), UTC)}
-    old = session.connection().execute(_SAID_BEFORE, {"types": _SHOWN, "before": told["before"]}).scalars().all()
-    _without_reasons(session, old)  # as long as their keys are there
-    destroy_keys_of_months_before(session, first)
+    with database.transaction() as session:
+        first = (database_now(session).astimezone(UTC) - timedelta(days=days)).date().replace(day=1)
+    before = datetime.combine(first, time(), UTC)
+    _clear_orders_before(database, before)  # as long as their keys are there
+    with database.transaction() as session:
+        subjects = subjects_of_months_before(session, first)
+    for subject in subjects:  # whoever seals words holds a key, and waits for nobody who waits for another one
+        with database.transaction() as session:
+            destroy_key_of_months_before(session, subject, first)
     for statement in _OLD_WORDS:
-        session.connection().execute(statement, told)
+        with database.transaction() as session:
+            session.connection().execute(statement, {"nothing": FORGOTTEN, "before": before})
+
+
+def _clear_orders_before(database: Database, before: datetime) -> None:
+    """Take why orders were called back out of those that still show it, a few at a time."""
+    asked = {"types": _SHOWN, "before": before, "nothing": FORGOTTEN, "system": SYSTEM, "events_max": _EVENTS_AT_ONCE}
+    last: dict[str, object] = {"transfer_id": UUID(int=0), "seq": 0}
+    while True:
+        with database.transaction() as session:
+            found = session.connection().execute(_SAID_BEFORE, asked | last).all()
+            _without_reasons(session, (row.body for row in found))
+        if len(found) < _EVENTS_AT_ONCE:
+            return
+        last = {"transfer_id": found[-1].transfer_id, "seq": found[-1].seq}
 
 
 def _clear_orders(session: Session, user_id: str) -> list[UUID]:

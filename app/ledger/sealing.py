@@ -14,7 +14,7 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -103,25 +103,37 @@ def destroy_key(session: Session, subject: str) -> bool:
     row.wrapped, row.destroyed_at = None, now
     session.add(row)
     session.flush()
-    _destroy(session, col(SealingKey.subject).startswith(subject + _OF, autoescape=True))
+    of_months = col(SealingKey.subject).startswith(subject + _OF, autoescape=True)
+    gone = update(SealingKey).where(of_months, col(SealingKey.wrapped).is_not(None))
+    session.exec(gone.values(wrapped=None, destroyed_at=now))
     return True
 
 
-def destroy_keys_of_months_before(session: Session, day: date) -> int:
-    """Forget the keys of all words that were said in months before the one of this day. Returns how many keys."""
-    has_month = col(SealingKey.subject).contains(_OF, autoescape=True)
-    is_old = col(SealingKey.made_at) < datetime(day.year, day.month, 1, tzinfo=UTC)
-    # Under the key of a subject itself lies what was sealed before months had keys of their own: it gets a new one.
-    held = select(SealingKey).where(~has_month, is_old, col(SealingKey.wrapped).is_not(None)).with_for_update()
-    for row in session.exec(held.order_by(SealingKey.subject).execution_options(populate_existing=True)).all():
-        row.wrapped, row.made_at = _fresh_key(session, row.subject), database_now(session)
-        session.add(row)
-    return _destroy(session, has_month, is_old)
+def subjects_of_months_before(session: Session, day: date) -> Sequence[str]:
+    """The keys under which words may lie that were said in months before the one of this day."""
+    return session.exec(select(SealingKey.subject).where(*_of_months_before(day)).order_by(SealingKey.subject)).all()
 
 
-def _destroy(session: Session, *which: ColumnElement[bool]) -> int:
-    gone = update(SealingKey).where(col(SealingKey.wrapped).is_not(None), *which)
-    return session.exec(gone.values(wrapped=None, destroyed_at=database_now(session))).rowcount
+def destroy_key_of_months_before(session: Session, subject: str, day: date) -> None:
+    """Forget one of them, unless it is gone by now. Under the key of a month nothing more is sealed.
+
+    Under the key of a subject itself lies what was sealed before months had keys of their own: it gets a new one.
+    """
+    held = select(SealingKey).where(SealingKey.subject == subject, *_of_months_before(day)).with_for_update()
+    row = session.exec(held.execution_options(populate_existing=True)).one_or_none()
+    if row is None:
+        return
+    now = database_now(session)
+    if _OF in subject:
+        row.wrapped, row.destroyed_at = None, now
+    else:
+        row.wrapped, row.made_at = _fresh_key(session, subject), now
+    session.add(row)
+
+
+def _of_months_before(day: date) -> tuple[ColumnElement[bool], ...]:
+    first = datetime(day.year, day.month, 1, tzinfo=UTC)
+    return col(SealingKey.wrapped).is_not(None), col(SealingKey.made_at) < first
 
 
 def seal_secret(session: Session, place: str, secret: str) -> bytes:
