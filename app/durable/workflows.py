@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from dbos import DBOS
+from sqlalchemy.exc import SQLAlchemyError
 from structlog import get_logger
 
 from app.durable.draining import Drain, HeldThreadError, InterruptedRunError, is_outage
@@ -98,12 +99,28 @@ def register(
     """
 
     def begin() -> None:
-        if not holds():
-            raise _LeftToTheNextError
+        _wait_for_the_lock(work, stopping, holds)
 
     _register_runs(work, stopping, prompt, begin, put_back)
     _register_orders(work, begin)
     return {TICK: _register_tick(work, begin), TIDYING: _register_tidying(work, begin)}
+
+
+def _wait_for_the_lock(work: Work, stopping: threading.Event, holds: Callable[[], bool]) -> None:
+    """Return where this process is the runner. While the database is away nobody knows, and that is no outcome of a step."""
+    wait = AGAIN_SECONDS
+    while True:
+        try:
+            if holds():
+                return
+        except SQLAlchemyError as away:
+            _log.warning("step_waits_for_the_database", workflow_id=DBOS.workflow_id, why=type(away).__name__)
+            if stopping.wait(wait):
+                work.drain.leave(str(DBOS.workflow_id))
+                raise _LeftToTheNextError from away
+        else:
+            raise _LeftToTheNextError
+        wait = min(wait * 2, AGAIN_SECONDS_MAX)
 
 
 def _through_outages(

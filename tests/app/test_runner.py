@@ -18,7 +18,7 @@ from app.approvals.decisions import decide
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
 from app.durable.enqueue import CARRY_ORDER, ORDER_QUEUE, enqueue
 from app.durable.runner import EXECUTOR_ID, Runner, pending_of_other_versions, runner_alive
-from app.durable.runner_lock import LOCK_KEY
+from app.durable.runner_lock import LOCK_KEY, RunnerLock
 from app.durable.workflows import TICK, TIDYING, _forget_old_ticks
 from app.erp.simulated import Faults, SimulatedErp
 from app.governance.switch import engage, release
@@ -292,6 +292,39 @@ def test_every_answer_of_the_erp_leads_to_an_end_and_only_doubt_keeps_units_rese
         if in_doubt:
             assert order.attention == "the ERP gave no certain answer in 3 attempts"
     assert verify(service.database).verified
+
+
+def test_a_database_that_is_away_before_the_erp_is_asked_is_no_doubt_about_the_erp(
+    open_with: Callable[..., Service], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away, asks = threading.Event(), RunnerLock.holds
+
+    def holds(lock: RunnerLock) -> bool:
+        if away.is_set():
+            raise OperationalError("select 1", {}, Exception("the database is away"))
+        return asks(lock)
+
+    class Leaving(SimulatedErp):
+        """The database goes away while the ERP is asked for the first time, as far as the lock is concerned."""
+
+        def create(self, content: TransferContent) -> ErpTransfer | Refused:
+            if self.calls("create") == 0:
+                away.set()
+                threading.Timer(1.0, away.clear).start()
+            return super().create(content)
+
+    monkeypatch.setattr(RunnerLock, "holds", holds)
+    service = open_with(erp=Leaving(tmp_path / "erp"), settings={"workers": 1, "erp_attempts_max": 2})
+    request = submitted(service)
+    with running(service):
+        approve(service, request)
+        until("the orders", lambda: states(service) == {OrderState.SHIPPED})
+        until("rest", lambda: at_rest(service))
+    with service.database.transaction() as session:
+        noted = text("select count(*) from ledger_event where type = 'transfer_needs_attention'")
+        assert session.connection().execute(noted).scalar_one() == 0
+    assert {order.attention for order in orders(service)} == {None}
+    assert not away.is_set()
 
 
 def test_after_the_kill_switch_no_post_starts_until_its_release_and_a_validation(
