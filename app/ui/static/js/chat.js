@@ -18,9 +18,9 @@ const [log, live, speaking, notes, lost, stop, standing, composer] = ["log", "li
 const words_for = new Map([...at("step-words").querySelectorAll("dt")].map((term) => [term.textContent, term.nextElementSibling.textContent]));
 const kinds = [...new Set([...[...words_for.keys()].map((key) => key.split(":")[0]), "token", "notice"])];
 const steps = new Steps(at("steps"), at("now"));
-const keys = new Map();
 let following = null;
 let messages = at("state")?.dataset.messages;
+let opened = null;  // the conversation that is new, until what was said in it has arrived
 let is_asking = false;
 let is_waiting = false;
 let waited = at("state")?.dataset.waits === "yes";
@@ -170,11 +170,6 @@ function title_of(text) {
   return line.charAt(0).toUpperCase() + line.slice(1, 80);
 }
 
-function key_for(what) {
-  if (!keys.has(what)) keys.set(what, crypto.randomUUID?.() ?? `${Date.now()}-${Math.random().toString(36).slice(2)}`);
-  return keys.get(what);
-}
-
 function wrong(words) {
   const place = at("composer-wrong");
   place.textContent = words;
@@ -191,13 +186,13 @@ async function ask(text) {
     let thread = composer.dataset.thread;
     const is_new = !thread;
     if (is_new) {
-      const opened = await send("POST", "/v1/threads", { title: title_of(text) }, { key: key_for(`open ${text}`), wrong });
+      const title = title_of(text);
+      if (opened?.title !== title) opened = await send("POST", "/v1/threads", { title }, { wrong });
       if (!opened) return false;
       thread = opened.thread_id;
     }
-    const run = await send("POST", `/v1/threads/${thread}/runs`, { text }, { key: key_for(`${thread} ${text}`), wrong });
+    const run = await send("POST", `/v1/threads/${thread}/runs`, { text }, { wrong });
     if (!run) return false;
-    keys.clear();
     if (is_new) location.assign(`/chat/${thread}`);
     else begun(run.run_id, text);
     return true;
@@ -251,7 +246,7 @@ document.addEventListener("sent", (event) => {
 stop?.addEventListener("click", async () => {
   if (!following) return;
   stop.disabled = true;
-  const asked = await send("POST", `/v1/runs/${following.run}/cancellation`, {}, { key: key_for(`stop ${following.run}`) });
+  const asked = await send("POST", `/v1/runs/${following.run}/cancellation`, {});
   if (asked === null) stop.disabled = false;
   else steps.begin("Stopping");
 });

@@ -6,7 +6,7 @@ import { swap } from "./swap.js";
 
 const QUIET_MS = 15_000;
 const TOGETHER_MS = 150;
-const waiting = new Map();
+const looking = new Map();
 let heard = false;
 
 /** Something of this kind has changed: everything that shows it looks again. */
@@ -18,12 +18,16 @@ export function emit(topic) {
 }
 
 function soon(target) {
-  if (waiting.has(target)) return;
-  waiting.set(target, setTimeout(async () => {
-    waiting.delete(target);
-    if (!target.isConnected || target.contains(document.querySelector("form[aria-busy=true]"))) return;
-    if (!await swap(target.dataset.url, target, { quiet: true })) setTimeout(soon, QUIET_MS, target);  // what is shown is old, and nobody sees that it is
-  }, TOGETHER_MS));
+  if (looking.has(target)) { looking.set(target, true); return; }
+  looking.set(target, false);
+  setTimeout(async () => {
+    const is_sent = target.querySelector("form[aria-busy=true]") !== null;
+    looking.set(target, is_sent);
+    const is_new = !target.isConnected || is_sent || await swap(target.dataset.url, target, { quiet: true });
+    const again = looking.get(target);  // something has happened since
+    looking.delete(target);
+    if (again || !is_new) setTimeout(soon, again ? TOGETHER_MS : QUIET_MS, target);  // nobody sees that what is shown is old
+  }, TOGETHER_MS);
 }
 
 function listen() {

@@ -11,11 +11,11 @@
 import { complain, say, sign_in_again, words_of } from "./swap.js";
 import { emit } from "./live.js";
 
-const keys = new WeakMap();
+const unanswered = new Map();
 
-function value_of(control) {
+function value_of(control, otherwise) {
   if (control.dataset.as === "bool") return control.type === "checkbox" ? control.checked : control.value === "true";
-  const text = control.value.trim() || (control.dataset.otherwise ?? "");
+  const text = control.value.trim() || (otherwise && control.dataset.otherwise) || "";
   if (text === "" || ((control.type === "checkbox" || control.type === "radio") && !control.checked)) return undefined;
   switch (control.dataset.as) {
     case "int": return Number.parseInt(text, 10);
@@ -26,12 +26,12 @@ function value_of(control) {
   }
 }
 
-/** The body that a form stands for. */
-export function body_of(form) {
+/** The body that a form stands for, or only what a person has put into it. */
+export function body_of(form, { otherwise = true } = {}) {
   const body = {};
   for (const control of form.elements) {
     if (!control.name || control.disabled) continue;
-    const value = value_of(control);
+    const value = value_of(control, otherwise);
     if (value === undefined) continue;
     const path = control.name.split(".");
     const last = path.pop();
@@ -43,31 +43,34 @@ export function body_of(form) {
   return body;
 }
 
-/** The same form with the same content has the same key, so a second press or a lost answer does nothing twice. */
-function key_of(form, text) {
-  const before = keys.get(form);
-  if (before?.text === text) return before.key;
-  const key = crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  keys.set(form, { text, key });
-  return key;
+/** A key that is nobody else's. */
+function new_key() {
+  return crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Ask the API for something. The answer, once it was taken; otherwise null, and the words were said. */
-export async function send(method, path, body, { key, wrong = complain, invalid = "" } = {}) {
+/** Ask the API for something. The answer, once it was taken; otherwise null, and the words were said.
+
+    Whatever nobody has answered yet is sent again under its key and as it was, also by a form that was loaded anew meanwhile: so a
+    second press does nothing twice. `asked` is what a person asks for, where the body holds more than that. */
+export async function send(method, path, body, { wrong = complain, invalid = "", asked = body } = {}) {
+  const what = `${method} ${path} ${JSON.stringify(asked ?? {})}`;
+  if (!unanswered.has(what)) unanswered.set(what, { key: new_key(), text: JSON.stringify(body ?? {}) });
+  const { key, text } = unanswered.get(what);
   let answer;
   try {
     answer = await fetch(path, {
       method,
       headers: {
-        "Content-Type": "application/json", "Idempotency-Key": key ?? crypto.randomUUID(),
+        "Content-Type": "application/json", "Idempotency-Key": key,
         "X-Form-Token": document.querySelector("meta[name=form-token]").content,
       },
-      body: JSON.stringify(body ?? {}),
+      body: text,
     });
   } catch {
     wrong("The service does not answer. Nothing is lost: press again in a moment.");
     return null;
   }
+  if (answer.status < 500 && !answer.headers.has("Retry-After")) unanswered.delete(what);
   if (answer.status === 401) { sign_in_again(); return null; }
   if (!answer.ok) {
     wrong(await words_of(answer, invalid));
@@ -104,17 +107,16 @@ function teller_of(form) {
 async function submit(form, button) {
   const [method, path] = form.dataset.send.split(" ");
   if (form.dataset.ask && !window.confirm(question_of(form))) return;
-  const body = body_of(form);
-  if (button?.name) body[button.name] = button.dataset.as === "bool" ? button.value === "true" : button.value;
+  const pressed = button?.name ? { [button.name]: button.dataset.as === "bool" ? button.value === "true" : button.value } : {};
+  const body = { ...body_of(form), ...pressed }, asked = { ...body_of(form, { otherwise: false }), ...pressed };
   const tell = teller_of(form);
   tell("");
   form.setAttribute("aria-busy", "true");
   const buttons = [...form.querySelectorAll("button")];
   buttons.forEach((each) => { each.disabled = true; });
   try {
-    const answer = await send(method, path, body, { key: key_of(form, path + JSON.stringify(body)), wrong: tell, invalid: form.dataset.invalid });
+    const answer = await send(method, path, body, { wrong: tell, invalid: form.dataset.invalid, asked });
     if (answer === null) return;
-    keys.delete(form);
     form.querySelectorAll("[data-keep]:not([type=checkbox])").forEach((each) => { each.value = each.defaultValue; });
     complain("");
     say(said_of(form, answer));
@@ -132,4 +134,9 @@ document.addEventListener("submit", (event) => {
   if (!event.target.matches("form[data-send]")) return;
   event.preventDefault();
   if (event.target.getAttribute("aria-busy") !== "true") submit(event.target, event.submitter);
+});
+/* Whoever types means something else than what is still unanswered, even if it reads the same. */
+document.addEventListener("input", (event) => {
+  const sent = event.target.closest?.("form[data-send]")?.dataset.send;
+  for (const what of unanswered.keys()) if (sent && what.startsWith(`${sent} `)) unanswered.delete(what);
 });

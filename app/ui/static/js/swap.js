@@ -1,18 +1,18 @@
 /* Puts fragments of our own server into the page. No other module writes markup. */
 
-const PRESS_MS = 1000;
+const PRESS_MS = 10_000;
 const under_way = new Map();
 const shown = new WeakMap();
 let pressed = null;
 
-/* A press that began on one button and ends on its successor is not a click: what is being pressed stays where it is until it is let go. */
+/* A press that began on one button and ends on its successor is not a click. */
 document.addEventListener("pointerdown", (event) => { pressed = event.target; }, true);
 for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, () => setTimeout(() => { pressed = null; }), true);
 
-/** Wait until nothing in here is being pressed: not for ever, since a browser may keep to itself that it was let go. */
-async function let_go(target) {
+/** Wait until nobody presses anything in here, and no form of it is on its way: not for ever, since a browser may keep to itself that something was let go. */
+async function left_alone(target) {
   const until = performance.now() + PRESS_MS;
-  while (pressed && target.contains(pressed) && performance.now() < until) await new Promise((then) => setTimeout(then, 20));
+  while ((target.contains(pressed) || target.querySelector("form[aria-busy=true]")) && performance.now() < until) await new Promise((then) => setTimeout(then, 20));
 }
 
 /** What forms were refused for. It stays when what is shown is loaded again, and goes with what it was about. */
@@ -60,9 +60,9 @@ export async function swap(url, target, { quiet = false } = {}) {
     if (answer.status === 401) { sign_in_again(); return false; }
     if (!answer.ok) { if (!quiet) complain(await words_of(answer)); return false; }
     const markup = await answer.text();
-    await let_go(target);
+    if (quiet) await left_alone(target);
     if (abort.signal.aborted) return false;
-    const refused = shown.get(target) === url ? refusals(target) : [];  // not before: something may be refused meanwhile
+    const refused = (shown.get(target) ?? target.dataset.url) === url ? refusals(target) : [];  // not before: something may be refused meanwhile
     place(markup, target);
     shown.set(target, url);
     refusals(target).forEach((each, number) => { if (refused[number]?.words) { each.place.textContent = refused[number].words; each.place.hidden = false; } });
