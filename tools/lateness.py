@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 from tools.counted import counted
 from tools.execution import OrderState, TransferEvent
+from tools.order_words import OF_TRANSIT
 from tools.saga import ON_THE_WAY, OrderFacts, Step, beside, is_said
 
 _LATE = "should have "
@@ -32,10 +33,7 @@ def _expected(order: OrderFacts) -> tuple[date, str] | None:
     if order.state is OrderState.CONFIRMED:
         return order.depart_on, f"the goods should have left on {order.depart_on}"
     if order.state in ON_THE_WAY:
-        return order.arrive_on, f"what is still in transit should have arrived on {order.arrive_on}"
+        return order.arrive_on, f"{OF_TRANSIT[0]}should have arrived on {order.arrive_on}"
     if order.state is OrderState.COMPENSATING and order.in_transit_units:
-        return (
-            order.arrive_on,
-            f"the goods are called back and in transit still, and should have arrived on {order.arrive_on}",
-        )
+        return order.arrive_on, f"{OF_TRANSIT[1]}and should have arrived on {order.arrive_on}"
     return None

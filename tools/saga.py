@@ -26,6 +26,7 @@ from tools.moves import (
     ship,
     void,
 )
+from tools.order_words import said, words_on_arrival
 from tools.ports import ErpTransfer, ErpTransferState, TransferContent
 
 REASON_CHARACTERS_MAX = 500
@@ -233,7 +234,8 @@ def left_to_people(order: OrderFacts, why: str) -> Step | None:
     if order.state.is_final or order.state in (OrderState.RELEASED, OrderState.NEEDS_ATTENTION, OrderState.RECEIVED):
         return None
     facts = {"reason": why, "was": order.state}
-    return _to(replace(order, attention=why), OrderState.NEEDS_ATTENTION, TransferEvent.NEEDS_ATTENTION, facts=facts)
+    told = beside(replace(order, attention=said(order.attention, of_transit=True)), why)
+    return _to(replace(order, attention=told), OrderState.NEEDS_ATTENTION, TransferEvent.NEEDS_ATTENTION, facts=facts)
 
 
 def cancelling(order: OrderFacts, reason: str) -> Step | None:
@@ -285,10 +287,9 @@ def arrived(order: OrderFacts, arrival: Arrival) -> Step | None:
         moves.append(StockMove(order.sku_id, elsewhere, available(order.lane.destination), over))
     after = replace(
         order, received_units=order.received_units + usable, damaged_units=order.damaged_units + damaged,
-        lost_units=order.lost_units + lost, over_units=order.over_units + over, attention=_words_on_arrival(over, damaged, lost, broken) or order.attention,
+        lost_units=order.lost_units + lost, over_units=order.over_units + over,
     )  # fmt: skip
-    if after.in_transit_units == 0 and not (over or damaged or lost or broken):
-        after = replace(after, attention=None)
+    after = replace(after, attention=_attention_on_arrival(after, words_on_arrival(over, damaged, lost, broken)))
     state = OrderState.RECEIVED
     if after.in_transit_units:  # what is called back stays called back
         called_back = order.state is OrderState.COMPENSATING
@@ -381,14 +382,8 @@ def _freed(order: OrderFacts, units: int, missing_units: int) -> tuple[StockMove
     return (void(order.sku_id, order.lane, units), *([gone] if gone else []))
 
 
-def _words_on_arrival(over: int, damaged: int, lost: int, broken: int) -> str | None:
-    said = []
-    if over:
-        said.append(f"{over:,} units more arrived than had left: count both ends")
-    if damaged:
-        said.append(f"{damaged:,} units arrived damaged")
-    if lost:
-        said.append(f"{lost:,} units never arrived")
-    if broken:
-        said.append(f"{broken:,} units more arrived damaged than had left: count both ends")
-    return "; ".join(said) or None
+def _attention_on_arrival(after: OrderFacts, words: str) -> str | None:
+    """What is to be known after an arrival. Once nothing is in transit any more, nothing of that, and where all has come well nothing."""
+    if after.in_transit_units:
+        return beside(after, words) if words else after.attention
+    return beside(replace(after, attention=said(after.attention, of_transit=False)), words) if words else None

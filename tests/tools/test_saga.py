@@ -262,7 +262,7 @@ def test_receipts_of_the_erp_are_totals_and_those_that_people_reported_are_not_b
 def test_what_the_erp_never_received_is_lost_once_it_is_done() -> None:
     step = taken(following.learned(SHIPPED, found(ErpTransferState.RECEIVED, received_units=7, damaged_units=2)))
     assert (step.order.state, step.order.lost_units) == (OrderState.RECEIVED, 1)
-    assert step.order.attention == "2 units arrived damaged; 1 units never arrived"
+    assert step.order.attention == "2 units arrived damaged; 1 unit never arrived"
 
 
 def test_more_than_had_left_is_booked_and_told() -> None:
@@ -342,6 +342,29 @@ def test_what_is_late_is_told_beside_what_else_is_to_be_known(order: OrderFacts,
     assert (again.attention or "").count("should have ") == 1, (
         "the day that was named before is not of interest any more"
     )
+
+
+@pytest.mark.parametrize("order", [SHIPPED, RECALLED])
+def test_what_is_late_is_told_once_for_a_day_whatever_arrives_or_is_unclear_meanwhile(order: OrderFacts) -> None:
+    day = order.arrive_on + timedelta(days=3)
+    late = taken(lateness.overdue(order, day, 2)).order
+    damaged = taken(saga.arrived(late, Arrival(2, damaged_units=1))).order
+    assert damaged.attention == f"{late.attention}; 1 unit arrived damaged"
+    assert lateness.overdue(damaged, day, 2) is None
+    unclear = taken(saga.left_to_people(damaged, "cancelled there")).order
+    assert unclear.attention == f"{late.attention}; cancelled there"
+    more = taken(saga.arrived(unclear, Arrival(1))).order
+    assert more.state is OrderState.PARTIALLY_RECEIVED
+    again = lateness.overdue(more, day, 2)
+    assert (again is None) is (order is SHIPPED), "what was called back is on its way again, and that is told"
+
+
+def test_of_what_is_in_transit_nothing_is_to_be_known_once_nothing_is() -> None:
+    damaged = taken(saga.arrived(SHIPPED, Arrival(2, damaged_units=1))).order
+    late = taken(lateness.overdue(damaged, SHIPPED.arrive_on + timedelta(days=3), 2)).order
+    lost = taken(saga.arrived(late, Arrival(6, is_last=True))).order
+    assert lost.attention == "1 unit arrived damaged; 1 unit never arrived"
+    assert taken(saga.arrived(late, Arrival(7))).order.attention is None
 
 
 def test_a_doubt_is_told_once_after_people_have_accepted_something() -> None:
