@@ -10,25 +10,26 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from app.approvals.comments import Answer, comment
+from app.approvals.comments import Answer, comment, is_new
 from app.approvals.questions import is_question, lines_meant
 from app.approvals.requests import get_request
-from app.approvals.tables import ApprovalRequest, ApprovalStatus
-from app.auth.roles import Act, Principal
+from app.approvals.tables import ApprovalRequest
+from app.auth.roles import Principal
 from app.explanations import words_for_both_ends
 from app.views import plan_view
 
 
 def ask(session: Session, approver: Principal, approval_id: UUID, words: str) -> ApprovalRequest:
     """Record what somebody said about a plan that waits, and the agent's answer to it. Raises as `comments.comment` does."""
+    request = get_request(session, approval_id)
+    if not is_new(session, approver, request, words):
+        return request
     # Before the request is locked: to explain lines takes its time, and others may want to decide meanwhile.
-    answer = _answer(session, approver, get_request(session, approval_id), words)
-    return comment(session, approver, approval_id, words, answer)
+    return comment(session, approver, approval_id, words, _answer(session, approver, request, words))
 
 
 def _answer(session: Session, approver: Principal, request: ApprovalRequest, words: str) -> Answer | None:
-    waits = request.status is ApprovalStatus.PENDING
-    if not waits or not is_question(words) or not approver.may(Act.DECIDE):
+    if not is_question(words):
         return None
     lines = plan_view(session, approver, request.plan_digest).lines
     within = [line for line in lines if approver.covers((line.origin, line.destination))]

@@ -55,12 +55,9 @@ def comment(
     Raises ForbiddenError for whoever may not decide, and ConflictError once the request waits no more or its time is over.
     """
     request = get_request(session, approval_id, lock=True)
-    require_decider(session, approver, request, read_plan(session, request.plan_digest))
-    require_open(session, request, request.plan_digest)
-    by = approver.user_id
-    of = f"{by}/{fingerprint(session, person(by), words)}"
-    if _is_said(session, request, of):
+    if not is_new(session, approver, request, words):
         return request
+    by, of = approver.user_id, _of(session, approver, words)
     _say(session, request, by, of, Sealed(person(by), {"words": words}))
     if answer is not None:
         # Sealed with the question: whoever is forgotten takes what they were told with them.
@@ -69,13 +66,23 @@ def comment(
     return request
 
 
+def is_new(session: Session, approver: Principal, request: ApprovalRequest, words: str) -> bool:
+    """Whether these words of somebody who may say them are not there yet, in whatever month they were sealed.
+
+    Raises as `comment` does. For certain only where the caller holds the request.
+    """
+    require_decider(session, approver, request, read_plan(session, request.plan_digest))
+    require_open(session, request, request.plan_digest)
+    said = select(LedgerEvent.seq).where(LedgerEvent.key == _key(request, _of(session, approver, words)))
+    return session.exec(said).first() is None
+
+
+def _of(session: Session, approver: Principal, words: str) -> str:
+    return f"{approver.user_id}/{fingerprint(session, person(approver.user_id), words)}"
+
+
 def _key(request: ApprovalRequest, of: str) -> str:
     return f"approval/{request.approval_id}/{EventType.APPROVAL_COMMENTED}/{of}"
-
-
-def _is_said(session: Session, request: ApprovalRequest, of: str) -> bool:
-    """Whether it is there already, in whatever month it was sealed. The caller holds the request."""
-    return session.exec(select(LedgerEvent.seq).where(LedgerEvent.key == _key(request, of))).first() is not None
 
 
 def _say(session: Session, request: ApprovalRequest, actor: str, of: str, sealed: Sealed, **facts: object) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from sqlmodel import select
+from collections.abc import Sequence
 
+import pytest
+from sqlmodel import Session, select
+
+from app.approvals import asking
 from app.approvals.tables import ApprovalRequest, ApprovalStatus
 from app.auth.roles import Role
+from app.explanations import words_for_both_ends
 from app.forgetting import forget
 from app.ledger.sealing import FORGOTTEN
 from app.plans.store import read_plan
 from tests.app.web.door import ADAM, Door, problem_of
-from tests.installation import person
+from tests.installation import approve, person
 from tools.transfers import TransferPlan
 
 
@@ -77,6 +82,27 @@ def test_a_question_about_a_line_is_answered_by_the_agent_beside_it_once(door: D
     assert told["line_nos"] == [1]
     assert why["words"].partition(". ")[0] in told["words"]
     assert door.decide(request, "ada").status_code == 200
+
+
+def test_nothing_is_explained_to_whoever_may_not_ask_or_has_asked_before(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explained: list[Sequence[int]] = []
+
+    def noted(session: Session, digest: str, line_nos: Sequence[int]) -> list[str]:
+        explained.append(line_nos)
+        return words_for_both_ends(session, digest, line_nos)
+
+    monkeypatch.setattr(asking, "words_for_both_ends", noted)
+    request, asked = door.pending, {"words": "Why line 1?"}
+    path = f"/v1/approvals/{request.approval_id}/comments"
+    problem_of(door.post(path, "paula", asked), 403, "role")
+    assert explained == []
+    assert [door.post(path, "ada", asked).status_code for _ in range(3)] == [200, 200, 200]
+    assert explained == [(1,)]
+    approve(door.service, request)
+    problem_of(door.post(path, "ada", {"words": "Why line 2?"}), 409, "already_decided")
+    assert explained == [(1,)]
 
 
 def test_an_answer_about_lines_is_read_by_whoever_sees_both_of_their_ends(door: Door) -> None:
