@@ -32,7 +32,7 @@ from app.approvals.requests import expire_overdue
 from app.auth.directory import directory_of
 from app.auth.forgetting import forget_what_is_over
 from app.auth.people import DIRECTORY
-from app.db.database import Database
+from app.db.database import Database, connecting
 from app.db.migrate import migrate_schema
 from app.durable.draining import Drain
 from app.durable.planning_shards import ShardPlanner, ShardWorkers
@@ -126,9 +126,10 @@ class Service:
         not keep the ledger from being signed. Raises what failed, at the end.
         """
         self._anchor()
-        of_the_database = (expire_overdue, remind_and_escalate, take_up_idle, take_up_runs)
+        of_the_database = (expire_overdue, take_up_idle, take_up_runs)
         parts = [
             *(partial(self._in_a_transaction, part) for part in of_the_database),
+            partial(remind_and_escalate, self.database),
             lambda: note_overdue(self.database, self.settings.overdue_days),
             partial(self._ask_the_erp, "not_followed", lambda: follow(self.database, self.carrier)),
         ]
@@ -227,7 +228,7 @@ def running(service: Service) -> Iterator[Runner]:
     outbound = Outbound(private_hosts=service.settings.outbound_private_hosts)
     relay = Relay(service.database, service.redis, outbound)
     runner.start_when_free()
-    relay.start(lambda: runner.running)
+    relay.start(runner.is_on_duty)
     try:
         yield runner
     finally:
@@ -339,7 +340,7 @@ class _IdleCheck:
 def _checkpoints(database: Database) -> Iterator[PostgresSaver]:
     """LangGraph's own tables in our database. Autocommit and dict rows are what its saver asks for."""
     plain = database.url.replace("postgresql+psycopg://", "postgresql://", 1)
-    options = {"autocommit": True, "row_factory": dict_row, "prepare_threshold": 0}
+    options = {"autocommit": True, "row_factory": dict_row, "prepare_threshold": 0} | connecting(database.url)
     with ConnectionPool(plain, min_size=1, max_size=8, kwargs=options, check=_IdleCheck(), open=True) as pool:
         saver = PostgresSaver(pool)
         saver.setup()

@@ -24,8 +24,20 @@ lock of the installation, a plan that is made again (a solver takes 300 seconds 
 conversation with an ERP. Those of a frozen runner are ended sooner, by whoever takes over.
 """
 _NOTICE_THE_FROZEN = f"-c idle_in_transaction_session_timeout={IDLE_SECONDS_MAX}s"
+_NOTICE_THE_LOST = {
+    "connect_timeout": 10, "tcp_user_timeout": 20_000,
+    "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2,
+}  # fmt: skip
+"""A database that a broken network swallows is given up after 20 seconds, where the operating system would take hours."""
 PROCESS = f"evenkeel {token_hex(8)}"
 """By this the database knows which sessions belong to one process."""
+
+
+def connecting(url: str) -> dict[str, str | int]:
+    """How every connection is made, as far as the URL does not say otherwise."""
+    return {"application_name": PROCESS} | {
+        name: value for name, value in _NOTICE_THE_LOST.items() if f"{name}=" not in url
+    }
 
 
 class Database:
@@ -35,7 +47,7 @@ class Database:
         self.url = url
         self.session_info: dict[str, object] = {}
         """What every session of this database knows from its first moment."""
-        asked = {"application_name": PROCESS}
+        asked = connecting(url)
         if "options=" not in url:
             asked["options"] = f"{_NOTICE_THE_DEAD} {_NOTICE_THE_FROZEN}"
         self.engine: Engine = create_engine(

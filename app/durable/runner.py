@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from structlog import get_logger
 
-from app.db.database import PROCESS, Database
+from app.db.database import Database, connecting
 from app.durable.abandoned import requeue_abandoned
 from app.durable.draining import InterruptedRunError
 from app.durable.enqueue import (
@@ -66,8 +66,12 @@ class Runner:
 
     @property
     def running(self) -> bool:
-        """Whether this process is the runner."""
+        """Whether this process is the runner, as far as it has noticed."""
         return self._running
+
+    def is_on_duty(self) -> bool:
+        """Whether this process is the runner by what the lock says now. Raises SQLAlchemyError while the database is away."""
+        return self._running and self._lock.holds()
 
     def start(self) -> bool:
         """Become the runner; False when another process is. Unfinished work is taken up again."""
@@ -114,7 +118,7 @@ class Runner:
                 "application_version": APPLICATION_VERSION,
                 "executor_id": EXECUTOR_ID,
                 "log_level": "WARNING",
-                "db_engine_kwargs": {"connect_args": {"application_name": PROCESS}},
+                "db_engine_kwargs": {"connect_args": connecting(self._database.url)},
                 "sys_db_idle_transaction_timeout_sec": IDLE_SECONDS_MAX,
                 "notification_listener_polling_interval_sec": 0.1,
             }

@@ -6,16 +6,17 @@ the database notes when, by its own clock. Whoever stands by ends a session that
 silent for too long, together with those that its process has left in the middle of something,
 whenever they spoke last: row locks, and conversations with the ERP, that others wait for.
 
-A process that wakes after that finds its session gone. Nothing begins before the lock has
-been asked for (`holds`), so it begins nothing any more. What it had begun goes on, beside
-the process that has taken over, and doubles nothing:
+A process that wakes after that finds its session gone. No step of a workflow and no round of
+the relay begins before the lock has been asked for (`holds`), so it begins none any more.
+What it had begun goes on, beside the process that has taken over, and doubles nothing:
 
 - A transaction whose session was ended cannot be committed.
 - DBOS lets only one of two executions of a workflow write its next step.
 - An ERP is asked for a transfer under its permanent key, and makes one of it however often
   and late it is asked; what it answers is booked once, as the ledger takes an event's key once.
 - A run is driven under the lock of its thread. That session is at rest meanwhile and is
-  left alone: a conversation waits for the process that has begun to answer in it.
+  left alone: a conversation waits for the process that has begun to answer in it, and keeps
+  no worker meanwhile.
 """
 
 from __future__ import annotations

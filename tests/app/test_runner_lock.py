@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
+import psycopg
 import pytest
 from dbos._dbos import _get_dbos_instance
 from sqlalchemy import Connection, text
@@ -178,6 +179,7 @@ def test_a_runner_that_has_been_replaced_begins_nothing_although_nobody_has_told
         until("what was decided to be taken from its queue", lambda: _taken(service, f"resume:{request.approval_id}"))
         until("the run to be left to the queue", lambda: not runner._prompt.is_busy)
         time.sleep(0.5)
+        assert (runner.running, runner.is_on_duty()) == (True, False), "no round of the relay begins either"
         assert {order.state for order in orders(service)} == {OrderState.RELEASED}
         assert (_status(service, run_id), erp.calls("create")) == (RunStatus.QUEUED, 0)
     with running(service):
@@ -209,6 +211,23 @@ def test_the_durable_engine_lets_no_transaction_lie_idle_for_longer_than_a_take_
         with service.database.engine.connect() as own:
             name = own.execute(mine).scalar_one()
         assert tuple(connection.execute(asked).one()) == ("30s", name)
+
+
+def test_a_database_that_a_broken_network_swallows_is_given_up_soon_unless_its_address_says_otherwise(
+    service: Service,
+) -> None:
+    patient = Database(f"{service.database.url}&tcp_user_timeout=7")
+    with running(service):
+        engines = [service.database.engine, _get_dbos_instance()._sys_db.engine, patient.engine]
+        found = []
+        for engine in engines:
+            with engine.connect() as connection:
+                driver = connection.connection.driver_connection
+                assert isinstance(driver, psycopg.Connection)
+                asked = driver.info.get_parameters()
+            found.append((asked["tcp_user_timeout"], asked["keepalives_idle"], asked["connect_timeout"]))
+    patient.close()
+    assert found == [("20000", "10", "10")] * 2 + [("7", "10", "10")]
 
 
 def _end_sessions(database: Database) -> None:
