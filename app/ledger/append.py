@@ -149,9 +149,10 @@ def append(  # noqa: PLR0913  an event has as many parts
 
     `sealed` are words of a person, which can be forgotten later without a change of the chain.
 
-    Appending the same event under the same key again changes nothing. Raises
-    KeyTakenError when the key belongs to another event, and the database's
-    CheckViolation when a balance inside the network would become negative.
+    Appending the same event under the same key again changes nothing; with sealed words
+    only in the same month, because each has a key of its own. Raises KeyTakenError when
+    the key belongs to another event, and the database's CheckViolation when a balance
+    inside the network would become negative.
     """
     document: dict[str, Any] = {
         "schema": EVENT_SCHEMA,

@@ -2,10 +2,12 @@
 
 Each subject has a data key (AES-256-GCM) for each month, kept wrapped by the
 installation's master key, and one beside them without which nothing more is sealed: so
-all that somebody said can be forgotten, and all that was said long ago. The hash of an event covers what is sealed, so destroying a data key changes no
-hash: the words are gone and `verify` stays clean. The nonce follows from key, place and
-words; the same event appended again is then the same event, and no nonce ever serves
-two texts.
+all that somebody said can be forgotten, and all that was said long ago. The hash of an
+event covers what is sealed, so destroying a data key changes no hash: the words are gone
+and `verify` stays clean. The nonce follows from key, place and words: no nonce ever serves
+two texts, and an event that is appended again in the same month is the same event. In
+another month it is another one. So whoever may come again with the same words sees first,
+in what they hold, whether the event is there.
 """
 
 from __future__ import annotations

@@ -120,6 +120,28 @@ def test_words_are_sealed_and_read_again(ledger: Database) -> None:
         say(session, "something else")
 
 
+def a_month_goes_by(session: Session) -> None:
+    """What was said until now lies under keys of another month."""
+    session.connection().execute(text("update sealing_key set subject = subject || ' ago' where subject like '%@%'"))
+
+
+def test_the_same_words_are_another_event_in_another_month(ledger: Database) -> None:
+    with ledger.transaction() as session:
+        say(session, CANARY)
+        a_month_goes_by(session)
+    with pytest.raises(KeyTakenError), ledger.transaction() as session:
+        say(session, CANARY)
+
+
+def test_a_remark_that_is_sent_again_after_the_month_has_ended_is_recorded_once(service: Service) -> None:
+    request = submitted(service)
+    for _ in range(2):
+        with service.database.transaction() as session:
+            comment(session, ADA, request.approval_id, f"{CANARY} asks why")
+            a_month_goes_by(session)
+    assert comments_by(service, "ada") == 1
+
+
 def test_a_destroyed_key_takes_the_words_with_it_and_leaves_the_chain(ledger: Database, tmp_path: Path) -> None:
     with ledger.transaction() as session:
         say(session, CANARY)
