@@ -126,9 +126,10 @@ class Service:
         not keep the ledger from being signed. Raises what failed, at the end.
         """
         self._anchor()
-        of_the_database = (expire_overdue, remind_and_escalate, take_up_idle, take_up_runs)
-        parts = [
+        of_the_database = (expire_overdue, take_up_idle, take_up_runs)
+        parts: list[Callable[[], object]] = [
             *(partial(self._in_a_transaction, part) for part in of_the_database),
+            partial(remind_and_escalate, self.database),
             lambda: note_overdue(self.database, self.settings.overdue_days),
             partial(self._ask_the_erp, "not_followed", lambda: follow(self.database, self.carrier)),
         ]

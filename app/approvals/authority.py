@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from sqlmodel import Session, col, select
+from sqlalchemy import ARRAY, ColumnElement, Text, and_, cast, or_, type_coerce
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Session, col, func, select
 
-from app.approvals.delegations import is_away, lent_to
+from app.approvals.delegations import delegates, is_away, lent_to
 from app.approvals.needs import needed_of
 from app.approvals.tables import ApprovalRequest, ApprovalSignature
 from app.auth.authorise import PlanResource
@@ -88,15 +90,17 @@ def signature_rows(session: Session, request: ApprovalRequest) -> Sequence[Appro
 
 
 def may_sign(
-    session: Session, request: ApprovalRequest, plan: TransferPlan, at_most: int | None = PEOPLE_NAMED_MAX
+    session: Session, request: ApprovalRequest, plan: TransferPlan, *, everywhere_first: bool = False
 ) -> list[str]:
-    """People who could sign it now and have not; so many at most."""
+    """People who could sign it now and have not, by name or those with every site first; `PEOPLE_NAMED_MAX` at most."""
     signed = {name for row, _ in signatures_now(session, request) for name in (row.signed_by, row.authority)}
-    query = select(Person.user_id).where(Person.active).order_by(Person.user_id)
+    hands = signed | set(request.authors)
+    order = [*([_is_everywhere().desc()] if everywhere_first else []), col(Person.user_id)]
+    query = select(Person.user_id).where(col(Person.user_id).not_in(hands), *_may_reach(session, request, plan))
     found: list[str] = []
-    for user_id in session.exec(query).all():
-        person = principal_of(session, user_id) if user_id not in signed else None
-        if person is None or not person.may(Act.DECIDE):
+    for user_id in session.exec(query.order_by(*order)).all():
+        person = principal_of(session, user_id)
+        if person is None:
             continue
         try:
             authority = require_decider(session, person, request, plan)
@@ -104,9 +108,27 @@ def may_sign(
             continue
         if authority.owner not in signed:
             found.append(user_id)
-        if len(found) == at_most:
+        if len(found) == PEOPLE_NAMED_MAX:
             break
     return found
+
+
+def _may_reach(session: Session, request: ApprovalRequest, plan: TransferPlan) -> list[ColumnElement[bool]]:
+    """Whom the rules need not be asked about one by one, taken out: there may be thousands of people, and few approvers.
+
+    It lets through whoever may decide at all, and has sites and limit for it or was lent some; `require_decider` asks the rules.
+    """
+    roles = cast([*Principal.roles_that_may(Act.DECIDE)], ARRAY(Text))
+    sites = cast(request.sites, ARRAY(Text))
+    own_sites = or_(_is_everywhere(), type_coerce(col(Person.sites), JSONB).has_any(sites))
+    limit = col(Person.value_limit_minor)
+    own = and_(own_sites, or_(limit.is_(None), limit >= plan.goods_value_minor))
+    return [col(Person.active), type_coerce(col(Person.roles), JSONB).has_any(roles), or_(own, delegates(session))]
+
+
+def _is_everywhere() -> ColumnElement[bool]:
+    """That somebody has every site: no list of them, which is null in the database or in the document."""
+    return func.coalesce(func.jsonb_typeof(col(Person.sites)), "null") == "null"
 
 
 def require_unsigned(rows: Iterable[ApprovalSignature], authority: Authority) -> None:

@@ -18,6 +18,7 @@ from sqlmodel import Session, col, select
 from app.approvals.tables import Delegation
 from app.auth.people import principal_of
 from app.auth.roles import Act, Principal
+from app.auth.tables import Person
 from app.db.database import database_now
 from app.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from app.governance.state import active_policy
@@ -106,6 +107,15 @@ def is_away(session: Session, user_id: str) -> bool:
         Delegation.delegator == user_id, col(Delegation.away), Delegation.starts_at <= now, *_not_over(now)
     )
     return session.exec(query.limit(1)).first() is not None
+
+
+def delegates(session: Session) -> ColumnElement[bool]:
+    """That somebody may have been lent something that counts now; on what terms `lent_to` says."""
+    now = database_now(session)
+    lent = select(Delegation.delegate).where(
+        Delegation.starts_at <= now, col(Delegation.delegate).is_not(None), *_not_over(now)
+    )
+    return col(Person.user_id).in_(lent)
 
 
 def lent_to(session: Session, delegate: Principal) -> Iterator[tuple[str, Principal]]:

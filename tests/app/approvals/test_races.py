@@ -327,8 +327,9 @@ def test_two_ticks_remind_once(house: House) -> None:
             text("update approval_request set requested_at = now() - interval '5 hours' where approval_id = :id"),
             {"id": request.approval_id},
         )
-    house.race(remind_and_escalate, remind_and_escalate)
-    house.do(remind_and_escalate)
+    tick: Act = lambda _session: remind_and_escalate(house.database)  # noqa: E731
+    house.race(tick, tick)
+    remind_and_escalate(house.database)
     assert house.events(request, EventType.APPROVAL_REMINDED) == 1
 
 
@@ -340,9 +341,10 @@ def test_an_escalation_lets_go_of_a_claim_and_never_of_a_decision(house: House) 
             text("update approval_request set requested_at = now() - interval '9 hours' where approval_id = :id"),
             {"id": request.approval_id},
         )
-    outcomes = house.race(remind_and_escalate, approving(request, BOB))
+    tick: Act = lambda _session: remind_and_escalate(house.database)  # noqa: E731
+    outcomes = house.race(tick, approving(request, BOB))
     assert outcomes[1] in ("approved", "claimed")
-    house.do(remind_and_escalate)
+    remind_and_escalate(house.database)
     assert outcomes[1] == "approved" or house.sign(request, BOB) == "approved"
     assert released_once(house, request)
 
