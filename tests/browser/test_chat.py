@@ -27,7 +27,7 @@ SLOW_FRAGMENTS = """
     window.fetch = async (address, how) => {
         const is_turn = String(address).includes("/turns/");
         if (is_turn) loaded.push(address);
-        if (how?.headers?.["X-Fragment"]) await new Promise((done) => setTimeout(done, is_turn ? 4000 : 2000));
+        if (how?.headers?.["X-Fragment"]) await new Promise((done) => setTimeout(done, is_turn ? 2000 : 1000));
         return quickly(address, how);
     };
 """
