@@ -304,7 +304,7 @@ class Driver:
         self._stream.tell(run_id, [("done", done)], [*failed, ("end", end)])
 
     @contextmanager
-    def _thread(self, thread_id: UUID, held_ms_max: int | None) -> Iterator[None]:
+    def _thread(self, thread_id: UUID, held_ms_max: int | None = None) -> Iterator[None]:
         """Hold the thread: one run of its graph at a time, in any process. The lock ends with the connection.
 
         Raises HeldThreadError where somebody else keeps it for longer than that.

@@ -69,11 +69,11 @@ def test_a_run_that_stopped_on_its_way_is_driven_on_by_its_workflow(
     settle_in(service)
     drive, first = service.driver.run, threading.Event()
 
-    def stops_at_first(run_id: UUID) -> RunStatus:
+    def stops_at_first(run_id: UUID, held_ms_max: int | None = None) -> RunStatus:
         if not first.is_set():
             first.set()
             raise InterruptedRunError("the process was frozen")
-        return drive(run_id)
+        return drive(run_id, held_ms_max)
 
     monkeypatch.setattr(service.driver, "run", stops_at_first)
     with running(service):

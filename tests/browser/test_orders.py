@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Dialog, Locator, Page, Route, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from app.orders.tables import TransferOrder
 from app.service import Service
@@ -182,70 +182,3 @@ def test_whoever_receives_the_last_of_an_order_is_told_where_it_is_found_now(
     page.locator("#drawer").get_by_role("button", name="Record the arrival").click()
     expect(page.locator("#said")).to_contain_text("It is under “What is over” now.")
     expect(page.locator("#rows")).not_to_contain_text(str(order.transfer_id)[:8])
-
-
-def write_off_of(page: Page, units: int) -> Locator:
-    """The form for it, filled in, on the page of an order; the question before it is answered with yes."""
-    page.on("dialog", lambda dialog: dialog.accept())
-    page.locator("details summary", has_text="Write off").click()
-    form = page.locator("#act-write_off")
-    form.get_by_label("Why? It is recorded.").fill("The truck burnt.")
-    form.get_by_label("Units (empty").fill(str(units))
-    return form
-
-
-def on_the_way(form: Locator) -> int:
-    """How many units of the order could be written off."""
-    return int(form.get_by_label("Units (empty").get_attribute("max") or "0")
-
-
-def test_what_nobody_has_answered_is_done_once_though_its_form_was_loaded_anew_before_it_was_pressed_again(
-    house: tuple[Service, str], shipped: list[TransferOrder], visit: Visits
-) -> None:
-    def lose(route: Route) -> None:
-        route.fetch()
-        route.abort()
-
-    page = visit(house[1], "otto", f"/orders/{shipped[-1].transfer_id}", expected=("ERR_FAILED",))
-    page.route("**/actions", lose, times=1)
-    form = write_off_of(page, 1)
-    before = on_the_way(form)
-    page.evaluate("window.loaded_at_first = document.querySelector('#act-write_off form')")
-    form.get_by_role("button", name="Write off").click()
-    expect(form.get_by_label("Units (empty")).to_have_attribute("max", str(before - 1))
-    assert not page.evaluate("loaded_at_first.isConnected")
-    expect(form.get_by_role("alert")).to_contain_text("press again")
-    form.get_by_role("button", name="Write off").click()
-    expect(form.get_by_label("Why? It is recorded.")).to_have_value("")
-    page.reload()
-    assert on_the_way(form) == before - 1
-
-
-def test_a_form_stays_where_it_is_until_it_is_answered(
-    house: tuple[Service, str], shipped: list[TransferOrder], visit: Visits
-) -> None:
-    held: dict[str, Route] = {}
-
-    def hold(route: Route) -> None:
-        """The first request of each kind waits."""
-        if held.setdefault(route.request.method, route) is not route:
-            route.continue_()
-
-    page = visit(house[1], "otto", f"/orders/{shipped[-1].transfer_id}")
-    form = write_off_of(page, 1)
-    before = on_the_way(form)
-    for address in (f"**/orders/{shipped[-1].transfer_id}", "**/actions"):
-        page.route(address, hold)
-    with page.expect_request(f"**/orders/{shipped[-1].transfer_id}"):
-        page.evaluate(
-            "import(new URL('live.js', document.querySelector('script[src$=\"/app.js\"]').src)).then((live) => live.emit('orders'))"
-        )
-    page.evaluate("window.on_its_way = document.querySelector('#act-write_off form')")
-    with page.expect_request("**/actions"):
-        form.get_by_role("button", name="Write off").click()
-    held["GET"].continue_()
-    page.wait_for_timeout(500)
-    assert page.evaluate("on_its_way.isConnected")
-    held["POST"].continue_()
-    expect(form.get_by_label("Why? It is recorded.")).to_have_value("")
-    expect(form.get_by_label("Units (empty")).to_have_attribute("max", str(before - 1))

@@ -22,8 +22,6 @@ from tools.transfers import PlanRequest, Scope
 expect.set_options(timeout=30_000)  # a busy machine is no fault of a page
 House = tuple[Service, str]
 PLANTED = '<img src=x onerror="window.__xss=1">'
-# As if the page had heard that something in the queue has changed.
-LOOK_AGAIN = "import(new URL('live.js', document.querySelector('script[src$=\"/app.js\"]').src)).then((live) => live.emit('queue'))"
 
 
 def statuses(service: Service) -> list[ApprovalStatus]:
@@ -285,32 +283,6 @@ def test_a_claim_keeps_others_out_until_it_is_given_back(own_house: House, visit
     bob.get_by_role("button", name="Hand over").click()
     expect(ada.locator("#q-state")).to_contain_text("By you until")
     expect(bob.get_by_role("button", name="Approve…")).to_be_hidden()
-
-
-def test_a_button_that_is_being_pressed_stays_where_it_is_until_it_is_let_go(
-    own_house: House, visit: Callable[..., Page]
-) -> None:
-    page = opened(visit(own_house[1], "ada", "/queue"))
-    page.locator("#drawer").get_by_role("button", name="Claim", exact=True).hover()
-    page.mouse.down()
-    with page.expect_response("**/state"):
-        page.evaluate(LOOK_AGAIN)
-    page.wait_for_timeout(200)
-    page.mouse.up()
-    expect(page.locator("#q-state")).to_contain_text("By you until")
-
-
-def test_what_could_not_be_looked_up_again_is_looked_up_a_little_later(
-    own_house: House, visit: Callable[..., Page]
-) -> None:
-    page = opened(visit(own_house[1], "ada", "/queue", expected=("503",)))
-    page.clock.install()
-    page.route("**/state", lambda route: route.fulfill(status=503), times=1)
-    with page.expect_response("**/state"):
-        page.evaluate(LOOK_AGAIN)
-    page.clock.run_for(200)
-    with page.expect_response(lambda answer: answer.url.endswith("/state") and answer.ok):
-        page.clock.run_for(20_000)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -3,16 +3,16 @@
 const PRESS_MS = 10_000;
 const under_way = new Map();
 const shown = new WeakMap();
-let pressed = null;
+let is_pressed = false;
 
-/* A press that began on one button and ends on its successor is not a click. */
-document.addEventListener("pointerdown", (event) => { pressed = event.target; }, true);
-for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, () => setTimeout(() => { pressed = null; }), true);
+/* A press that ends on something else than it began on is not a click: whatever would move under the pointer waits. */
+document.addEventListener("pointerdown", () => { is_pressed = true; }, true);
+for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, () => setTimeout(() => { is_pressed = false; }), true);
 
-/** Wait until nobody presses anything in here, and no form of it is on its way: not for ever, since a browser may keep to itself that something was let go. */
+/** Wait until nothing is being pressed, and no form in here is on its way: not for ever, since a browser may keep to itself that something was let go. */
 async function left_alone(target) {
   const until = performance.now() + PRESS_MS;
-  while ((target.contains(pressed) || target.querySelector("form[aria-busy=true]")) && performance.now() < until) await new Promise((then) => setTimeout(then, 20));
+  while ((is_pressed || target.querySelector("form[aria-busy=true]")) && performance.now() < until) await new Promise((then) => setTimeout(then, 20));
 }
 
 /** What forms were refused for. It stays when what is shown is loaded again, and goes with what it was about. */
