@@ -37,9 +37,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(240))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The browser of this machine: `EVENKEEL_CHROMIUM`, or the one that is on the path."""
+    """The browser of this machine: `EVENKEEL_CHROMIUM`, or the one that is on the path.
+
+    It goes with its module: its driver keeps a loop in this process, beside which no durable work begins.
+    """
     found = os.environ.get("EVENKEEL_CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
     if found is None:
         pytest.skip("there is no Chromium here: install one, or name it in EVENKEEL_CHROMIUM")
