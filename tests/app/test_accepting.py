@@ -203,7 +203,7 @@ def test_an_order_is_not_locked_while_the_erp_is_asked_about_it(posted: Posted) 
     with posted.service.database.transaction() as session, pytest.raises(ConflictError) as refusal:
         act(
             session, OTTO, posted.order.transfer_id, Action.ACCEPT, "it is packed so", posted.order.units - 1,
-            erp=_Asked(),  # type: ignore[arg-type]
+            erp=_Asked(),  # type: ignore[arg-type]  # of the port only what is asked here
         )  # fmt: skip
     assert refusal.value.code == "not_possible"
     assert posted.now().state is OrderState.COMPENSATING

@@ -96,6 +96,7 @@ def test_those_that_wait_already_come_before_a_run_whose_thread_was_held(
     others = [said(service) for _ in range(2)]
     with held(service, *(run.thread_id for run in asked)), running(service):
         until("those that nobody holds", lambda: all(run_is_over(service, run.run_id) for run in others))
+        assert [run_is_over(service, run.run_id) for run in asked] == [False] * len(asked)
 
 
 def test_a_run_of_a_held_thread_has_not_begun_and_nothing_is_told_of_it(service: Service) -> None:

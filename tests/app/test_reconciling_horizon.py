@@ -25,19 +25,15 @@ def template(plan_waiting: str) -> str:
 
 
 @pytest.fixture
-def erp() -> Erp:
-    return Erp()
-
-
-@pytest.fixture
-def posted(open_with: Callable[..., Service], erp: Erp) -> tuple[Service, list[TransferOrder]]:
-    """A service on that ERP, and its orders, all of which the ERP has confirmed."""
+def posted(open_with: Callable[..., Service]) -> tuple[Service, Erp, list[TransferOrder]]:
+    """A service, its ERP, and its orders, all of which the ERP has confirmed."""
+    erp = Erp()
     service = open_with(erp=erp)
     request = submitted(service)
     approve(service, request)
     found = carry_out(service, request)
     assert {order.state for order in found} == {OrderState.CONFIRMED}
-    return service, found
+    return service, erp, found
 
 
 def ages(service: Service, days: int, **columns: object) -> None:
@@ -62,9 +58,9 @@ def read() -> Iterator[set[UUID]]:
 
 
 def test_what_the_erp_tells_of_is_compared_however_long_ago_it_changed_here(
-    posted: tuple[Service, list[TransferOrder]], erp: Erp
+    posted: tuple[Service, Erp, list[TransferOrder]],
 ) -> None:
-    service, found = posted
+    service, erp, found = posted
     ages(service, 400)
     for order in found:
         erp.by_hand(order.transfer_id, state=ErpTransferState.SHIPPED)
@@ -73,9 +69,9 @@ def test_what_the_erp_tells_of_is_compared_however_long_ago_it_changed_here(
 
 
 def test_what_the_erp_has_lost_is_told_for_as_long_as_the_two_are_laid_side_by_side(
-    posted: tuple[Service, list[TransferOrder]], erp: Erp
+    posted: tuple[Service, Erp, list[TransferOrder]],
 ) -> None:
-    service, found = posted
+    service, erp, found = posted
     erp.transfers.clear()
     ages(service, 80)
     kinds = {each.reference: each.kind for each in reconcile(service.database, erp)}
@@ -86,8 +82,8 @@ def test_what_the_erp_has_lost_is_told_for_as_long_as_the_two_are_laid_side_by_s
     assert loaded == set()
 
 
-def test_orders_that_the_erp_never_had_are_not_read(posted: tuple[Service, list[TransferOrder]], erp: Erp) -> None:
-    service, _ = posted
+def test_orders_that_the_erp_never_had_are_not_read(posted: tuple[Service, Erp, list[TransferOrder]]) -> None:
+    service, erp, _ = posted
     erp.transfers.clear()
     ages(service, 0, erp_id=None, state="cancelled", reserved=False)
     with read() as loaded:

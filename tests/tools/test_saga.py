@@ -205,7 +205,7 @@ def test_what_the_erp_has_after_it_was_accepted_is_asked_about_anew(units: int, 
     asked = taken(saga.left_to_people(CONFIRMED, "the ERP has another SKU or other sites under our reference")).order
     on = taken(saga.accepted(asked, found(ErpTransferState.CONFIRMED, units=units), "we send that")).order
     assert (on.state, on.units, on.attention) == (OrderState.CONFIRMED, units, None)
-    there = replace(found(ErpTransferState.SHIPPED, units=units), **later)  # type: ignore[arg-type]
+    there = replace(found(ErpTransferState.SHIPPED, units=units), **later)  # type: ignore[arg-type]  # fields by their names
     step = taken(following.learned(on, there))
     assert (step.order.state, step.order.has_left, step.moves) == (OrderState.NEEDS_ATTENTION, False, ())
 

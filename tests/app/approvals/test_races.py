@@ -327,7 +327,10 @@ def test_two_ticks_remind_once(house: House) -> None:
             text("update approval_request set requested_at = now() - interval '5 hours' where approval_id = :id"),
             {"id": request.approval_id},
         )
-    tick: Act = lambda _session: remind_and_escalate(house.database)  # noqa: E731
+
+    def tick(_session: Session) -> object:
+        return remind_and_escalate(house.database)
+
     house.race(tick, tick)
     remind_and_escalate(house.database)
     assert house.events(request, EventType.APPROVAL_REMINDED) == 1
@@ -341,7 +344,10 @@ def test_an_escalation_lets_go_of_a_claim_and_never_of_a_decision(house: House) 
             text("update approval_request set requested_at = now() - interval '9 hours' where approval_id = :id"),
             {"id": request.approval_id},
         )
-    tick: Act = lambda _session: remind_and_escalate(house.database)  # noqa: E731
+
+    def tick(_session: Session) -> object:
+        return remind_and_escalate(house.database)
+
     outcomes = house.race(tick, approving(request, BOB))
     assert outcomes[1] in ("approved", "claimed")
     remind_and_escalate(house.database)

@@ -150,7 +150,7 @@ def statements(house: House, act: Callable[[], object]) -> list[tuple[object, ..
     sent: list[tuple[object, ...]] = []
 
     def note(_connection: object, _cursor: object, _statement: str, parameters: object, *_: object) -> None:
-        sent.append(tuple(parameters.values() if isinstance(parameters, dict) else parameters))  # type: ignore[arg-type]
+        sent.append(tuple(parameters.values() if isinstance(parameters, dict) else parameters))  # type: ignore[arg-type]  # a tuple, as the driver has it
 
     event.listen(house.database.engine, "before_cursor_execute", note)
     try:
