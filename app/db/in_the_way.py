@@ -1,9 +1,10 @@
 """Transactions that stand still in the way of one that must not be kept waiting, and are ended for it.
 
 A process that is frozen in the middle of a transaction (stopped, swapped out, paused) keeps
-what it has locked. The database cannot tell it from one that thinks; whoever has to be
-through within a second cannot wait to find out. What is ended is rolled back as a whole,
-as in a crash, which everything that writes survives.
+what it has locked. Whoever has to be through within a second cannot wait until it wakes. A
+frozen process is silent in all its sessions, so one that speaks in any of them is waited
+for, and so is whoever works in the process that asks: that one lives. What is ended is
+rolled back as a whole, as in a crash, which everything that writes survives.
 """
 
 from __future__ import annotations
@@ -18,15 +19,19 @@ from sqlmodel import Session
 from structlog import get_logger
 
 STILL_SECONDS = 0.5
-"""So long nothing was said in a transaction that is ended: a living one says something every few milliseconds."""
+"""So long a process said nothing whose transaction is ended: a living one says something every few milliseconds."""
 LOOK_SECONDS = 0.05
 """How often it is looked who stands in the way."""
 _END_STILL = text("""
-    with still as materialized (
-        select pid, application_name as process,
-               round(extract(epoch from clock_timestamp() - state_change), 3)::float as seconds
-        from pg_stat_activity where pid = any(pg_blocking_pids(:waiting)) and state like 'idle in transaction%'
-        and state_change < clock_timestamp() - make_interval(secs => :seconds)
+    with activity as materialized (
+        select pid, application_name as process, state, clock_timestamp() - state_change as silence from pg_stat_activity
+        where datname = current_database() and application_name <> current_setting('application_name')
+    ), silent as (
+        select process, round(extract(epoch from min(silence)), 3)::float as seconds from activity
+        group by process having min(silence) > make_interval(secs => :seconds)
+    ), still as materialized (
+        select pid, process, seconds from activity join silent using (process)
+        where pid = any(pg_blocking_pids(:waiting)) and state like 'idle in transaction%'
     )
     select pid, process, seconds, pg_terminate_backend(pid) as ended from still
 """)
@@ -35,9 +40,9 @@ _log = get_logger(__name__)
 
 @contextmanager
 def not_kept_waiting(session: Session) -> Iterator[None]:
-    """Whatever the session waits for meanwhile, it does not wait for a transaction in which nothing is said.
+    """Whatever the session waits for meanwhile, it does not wait for a transaction of another process that is silent.
 
-    One in which something is said is waited for as ever.
+    One of a process that says something is waited for as ever.
     """
     pid = session.connection().execute(text("select pg_backend_pid()")).scalar_one()
     through = threading.Event()

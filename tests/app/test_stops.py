@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -70,6 +70,17 @@ NETWORK = a_network(skus=(a_sku("P1", category="dry"), a_sku("P2", category="wet
 @pytest.fixture
 def template(plan_waiting: str) -> str:
     return plan_waiting
+
+
+@pytest.fixture
+def elsewhere(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """The database as another process sees it."""
+    with monkeypatch.context() as there:
+        there.setattr("app.db.database.PROCESS", "evenkeel elsewhere")
+        database = Database(service.database.url)
+    database.session_info = service.database.session_info
+    yield database
+    database.close()
 
 
 def stopped(service: Service, stop: Stop, reason: str = "a recall") -> UUID:
@@ -410,9 +421,11 @@ def test_whoever_announces_anew_stands_behind_a_stop_that_is_being_engaged(
     assert took * 1000 < POSTS_MS_MAX, "the post gave its place away"
 
 
-def test_a_stop_does_not_wait_for_a_decision_of_a_frozen_process_and_that_is_not_recorded(service: Service) -> None:
+def test_a_stop_does_not_wait_for_a_decision_of_a_frozen_process_and_that_is_not_recorded(
+    service: Service, elsewhere: Database
+) -> None:
     request = submitted(service)
-    with ThreadPoolExecutor(1) as pool, pytest.raises(OperationalError), service.database.transaction() as frozen:
+    with ThreadPoolExecutor(1) as pool, pytest.raises(OperationalError), elsewhere.transaction() as frozen:
         decide(frozen, ADA, request.approval_id, Verdict.APPROVE, request.plan_digest)
         with capture_logs() as logs:
             pool.submit(stopped, service, Stop()).result(timeout=10)
@@ -423,34 +436,49 @@ def test_a_stop_does_not_wait_for_a_decision_of_a_frozen_process_and_that_is_not
     assert verify(service.database).verified
 
 
-def test_a_stop_does_not_wait_for_an_order_that_a_frozen_process_has_locked(service: Service) -> None:
+def test_a_stop_does_not_wait_for_an_order_that_a_frozen_process_has_locked(
+    service: Service, elsewhere: Database
+) -> None:
     order, *_ = approved(service)
-    with ThreadPoolExecutor(1) as pool, pytest.raises(OperationalError), service.database.transaction() as frozen:
+    with ThreadPoolExecutor(1) as pool, pytest.raises(OperationalError), elsewhere.transaction() as frozen:
         get_order(frozen, order.transfer_id, lock=True)
         pool.submit(stopped, service, Stop()).result(timeout=10)
     assert {each.held_by is not None for each in orders(service)} == {True}
 
 
-def test_a_stop_waits_for_whoever_still_says_something_and_another_change_waits_for_everybody(
-    service: Service,
+def test_a_stop_waits_for_a_process_that_says_something_in_any_session_and_another_change_waits_for_everybody(
+    service: Service, elsewhere: Database
 ) -> None:
     request = submitted(service)
     with ThreadPoolExecutor(1) as pool:
-        with service.database.transaction() as busy:
+        with elsewhere.transaction() as busy:
             decide(busy, ADA, request.approval_id, Verdict.APPROVE, request.plan_digest)
             stop = pool.submit(stopped, service, Stop())
             for _ in range(15):
                 time.sleep(STILL_SECONDS / 5)
-                busy.connection().execute(text("select 1"))
+                with elsewhere.engine.connect() as another:
+                    another.execute(text("select 1"))
             assert not stop.done()
         stop_id = stop.result(timeout=10)
-        with service.database.transaction() as thinking:
+        with elsewhere.transaction() as thinking:
             stops_in_force(thinking, share=True)
             release = pool.submit(released, service, stop_id)
             time.sleep(2 * STILL_SECONDS)
             assert not release.done()
         release.result(timeout=10)
     assert len(orders(service)) == request.lines
+
+
+def test_a_stop_waits_for_a_decision_of_its_own_process_however_long_that_thinks(service: Service) -> None:
+    request = submitted(service)
+    with ThreadPoolExecutor(1) as pool:
+        with service.database.transaction() as thinking:
+            decide(thinking, ADA, request.approval_id, Verdict.APPROVE, request.plan_digest)
+            stop = pool.submit(stopped, service, Stop())
+            time.sleep(3 * STILL_SECONDS)
+            assert not stop.done()
+        stop.result(timeout=10)
+    assert {each.held_by is not None for each in orders(service)} == {True}
 
 
 def _post(carrier: Carrier, transfer_id: UUID, together: threading.Barrier) -> str:
