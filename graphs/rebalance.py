@@ -8,6 +8,7 @@ A chat that submits its plan joins the scan's way at the checker.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from langchain_core.messages import AIMessage
@@ -38,6 +39,12 @@ Graph = CompiledStateGraph[RebalanceState, Context, RebalanceState, RebalanceSta
 
 def build_graph(checkpointer: BaseCheckpointSaver[Any]) -> Graph:
     """The compiled state machine on a checkpointer."""
+    return _machine().copy({"checkpointer": checkpointer})
+
+
+@cache
+def _machine() -> Graph:
+    """The state machine on no checkpointer: a process compiles it once."""
     graph = StateGraph(RebalanceState, context_schema=Context)
     graph.add_node(names.PLANNER, planner)
     graph.add_node(names.TOOLBOX, toolbox)
@@ -69,7 +76,7 @@ def build_graph(checkpointer: BaseCheckpointSaver[Any]) -> Graph:
     )
     graph.add_edge(names.EXECUTOR, names.REPORTER)
     graph.add_edge(names.REPORTER, END)
-    return graph.compile(checkpointer=checkpointer)
+    return graph.compile()
 
 
 def by_door(state: RebalanceState) -> str:

@@ -8,6 +8,7 @@ import app  # first of all: it makes LangGraph's serializer strict
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -79,10 +80,14 @@ def settings(servers: Servers, template: str, tmp_path: Path) -> Iterator[Settin
 
 
 def _settings_on(servers: Servers, database_url: str, data: Path) -> Settings:
-    return Settings(
-        data=data, database_url=SecretStr(database_url), redis_url=SecretStr(servers.redis_url), openai_api_key=None,
-        openai_base_url=None, erp_retry_seconds=0.02,
-    )  # fmt: skip
+    on = {"data": data, "database_url": SecretStr(database_url), "redis_url": SecretStr(servers.redis_url)}
+    return _settings().model_copy(update=on)
+
+
+@cache
+def _settings() -> Settings:
+    """What the environment says is read once for all tests; it takes as long as copying a database."""
+    return Settings(openai_api_key=None, openai_base_url=None, erp_retry_seconds=0.02)
 
 
 @pytest.fixture

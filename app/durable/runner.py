@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
+from importlib.metadata import version
 from uuid import UUID
 
 from dbos import DBOS, DBOSPortableJSONSerializer
@@ -43,12 +44,22 @@ HELD_SECONDS = 5.0
 """So long a run whose thread is held waits for its next turn."""
 IDLE_SECONDS_MAX = 30.0
 """So long a transaction of DBOS may lie idle; then the database ends it, and what a frozen process has locked is free."""
+_MADE_BY = text("select obj_description(to_regnamespace('dbos'), 'pg_namespace')")
 _log = get_logger(__name__)
 
 
 def migrate(database: Database) -> None:
-    """Make DBOS' own tables, so that work can be enqueued before any runner has started."""
+    """Make DBOS' own tables, so that work can be enqueued before any runner has started.
+
+    The schema remembers which DBOS made it: to find that out by itself, DBOS asks two databases over engines of its own.
+    """
+    made_by = f"made by DBOS {version('dbos')}"
+    with database.engine.connect() as connection:
+        if connection.execute(_MADE_BY).scalar_one() == made_by:
+            return
     DBOS.migrate(system_database_url=database.url)
+    with database.engine.begin() as connection:
+        connection.execute(text(f"comment on schema dbos is '{made_by}'"))
 
 
 class Runner:
