@@ -87,7 +87,8 @@ def test_a_part_of_an_order_is_received_in_the_drawer_and_the_list_follows(
 def test_back_closes_the_drawer_on_the_list_as_it_was_filtered_and_forward_opens_it_again(
     house: tuple[Service, str], shipped: list[TransferOrder], visit: Visits
 ) -> None:
-    page = visit(house[1], "vera", "/orders?show=all")
+    page = visit(house[1], "vera", "/")
+    page.goto(f"{house[1]}/orders?show=all")
     drawer, words = page.locator("#drawer"), str(shipped[0].transfer_id)[:8]
     page.get_by_label("Search").fill(words)
     expect(page.locator("tbody tr")).to_have_count(1)

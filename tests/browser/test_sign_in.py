@@ -14,7 +14,11 @@ from tests.browser.people import axe_violations
 def test_a_person_signs_in_by_a_click_sees_their_scope_and_signs_out(
     house: tuple[Service, str], visit: Callable[..., Page]
 ) -> None:
-    page = visit(house[1], "vera")
+    page = visit(house[1], "paula")
+    page.context.clear_cookies()
+    page.goto(f"{house[1]}/")
+    page.locator("button[name=person][value=vera]").click()
+    expect(page).to_have_url(f"{house[1]}/")
     page.locator(".me summary").click()
     menu = page.locator(".me .menu")
     expect(menu).to_contain_text("viewer")

@@ -7,6 +7,7 @@ same database has left.
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import json
 import sys
@@ -96,6 +97,7 @@ def _until(ready: Callable[[], bool]) -> None:
 def main() -> None:
     """Do the first line's scenario here, to be warm; then fork a worker for each further line of standard input."""
     set_up_logs(quiet=True)
+    faulthandler.enable()  # a worker that dies otherwise than by our hand says where
     warmth.share_engines()
     work(json.loads(sys.stdin.readline()), watch=False)
     warmth.cool_connections()
