@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -14,7 +14,7 @@ from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoin
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from app.auth.login import login_of
 from app.errors import NotFoundError
@@ -66,7 +66,6 @@ def create_app(service: Service, demo_people: Mapping[str, tuple[str, str]] = Ma
         redoc_url=None,
         openapi_url="/v1/openapi.json",
         lifespan=lifespan,
-        responses={status: {"model": Problem} for status in (400, 401, 403, 404, 409, 413, 422)},
     )
     app.state.service = service
     app.state.demo_people = demo_people
@@ -74,16 +73,7 @@ def create_app(service: Service, demo_people: Mapping[str, tuple[str, str]] = Ma
     app.openapi = partial(_described, app.openapi)  # type: ignore[method-assign]  # the way that FastAPI documents
     problems.install(app)
     app.add_exception_handler(404, _no_such_address)
-    v1 = APIRouter(prefix="/v1")
-    for part in (
-        network, plans, approvals, approval_edits, orders, governance, erp, ledger, events, inbox, strategy, usage,
-    ):  # fmt: skip
-        v1.include_router(part.router)
-    app.include_router(v1)
-    app.include_router(langgraph.router)
-    app.include_router(health.router)
-    app.include_router(pages)
-    app.include_router(login.router)
+    app.router.routes.extend(_routes())
     app.mount("/static", VersionedFiles(directory=STATIC))
     app.router.routes.append(Route(PATH, endpoint=mcp))
     # The first is the innermost: outside of the next one its refusal would come wrapped in a task group's exception.
@@ -93,6 +83,23 @@ def create_app(service: Service, demo_people: Mapping[str, tuple[str, str]] = Ma
     app.add_middleware(BaseHTTPMiddleware, dispatch=_with_headers)
     app.add_middleware(GZipMiddleware, minimum_size=1_000)
     return app
+
+
+@cache
+def _routes() -> tuple[BaseRoute, ...]:
+    """Every route for people and programs, as FastAPI takes it in: a second of work that a process does once."""
+    responses: dict[int | str, dict[str, Any]] = {
+        status: {"model": Problem} for status in (400, 401, 403, 404, 409, 413, 422)
+    }
+    every = APIRouter(responses=responses)
+    v1 = APIRouter(prefix="/v1")
+    for part in (
+        network, plans, approvals, approval_edits, orders, governance, erp, ledger, events, inbox, strategy, usage,
+    ):  # fmt: skip
+        v1.include_router(part.router)
+    for router in (v1, langgraph.router, health.router, pages, login.router):
+        every.include_router(router)
+    return tuple(every.routes)
 
 
 def _described(generate: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from app.threads.taking_up import take_up_runs
 from app.web.server import Server
 from graphs.nodes import names
 from graphs.nodes.names import TOOLBOX
-from graphs.rebalance import build_graph
+from graphs.rebalance import _machine, build_graph
 from tests.installation import PAULA, approve, carry_out, orders, run_is_over, submitted, until
 from tests.vendor import Vendor, calls, says
 from tools.execution import OrderState
@@ -192,6 +192,7 @@ def test_a_conversation_that_lost_its_question_says_so_and_its_plan_can_still_be
     service.take_up()
     assert endings(service, thread_id) == [(RunStatus.WAITING, None)]
     monkeypatch.setattr(names, "APPROVAL_GATE", "gate_of_another_release")
+    monkeypatch.setattr("graphs.rebalance._machine", _machine.__wrapped__)
     monkeypatch.setattr(service.driver, "_graph", build_graph(service.driver._graph.checkpointer))  # type: ignore[arg-type]  # it has one
     service.take_up()
     assert endings(service, thread_id) == [(RunStatus.FAILED, LOST_QUESTION)]
