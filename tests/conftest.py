@@ -32,6 +32,11 @@ log_plainly()
 assert app.__doc__, "imported for what it does"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first: at the end no worker waits for another one that has just begun them."""
+    items.sort(key=lambda item: item.path.parent.name != "crash")
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
     """A PostgreSQL and a Valkey for this test process. The schema lies ready in a template."""

@@ -73,11 +73,21 @@ async def _told(service: Service, user_id: str) -> AsyncIterator[str]:
 async def _changed(redis: Redis, last: str) -> tuple[str, list[str]]:
     """The place of the last event, and the types of those that came; none if none came for a while."""
     if last == "$":  # the place is asked for once: by "$" each time, what comes in between would be missed
-        newest = await redis.xrevrange(STREAM, count=1)
-        last = _text(newest[0][0]) if newest else "0-0"
+        last = await _newest(redis)
     answer = await redis.xread({STREAM: last}, count=500, block=WAIT_MILLISECONDS)
     entries = [entry for _, found in _pairs(answer) for entry in found]
+    if not entries and _number(newest := await _newest(redis)) < _number(last):
+        return newest, list(TOPICS)  # the stream was begun anew: what has happened since stands before our place
     return (_text(entries[-1][0]) if entries else last), [_type(fields) for _, fields in entries]
+
+
+async def _newest(redis: Redis) -> str:
+    newest = await redis.xrevrange(STREAM, count=1)
+    return _text(newest[0][0]) if newest else "0-0"
+
+
+def _number(place: str) -> int:
+    return int(place.partition("-")[0])
 
 
 def _pairs(answer: object) -> Iterable[tuple[object, list[tuple[object, dict[object, object]]]]]:

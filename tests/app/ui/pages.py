@@ -8,7 +8,6 @@ from typing import Any
 from uuid import uuid4
 
 import httpx2
-from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from app.service import Service
@@ -16,8 +15,6 @@ from app.web.main import create_app
 from tests.app.web.door import PEOPLE
 
 ADDRESS = "http://testserver"
-APPS: list[tuple[Service, FastAPI]] = []
-"""The application on the service of late, made once: that takes longer than to ask for many pages."""
 DEMO = {each.user_id: (each.name, next(iter(sorted(each.roles)), "viewer")) for each in PEOPLE}
 
 
@@ -118,9 +115,7 @@ class Browsing:
     @classmethod
     def of(cls, service: Service, person: str) -> Browsing:
         """A browser in which somebody is signed in."""
-        if not APPS or APPS[0][0] is not service:
-            APPS[:] = [(service, create_app(service, DEMO))]
-        client = TestClient(APPS[0][1], base_url=ADDRESS, raise_server_exceptions=False)
+        client = TestClient(create_app(service, DEMO), base_url=ADDRESS, raise_server_exceptions=False)
         answer = client.post(
             "/sign-in/demo", data={"person": person}, headers={"Origin": ADDRESS}, follow_redirects=False
         )
