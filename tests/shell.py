@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
@@ -128,27 +129,31 @@ class Serving:
 
 @contextmanager
 def serving(*arguments: str, command: str = "serve", **environment: str) -> Iterator[Serving]:
-    """`evenkeel serve` on a free port, once it answers. Killed at the end, if it still runs."""
+    """`evenkeel serve` on a free port, once it answers. Killed at the end, if it still runs.
+
+    What it keeps in files is gone then, unless the environment names a place.
+    """
     port = free_port()
-    process = subprocess.Popen(
-        _command((command, "--port", port, *arguments)), cwd=ROOT, env=without_ours() | environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    service = Serving(process, f"http://127.0.0.1:{port}")
+    with TemporaryDirectory() as files:
+        process = subprocess.Popen(
+            _command((command, "--port", port, *arguments)), cwd=ROOT, text=True,
+            env=without_ours() | {"EVENKEEL_DATA": files} | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        service = Serving(process, f"http://127.0.0.1:{port}")
 
-    def answers() -> bool:
-        assert process.poll() is None, process.communicate()
+        def answers() -> bool:
+            assert process.poll() is None, process.communicate()
+            try:
+                return service.get("/healthz") == {"status": "alive"}
+            except OSError:
+                return False
+
         try:
-            return service.get("/healthz") == {"status": "alive"}
-        except OSError:
-            return False
-
-    try:
-        until("the service", answers, 120)
-        yield service
-    finally:
-        process.kill()
-        process.communicate()
+            until("the service", answers, 120)
+            yield service
+        finally:
+            process.kill()
+            process.communicate()
 
 
 def free_port() -> int:
