@@ -6,6 +6,9 @@ that is sent twice is refused by Redis itself, and the last id says where to go 
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from redis import Redis
 from redis.exceptions import ResponseError
 from sqlmodel import Session
@@ -22,8 +25,8 @@ _log = get_logger(__name__)
 
 def publish(session: Session, redis: Redis, size: int) -> int:
     """Bring the stream up to a ledger of `size` events. Returns how many events were added. Raises redis.RedisError."""
-    last = _last(redis)
-    if last > size:
+    last, kept = _last(redis)
+    if last > size or not all(_is_ours(session, *entry) for entry in kept):
         # The stream comes from a ledger that has lost events, or from another one; ours is the truth.
         _log.info("event_stream_replaced", stream=STREAM, position=last, ledger=size)
         redis.delete(STREAM)
@@ -48,12 +51,26 @@ def _add(redis: Redis, position: int, event_type: str, body: bytes) -> bool:
     return True
 
 
-def _last(redis: Redis) -> int:
-    """How many events the stream has been given."""
+def _last(redis: Redis) -> tuple[int, list[tuple[Any, Any]]]:
+    """How many events the stream has been given, and its last entry, if it holds any."""
     try:
-        found = redis.xinfo_stream(STREAM)["last-generated-id"]
+        found: Any = redis.xinfo_stream(STREAM)
     except ResponseError as missing:
         if "no such key" not in str(missing).lower():
             raise
-        return 0
-    return int((found.decode() if isinstance(found, bytes) else str(found)).partition("-")[0])
+        return 0, []
+    return _number(found["last-generated-id"]), [found["last-entry"]] if found["last-entry"] else []
+
+
+def _is_ours(session: Session, place: Any, fields: dict[Any, Any]) -> bool:
+    """Whether our ledger has the event of an entry where the entry says."""
+    body = next((value for name, value in fields.items() if name in ("event", b"event")), "")
+    try:
+        event_id = json.loads(body)["id"]
+    except (ValueError, TypeError, KeyError):
+        return False
+    return [event_id] == [event.id for event in read_events(session, _number(place) - 1, 1)]
+
+
+def _number(place: bytes | str) -> int:
+    return int((place.decode() if isinstance(place, bytes) else place).partition("-")[0])

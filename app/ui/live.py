@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
@@ -33,6 +34,9 @@ TOPICS = {
     "network": "stock", "stock": "stock", "signal": "stock", "person": "people", "key": "people",
 }  # fmt: skip
 """What of the service an event changes, by the first word of its type."""
+Entry = tuple[object, dict[object, object]]
+"""The place of an entry in the stream, and its fields: at an equal place, another ledger has other ones."""
+NOTHING: Entry = (b"0-0", {})
 
 
 @router.get("/live")
@@ -50,7 +54,8 @@ def stopped(request: Request, looking: Looking) -> Response:
 
 
 async def _told(service: Service, user_id: str) -> AsyncIterator[str]:
-    last, asked = "$", time.monotonic()
+    last: Entry | None = None  # not known yet
+    asked = time.monotonic()
     yield "retry: 3000\n: here\n\n"
     async with service.stream.connection_to_wait_on() as redis:
         while True:
@@ -70,27 +75,24 @@ async def _told(service: Service, user_id: str) -> AsyncIterator[str]:
                     return
 
 
-async def _changed(redis: Redis, last: str) -> tuple[str, list[str]]:
-    """The place of the last event, and the types of those that came; none if none came for a while."""
-    if last == "$":  # the place is asked for once: by "$" each time, what comes in between would be missed
+async def _changed(redis: Redis, last: Entry | None) -> tuple[Entry, list[str]]:
+    """The last entry, and the types of those that came; none if none came for a while."""
+    if last is None:  # it is asked for once: by "$" each time, what comes in between would be missed
         last = await _newest(redis)
-    answer = await redis.xread({STREAM: last}, count=500, block=WAIT_MILLISECONDS)
+    answer = await redis.xread({STREAM: _text(last[0])}, count=500, block=WAIT_MILLISECONDS)
+    if last != NOTHING and await redis.xrange(STREAM, _text(last[0]), _text(last[0])) != [last]:
+        # The stream was begun anew, and has come further or not as far: what we missed is not known.
+        return await _newest(redis), list(TOPICS)
     entries = [entry for _, found in _pairs(answer) for entry in found]
-    if not entries and _number(newest := await _newest(redis)) < _number(last):
-        return newest, list(TOPICS)  # the stream was begun anew: what has happened since stands before our place
-    return (_text(entries[-1][0]) if entries else last), [_type(fields) for _, fields in entries]
+    return (entries[-1] if entries else last), [_type(fields) for _, fields in entries]
 
 
-async def _newest(redis: Redis) -> str:
-    newest = await redis.xrevrange(STREAM, count=1)
-    return _text(newest[0][0]) if newest else "0-0"
+async def _newest(redis: Redis) -> Entry:
+    newest: Any = await redis.xrevrange(STREAM, count=1)
+    return newest[0] if newest else NOTHING
 
 
-def _number(place: str) -> int:
-    return int(place.partition("-")[0])
-
-
-def _pairs(answer: object) -> Iterable[tuple[object, list[tuple[object, dict[object, object]]]]]:
+def _pairs(answer: object) -> Iterable[tuple[object, list[Entry]]]:
     """redis-py answers with a mapping of lists or a list of pairs, by protocol version."""
     if isinstance(answer, dict):
         return [(name, rows[0] if rows and isinstance(rows[0], list) else rows) for name, rows in answer.items()]

@@ -128,10 +128,35 @@ def _entries(found: Any) -> Any:
     return found[0] if isinstance(found[0], list) else found
 
 
-def test_a_stream_of_another_ledger_gives_way(network: Database, redis: Redis) -> None:
-    redis.xadd(redis_stream.STREAM, {"event": "{}"}, id="9999999-0")
+@pytest.mark.parametrize(
+    ("body", "is_longer"),
+    [
+        ("{}", True),
+        ("{}", False),
+        ('{"id": "of another ledger"}', False),
+        ("[", False),
+        ("7", False),
+    ],
+)
+def test_a_stream_of_another_ledger_gives_way(network: Database, redis: Redis, body: str, is_longer: bool) -> None:
     talk(network, 1)
-    assert Relay(network, redis, HOME).once().published == size_of(network)
+    size = size_of(network)
+    redis.xadd(redis_stream.STREAM, {"event": body}, id=f"{9_999_999 if is_longer else size}-0")
+    assert Relay(network, redis, HOME).once().published == size
+    entries: Any = redis.xrange(redis_stream.STREAM)
+    assert [json.loads(fields[b"event"])["data"]["position"] for _, fields in entries] == list(range(size))
+
+
+def test_a_stream_whose_last_entries_were_taken_out_is_continued(network: Database, redis: Redis) -> None:
+    talk(network, 1, 2)
+    relay = Relay(network, redis, HOME)
+    size = relay.once().published
+    redis.xdel(redis_stream.STREAM, f"{size}-0")
+    talk(network, 3)
+    assert relay.once().published == 1
+    redis.xtrim(redis_stream.STREAM, maxlen=0, approximate=False)
+    talk(network, 4)
+    assert relay.once().published == 1
 
 
 def test_a_webhook_gets_every_event_from_now_on_signed_and_in_order(network: Database) -> None:

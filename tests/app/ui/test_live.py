@@ -17,6 +17,10 @@ from tests.app.ui.pages import DEMO
 from tests.app.web.door import Door, listening
 
 
+LINES_MAX = 200
+"""Somebody who hears nothing gets ten lines a second."""
+
+
 @contextmanager
 def heard(service: Service) -> Iterator[Iterator[str]]:
     """The lines that an open page of Vera's is told, from the first one on."""
@@ -31,8 +35,9 @@ def add(service: Service, position: int, event_type: str) -> None:
 
 
 def topics(lines: Iterator[str], count: int) -> list[str]:
-    """The next kinds of things that have changed, so many."""
-    return list(islice((line.removeprefix("data: ") for line in lines if line.startswith("data: ")), count))
+    """The next kinds of things that have changed, so many, or as many as are told within the next lines."""
+    told = islice(lines, LINES_MAX)
+    return list(islice((line.removeprefix("data: ") for line in told if line.startswith("data: ")), count))
 
 
 @pytest.fixture
@@ -63,4 +68,19 @@ def test_an_open_page_looks_at_everything_when_the_stream_was_begun_anew_and_hea
         everything = sorted(set(live.TOPICS.values()))
         assert topics(lines, len(everything)) == everything
         add(service, 8, "transfer_posted")
+        assert topics(lines, 1) == ["orders"]
+
+
+def test_an_open_page_looks_at_everything_when_another_stream_has_come_as_far_as_its_own(service: Service) -> None:
+    add(service, 20, "stop_engaged")
+    with heard(service) as lines:
+        next(line for line in lines if line == ": still there")
+        with service.redis.pipeline(transaction=True) as at_once:
+            at_once.delete(STREAM)
+            at_once.xadd(STREAM, {"type": f"{TYPE_PREFIX}approval_requested"}, id="20-0")
+            at_once.xadd(STREAM, {"type": f"{TYPE_PREFIX}approval_claimed"}, id="21-0")
+            at_once.execute()
+        everything = sorted(set(live.TOPICS.values()))
+        assert topics(lines, len(everything)) == everything
+        add(service, 22, "transfer_posted")
         assert topics(lines, 1) == ["orders"]
