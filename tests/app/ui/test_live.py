@@ -16,7 +16,6 @@ from app.ui import live
 from tests.app.ui.pages import DEMO
 from tests.app.web.door import Door, listening
 
-
 LINES_MAX = 200
 """Somebody who hears nothing gets ten lines a second."""
 
