@@ -8,18 +8,16 @@ import app  # first of all: it makes LangGraph's serializer strict
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from hypothesis import settings as hypothesis_settings
-from pydantic import SecretStr
 
 from app.service import Service, open_service
 from app.settings import Settings
 from evals.databases import TEMPLATE, Servers, embedded_servers
-from tests.installation import scan, settle_in
+from tests.installation import scan, settings_on, settle_in
 from tests.logs import log_plainly
 
 # The same examples on every run and machine, nothing kept between runs, and no limit that a busy machine could break.
@@ -52,7 +50,7 @@ def prepare(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Itera
         def prepared(do: Callable[[Service], object], template: str = TEMPLATE) -> str:
             name = f"prepared_{uuid4().hex}"
             url = stack.enter_context(servers.database(name, template))
-            with open_service(_settings_on(servers, url, tmp_path_factory.mktemp("prepared"))) as service:
+            with open_service(settings_on(servers, url, tmp_path_factory.mktemp("prepared"))) as service:
                 do(service)
             return name
 
@@ -81,18 +79,7 @@ def template() -> str:
 def settings(servers: Servers, template: str, tmp_path: Path) -> Iterator[Settings]:
     """Settings for a service on a database of its own."""
     with servers.fresh_database(template) as url:
-        yield _settings_on(servers, url, tmp_path / "data")
-
-
-def _settings_on(servers: Servers, database_url: str, data: Path) -> Settings:
-    on = {"data": data, "database_url": SecretStr(database_url), "redis_url": SecretStr(servers.redis_url)}
-    return _settings().model_copy(update=on)
-
-
-@cache
-def _settings() -> Settings:
-    """What the environment says is read once for all tests; it takes as long as copying a database."""
-    return Settings(openai_api_key=None, openai_base_url=None, erp_retry_seconds=0.02)
+        yield settings_on(servers, url, tmp_path / "data")
 
 
 @pytest.fixture

@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cache
+from pathlib import Path
 from uuid import UUID
 
+from pydantic import SecretStr
 from sqlmodel import Session, select
 
 from app.approvals.decisions import Decided, decide
@@ -18,9 +21,11 @@ from app.ledger.tables import Balance
 from app.orders.queries import orders_of_approval
 from app.orders.tables import TransferOrder
 from app.service import Service
+from app.settings import Settings
 from app.stock.importing import Imported, import_network
 from app.threads.runs import start_scan
 from app.threads.tables import ACTIVE, Run
+from evals.databases import Servers
 from tests.builders import TODAY, a_lane, a_position, a_site, a_sku
 from tools.inventory import InboundSupply, Lane, Replenishment, Site, Sku
 from tools.network_folder import ForecastRow, NetworkFolder, write_network
@@ -39,6 +44,18 @@ ADA = person("ada", Role.APPROVER)
 BOB = person("bob", Role.APPROVER)
 OTTO = person("otto", Role.OPERATOR)
 VERA = person("vera", Role.VIEWER, sees_sensitive=False)
+
+
+def settings_on(servers: Servers, database_url: str, data: Path) -> Settings:
+    """Settings for a service on this database."""
+    on = {"data": data, "database_url": SecretStr(database_url), "redis_url": SecretStr(servers.redis_url)}
+    return _settings().model_copy(update=on)
+
+
+@cache
+def _settings() -> Settings:
+    """What the environment says is read once for all tests; it takes as long as copying a database."""
+    return Settings(openai_api_key=None, openai_base_url=None, erp_retry_seconds=0.02)
 
 
 def a_network(

@@ -31,7 +31,6 @@ from app.plans.store import read_plan
 from app.service import Service, open_service
 from evals.databases import Servers
 from graphs.names import ELSEWHERE
-from tests.app.web.conftest import settings_on
 from tests.attacker import no_stock_moves, worked_on
 from tests.installation import (
     ADA,
@@ -43,6 +42,7 @@ from tests.installation import (
     import_into,
     orders,
     person,
+    settings_on,
     submitted,
     waiting,
 )

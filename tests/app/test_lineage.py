@@ -16,9 +16,20 @@ from app.orders.receipts import Report, receive_order
 from app.service import Service, open_service
 from evals.databases import Servers
 from graphs.names import ELSEWHERE, alias_of
-from tests.app.web.conftest import settings_on
 from tests.builders import NOW, a_site, a_sku
-from tests.installation import ADA, OTTO, PAULA, a_network, approve, carry_out, person, scan, settle_in, waiting
+from tests.installation import (
+    ADA,
+    OTTO,
+    PAULA,
+    a_network,
+    approve,
+    carry_out,
+    person,
+    scan,
+    settings_on,
+    settle_in,
+    waiting,
+)
 from tests.signals import a_count, a_signal, send
 
 NEAR = person("nia", Role.PLANNER, sites=frozenset({"S1"}), sees_sensitive=False)

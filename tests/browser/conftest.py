@@ -18,9 +18,9 @@ from app.auth.people import SYSTEM, add_person
 from app.service import Service, open_service, running
 from app.settings import Settings
 from evals.databases import Servers
-from tests.app.web.conftest import settings_on
 from tests.app.web.door import PEOPLE, listening
 from tests.browser.people import DEMO, Visit, visiting
+from tests.installation import settings_on
 
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

@@ -16,10 +16,10 @@ from sqlalchemy import make_url
 
 from app.service import open_service
 from evals.databases import Servers
-from tests.app.web.conftest import settings_on
 from tests.app.web.door import tokens_of
 from tests.browser.replicas import behind_one_address
 from tests.browser.test_chat import PATIENT, say
+from tests.installation import settings_on
 from tests.shell import Serving, serving
 from tests.vendor import MODEL, the_end, words
 

@@ -20,9 +20,8 @@ from evals.databases import Servers
 from graphs.desk import AtDesk
 from graphs.planning import draft
 from graphs.world import World
-from tests.app.web.conftest import settings_on
 from tests.builders import a_site, a_sku, a_supply
-from tests.installation import ADA, OTTO, PAULA, a_network, approve, person, scan, settle_in
+from tests.installation import ADA, OTTO, PAULA, a_network, approve, person, scan, settings_on, settle_in
 from tools.catalog import ProposePlan
 from tools.transfers import PlanRequest, Scope, TransferPlan
 

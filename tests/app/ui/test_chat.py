@@ -31,10 +31,9 @@ from graphs.baseline.language import understand
 from graphs.baseline.understood import Call
 from graphs.names import ELSEWHERE
 from tests.app.ui.pages import Browsing, Markup
-from tests.app.web.conftest import settings_on
 from tests.app.web.door import PEOPLE, Door
 from tests.builders import TODAY
-from tests.installation import approve, carry_out, reject, waiting
+from tests.installation import approve, carry_out, reject, settings_on, waiting
 from tools.catalog import CATALOG
 from tools.rejections import Rejection, RejectionCode
 

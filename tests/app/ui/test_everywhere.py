@@ -27,7 +27,6 @@ from app.threads.tables import Door, Run, Thread
 from app.ui.pages import PARTS
 from evals.databases import Servers
 from tests.app.ui.pages import Browsing, Markup
-from tests.app.web.conftest import settings_on
 from tests.app.web.door import PEOPLE
 from tests.app.web.test_scope_and_masking import (
     FAR_NAME,
@@ -49,6 +48,7 @@ from tests.installation import (
     person,
     reject,
     scan,
+    settings_on,
     waiting,
 )
 from tools.rejections import Rejection, RejectionCode

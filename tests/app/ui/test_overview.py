@@ -14,10 +14,9 @@ from app.auth.people import SYSTEM, add_person
 from app.service import Service, open_service
 from evals.databases import Servers
 from tests.app.ui.pages import Browsing
-from tests.app.web.conftest import settings_on
 from tests.app.web.door import PEOPLE, Door
 from tests.builders import a_site, a_sku
-from tests.installation import a_network, approve, carry_out, import_into, submitted
+from tests.installation import a_network, approve, carry_out, import_into, settings_on, submitted
 
 Pages = Callable[[str], Browsing]
 PLANTED = "<img src=x onerror=window.__xss=1>"

@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
 from app.service import Service, open_service
-from app.settings import Settings
 from evals.databases import Servers
 from tests.app.web.door import Door, door_to, welcome
-from tests.installation import scan
+from tests.installation import scan, settings_on
 
 
 class Prepared(NamedTuple):
@@ -23,14 +21,6 @@ class Prepared(NamedTuple):
 
     template: str
     tokens: dict[str, str]
-
-
-def settings_on(servers: Servers, database_url: str, data: Path) -> Settings:
-    """Settings for a service on this database."""
-    return Settings(
-        data=data, database_url=SecretStr(database_url), redis_url=SecretStr(servers.redis_url), openai_api_key=None,
-        openai_base_url=None, erp_retry_seconds=0.02,
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")

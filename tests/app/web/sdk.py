@@ -23,10 +23,9 @@ from app.auth.roles import Principal
 from app.durable.runner import Runner
 from app.service import Service, open_service
 from evals.databases import Servers
-from tests.app.web.conftest import settings_on
 from tests.app.web.door import PEOPLE, listening, tokens_of
 from tests.builders import a_sku
-from tests.installation import a_network, settle_in
+from tests.installation import a_network, settings_on, settle_in
 
 ASSISTANT = "rebalance"
 SKUS = tuple(f"K{number:02}" for number in range(1, 31))

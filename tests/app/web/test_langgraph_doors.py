@@ -17,11 +17,10 @@ from app.threads.tables import Run
 from app.web.routes.langgraph import assistants, refused, runs, threads
 from app.web.routes.langgraph.modes import EVENT_NAMES
 from evals.databases import Servers
-from tests.app.web.conftest import settings_on
 from tests.app.web.door import BY_ROLE, REFUSED_ROUTES, SDK_ROUTES, Door, Route, door_to, tokens_of, written
 from tests.app.web.sdk import ASSISTANT, said
 from tests.app.web.test_scope_and_masking import OTIS, PAT, SECRETS, a_network_with_secrets, scanned, told
-from tests.installation import ADA, PAULA, person, reject, settle_in
+from tests.installation import ADA, PAULA, person, reject, settings_on, settle_in
 from tools.rejections import Rejection, RejectionCode
 
 FORBIDDEN = [(route, role) for route in SDK_ROUTES for role in (*BY_ROLE, "nobody") if role not in route.roles.split()]

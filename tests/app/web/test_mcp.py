@@ -24,11 +24,11 @@ from app.web.mcp import TOOLS, limits_of
 from evals.databases import Servers
 from graphs.names import ELSEWHERE, alias_of
 from tests.app.ui.pages import cookie_of
-from tests.app.web.conftest import Prepared, _copy, settings_on
+from tests.app.web.conftest import Prepared, _copy
 from tests.app.web.door import Door, door_to, listening, tokens_of, written
 from tests.app.web.test_scope_and_masking import PAT, SECRET_SKU, SECRETS, a_network_with_secrets, told
 from tests.attacker import posted, stock
-from tests.installation import ADA, OTTO, PAULA, orders, person, settle_in
+from tests.installation import ADA, OTTO, PAULA, orders, person, settings_on, settle_in
 from tools.catalog import CATALOG
 
 WRITING = (

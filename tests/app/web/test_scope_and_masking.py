@@ -20,10 +20,21 @@ from app.service import Service, open_service
 from app.threads.tables import Run
 from evals.databases import Servers
 from graphs.names import ELSEWHERE, Names, alias_of
-from tests.app.web.conftest import settings_on
 from tests.app.web.door import ROUTES, Door, door_to, problem_of, tokens_of
 from tests.builders import a_site, a_sku, a_snapshot
-from tests.installation import ADA, OTTO, PAULA, a_network, approve, import_into, orders, person, reject, settle_in
+from tests.installation import (
+    ADA,
+    OTTO,
+    PAULA,
+    a_network,
+    approve,
+    import_into,
+    orders,
+    person,
+    reject,
+    settings_on,
+    settle_in,
+)
 from tools.network_folder import NetworkFolder
 from tools.rejections import Rejection, RejectionCode
 

@@ -10,10 +10,9 @@ from app.auth.roles import Role
 from app.service import open_service
 from evals.databases import Servers
 from graphs.names import alias_of
-from tests.app.web.conftest import settings_on
 from tests.app.web.door import Door, door_to, problem_of, tokens_of, written
 from tests.builders import a_dc, a_lane, a_site, a_sku
-from tests.installation import VERA, a_network, person, settle_in
+from tests.installation import VERA, a_network, person, settings_on, settle_in
 
 SECRET = "VX-77"
 NEAR = person("nell", Role.VIEWER, sites=frozenset({"S1"}), sees_sensitive=False)
