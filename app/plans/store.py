@@ -41,27 +41,33 @@ class DamagedError(RuntimeError):
 
 def snapshot_now(session: Session) -> Snapshot:
     """The facts now, frozen and stored. The same facts on the same day are the same snapshot."""
-    key = f"{_facts_version(session)}/{planning_now(session).date()}/{latency_of_decisions(session)}"
+    # Both keys before the facts: what comes in meanwhile makes facts newer than their key, and never older.
+    key, rest = facts_key(session), _key_of_the_rest(session)
     known = session.get(SnapshotOfFacts, key)
     if known is not None:
         return read_snapshot(session, known.digest)
-    before = _frozen_before(session)
+    before = _frozen_before(session, rest)
     snapshot = freeze(session) if before is None else frozen_since(session, before)
     store_snapshot(session, snapshot)
-    keys = [key] if before is not None else [key, _key_of_the_rest(session)]
+    keys = [key] if before is not None else [key, rest]
     upsert(session, SnapshotOfFacts, [{"key": each, "digest": snapshot.digest} for each in keys])
     return snapshot
 
 
+def facts_key(session: Session) -> str:
+    """What changes whenever the facts do."""
+    return f"{_facts_version(session)}/{planning_now(session).date()}/{latency_of_decisions(session)}"
+
+
 def snapshot_to_check_on(session: Session) -> Snapshot:
     """The facts now, for whoever looks at them and puts nothing on record that names them: they need not be stored."""
-    before = _frozen_before(session)
+    before = _frozen_before(session, _key_of_the_rest(session))
     return snapshot_now(session) if before is None else frozen_since(session, before)
 
 
-def _frozen_before(session: Session) -> Snapshot | None:
+def _frozen_before(session: Session, rest: str) -> Snapshot | None:
     """The first snapshot since the last signal or import and of this day, if there is one."""
-    known = session.get(SnapshotOfFacts, _key_of_the_rest(session))
+    known = session.get(SnapshotOfFacts, rest)
     return None if known is None else read_snapshot(session, known.digest)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -14,7 +15,7 @@ from app.db.database import Database
 from app.errors import ConflictError
 from app.orders.receipts import Report, receive_order
 from app.orders.tables import TransferOrder
-from app.plans.store import snapshot_now
+from app.plans.store import snapshot_now, snapshot_to_check_on
 from app.stock.facts import PAST_FORECAST_DAYS, freeze
 from app.stock.installation import facts_changed, installation, planning_now
 from app.stock.tables import ForecastCache
@@ -293,6 +294,29 @@ def test_many_may_freeze_the_facts_at_the_same_time(servers: Servers, facts: str
         assert failed == []
         assert len(digests) == 2
         assert len(set(digests)) == 1
+
+
+def test_what_comes_in_while_facts_are_frozen_is_in_the_facts_that_are_looked_at_afterwards(servers: Servers) -> None:
+    with a_database(servers) as database:
+        with database.transaction() as session:
+            take_in(session, a_network())
+            snapshot_now(session)
+            facts_changed(session)  # the next one looks at everything again
+
+        def freeze_and_store() -> None:
+            with database.transaction() as reading:
+                snapshot_now(reading)
+
+        with ThreadPoolExecutor(1) as thread:
+            with database.transaction() as writing:
+                writing.connection().execute(text("lock table data_hold in access exclusive mode"))
+                frozen = thread.submit(freeze_and_store)  # has read what was counted, and not yet what is held
+                until("the other one to wait", lambda: waits_for_a_lock(database))
+                send(writing, a_signal(a_count(190)))
+            frozen.result()
+        with database.transaction() as session:
+            assert snapshot_to_check_on(session) == freeze(session)
+            assert snapshot_now(session) == freeze(session)
 
 
 def test_no_change_of_the_facts_is_lost_when_two_change_them(servers: Servers) -> None:
