@@ -65,6 +65,15 @@ def snapshot_to_check_on(session: Session) -> Snapshot:
     return snapshot_now(session) if before is None else frozen_since(session, before)
 
 
+def snapshot_to_judge_by(session: Session) -> Snapshot:
+    """The facts now, for whoever is about to change them: nobody comes back to these, so they are not stored."""
+    known = session.get(SnapshotOfFacts, facts_key(session))
+    if known is not None:
+        return read_snapshot(session, known.digest)
+    before = _frozen_before(session, _key_of_the_rest(session))
+    return freeze(session) if before is None else frozen_since(session, before)
+
+
 def _frozen_before(session: Session, rest: str) -> Snapshot | None:
     """The first snapshot since the last signal or import and of this day, if there is one."""
     known = session.get(SnapshotOfFacts, rest)

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from app.auth.roles import Principal
 from app.errors import ConflictError, ForbiddenError, InvalidError
 from app.governance.state import active_policy
-from app.plans.store import snapshot_now
+from app.plans.store import snapshot_to_judge_by
 from app.stock.ingest import Ingested, ingest
 from app.stock.installation import installation, planning_now
 from app.stock.naming import sites_named
@@ -39,7 +39,7 @@ def receive_signals(session: Session, sender: Principal, signals: Sequence[Envel
     @cache
     def context() -> QualityContext:
         """What was known before these signals: frozen once, however many there are."""
-        return QualityContext(known=snapshot_now(session), now=now, rules=rules)
+        return QualityContext(known=snapshot_to_judge_by(session), now=now, rules=rules)
 
     done = [ingest(session, signal, context, sender.user_id) for signal in signals]
     for signal in signals if sender.sites is not None else ():

@@ -14,7 +14,9 @@ from app.db.database import Database
 from app.plans.store import read_snapshot, snapshot_now
 from app.plans.tables import SnapshotRow
 from app.stock.facts import freeze
+from app.stock.receiving import receive_signals
 from tests.builders import NOW, TODAY, a_site, a_sku, in_days
+from tests.installation import OTTO
 from tests.signals import (
     a_count,
     a_reading,
@@ -115,6 +117,17 @@ def test_the_same_facts_frozen_again_or_on_another_database_are_the_same_snapsho
         take_in(session, signal_network())
         assert freeze(session) == first
         assert freeze(session).digest == first.digest
+
+
+def test_signals_are_judged_by_facts_that_are_not_stored(session: Session) -> None:
+    def stored() -> int:
+        return session.exec(select(func.count()).select_from(SnapshotRow)).one()
+
+    before = stored()
+    for number in range(3):
+        receive_signals(session, OTTO, [a_signal(a_count(200 - number, minutes=5 + number), f"count-{number}")])
+    assert stored() == before
+    assert freeze(session).position_by_key[S1_P1].on_hand_units == 198
 
 
 def test_a_snapshot_is_stored_once_for_the_same_facts_and_anew_for_others(session: Session) -> None:
