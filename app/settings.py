@@ -93,6 +93,9 @@ class Settings(AuthSettings, ErpSettings):
     overdue_days: Annotated[int, Field(ge=0, le=90)] = 2
     """How many days after their day of arrival goods under way are told to people."""
 
+    stock_wait_seconds: Annotated[float, Field(ge=0, le=60)] = 2.0
+    """So long a page waits for the stock of now to be worked out; then it shows the last one that was, and says so."""
+
     workers: Annotated[int, Field(ge=1, le=8)] = 4
     """Durable workflows that one runner carries out at a time. Each holds up to three of its 32 connections to the database."""
 

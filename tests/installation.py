@@ -55,7 +55,7 @@ def settings_on(servers: Servers, database_url: str, data: Path) -> Settings:
 @cache
 def _settings() -> Settings:
     """What the environment says is read once for all tests; it takes as long as copying a database."""
-    return Settings(openai_api_key=None, openai_base_url=None, erp_retry_seconds=0.02)
+    return Settings(openai_api_key=None, openai_base_url=None, erp_retry_seconds=0.02, stock_wait_seconds=60)
 
 
 def a_network(

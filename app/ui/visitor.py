@@ -19,9 +19,12 @@ from app.auth.roles import Act, Principal
 from app.errors import EvenkeelError, InvalidError, NotSignedInError
 from app.governance.views import StopView, stop_views
 from app.stock.installation import installation, planning_now
+from app.ui.network.stock_now import StockNow
+from app.ui.network.stock_table import Seen
 from app.ui.rendering import render
 from app.web.dependencies import Caller, InSession, session_cookie
 from app.web.problems import OUR_FAULT, noted, refusal
+from graphs.names import Names
 
 FRAGMENT = "X-Fragment"
 """The header by which our own scripts ask for a fragment: they are told of refusals as problems, and not as pages."""
@@ -37,6 +40,13 @@ class Visitor:
     now: datetime
     is_sample: bool
     stops: tuple[StopView, ...]
+    stock: StockNow
+
+    def seen(self, session: Session) -> Seen:
+        """The stock as they may see it. Raises ConflictError while there is no network."""
+        shown = self.stock.shown(session)
+        names = Names(shown.facts.snapshot, self.caller.sites, sees_sensitive=self.caller.sees_sensitive)
+        return Seen(self.caller, shown.facts, shown.table, names, shown.is_old)
 
     def may(self, act: str) -> bool:
         """Whether the rules permit the act as such: what a page offers. The service asks again."""
@@ -49,7 +59,7 @@ def visitor(request: Request, session: InSession, caller: Caller) -> Visitor:
     row = installation(session)
     return Visitor(
         caller, _token(request), row.currency, planning_now(session, row), row.pinned_now is not None,
-        tuple(stop_views(session, caller)),
+        tuple(stop_views(session, caller)), request.app.state.stock,
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from app.auth.login import login_of
 from app.errors import NotFoundError
 from app.outbound import Outbound
 from app.service import Service
+from app.ui.network.stock_now import StockNow
 from app.ui.pages import router as pages
 from app.ui.rendering import STATIC, VersionedFiles
 from app.ui.visitor import page_of
@@ -68,6 +69,7 @@ def create_app(service: Service, demo_people: Mapping[str, tuple[str, str]] = Ma
         lifespan=lifespan,
     )
     app.state.service = service
+    app.state.stock = StockNow(service.database, service.settings.stock_wait_seconds)
     app.state.demo_people = demo_people
     app.state.login = login_of(service.settings, Outbound(private_hosts=service.settings.outbound_private_hosts))
     app.openapi = partial(_described, app.openapi)  # type: ignore[method-assign]  # the way that FastAPI documents

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from app.service import Service
+from app.stock.receiving import receive_signals
+from app.ui.network import stock_table
+from evals.databases import Servers
+from tests.browser.conftest import served
 from tests.browser.people import axe_violations
 from tests.builders import a_site, a_sku
-from tests.installation import a_network, import_into
+from tests.installation import OTTO, a_network, import_into
+from tests.signals import a_count, a_signal
 
 Visit = Callable[..., Page]
 House = tuple[Service, str]
@@ -83,3 +89,28 @@ def test_names_with_markup_are_text_in_the_map_too(own_house: House, visit: Visi
     for path in PATHS[1:]:
         page.goto(address + path)
         assert planted in (page.text_content("main") or "")
+
+
+@pytest.fixture
+def impatient_house(servers: Servers, plan_waiting: str, tmp_path: Path) -> Iterator[House]:
+    """A house of a test's own whose pages do not wait for the stock of now."""
+    with served(servers, plan_waiting, tmp_path, works=False, stock_wait_seconds=0.0) as found:
+        yield found
+
+
+def test_a_page_with_the_last_stock_says_so_and_shows_the_newest_by_itself(
+    impatient_house: House, visit: Visit
+) -> None:
+    service, address = impatient_house
+    page = visit(address, "paula", "/network/sites/S1")
+    notice = page.get_by_text("The newest stock is being worked out")
+    expect(notice).to_have_count(0)
+    with stock_table._WORKING_OUT:  # as in a large network, where that takes long
+        with service.database.transaction() as session:
+            receive_signals(session, OTTO, [a_signal(a_count(187))])
+        page.reload()
+        expect(notice).to_be_visible()
+        assert axe_violations(page) == []
+        expect(page.locator("#stock")).to_contain_text("200")
+    expect(page.locator("#stock")).to_contain_text("187")
+    expect(notice).to_have_count(0)

@@ -12,7 +12,7 @@ from tools.counted import counted
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "The service": (
-        "data", "host", "port", "workers", "planning_workers", "planning_shards_arcs_min", "import_file_bytes_max",
+        "data", "host", "port", "workers", "planning_workers", "planning_shards_arcs_min", "import_file_bytes_max", "stock_wait_seconds",
         "mcp_hosts", "mcp_calls_per_minute_max", "mcp_solving_max", "outbound_private_hosts", "database_url", "redis_url",
     ),
     "Approvals and orders": ("approval_latency_days", "overdue_days"),
@@ -51,7 +51,7 @@ _SHORT = {"mcp": "MCP", "erp": "ERP", "llm": "language model", "jwt": "token", "
 
 _CALLED = {
     "data": "Data directory", "openai_model": "Language model of the vendor", "approval_latency_days": "Days that a decision takes",
-    "overdue_days": "Goods are called late after", "checkpoint_days": "Threads are forgotten after",
+    "overdue_days": "Goods are called late after", "stock_wait_seconds": "A page waits for newer stock for, at most", "checkpoint_days": "Threads are forgotten after",
     "words_days": "Words of people are forgotten after",
     "checkpoint_steps_days": "Steps of threads are kept for", "session_hours": "Length of a session, at most",
     "session_idle_minutes": "Idle time of a session, at most", "token_days_max": "Tokens are good for, at most",

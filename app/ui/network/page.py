@@ -101,7 +101,7 @@ def stock(request: Request, looking: Looking, session: InSession, chosen: InStoc
     """SKUs at sites."""
     if looking.currency is None:
         return render(request, "network/page.html", {"looking": looking, "seen": None})
-    content = stock_content(looking, Seen.by(session, looking.caller), chosen)
+    content = stock_content(looking, looking.seen(session), chosen)
     return render(request, "network/stock.html", content)
 
 
@@ -110,7 +110,7 @@ def stock_rows(request: Request, looking: Looking, session: InSession, chosen: I
     """The list alone."""
     if looking.currency is None:
         return render(request, "network/nothing.html", {"looking": looking})
-    content = stock_content(looking, Seen.by(session, looking.caller), chosen)
+    content = stock_content(looking, looking.seen(session), chosen)
     return render(request, "network/stock_rows.html", content)
 
 
@@ -119,7 +119,7 @@ def stock_export(looking: Looking, session: InSession, chosen: InStock) -> Table
     """The list as a file, with heads alone while there is no network."""
     if looking.currency is None:
         return Table("stock", stock_list.heads(None), ())
-    return stock_file(Seen.by(session, looking.caller), chosen)
+    return stock_file(looking.seen(session), chosen)
 
 
 @router.get("/network/sites/{site_id}/card")
@@ -177,7 +177,7 @@ def _query(wanted: Wanted, **more: str) -> str:
 
 
 def _sites(looking: Visitor, session: Session, wanted: Wanted, sort: str) -> tuple[Seen, list[SiteRow], Any]:
-    seen = Seen.by(session, looking.caller)
+    seen = looking.seen(session)
     skus = skus_wanted(seen, wanted)
     planned = planned_lines(session, waiting_for(session, looking.caller), looking.caller)
     moving = flows(session, seen, planned, skus)

@@ -190,7 +190,7 @@ def _cells(row: StockRow, sheet: SkuSheet) -> tuple[Cell, ...]:
 
 def _seen(looking: Visitor, session: Session, site_id: str) -> Seen:
     """The stock, for whoever may see this site of it. Raises NotFoundError, and does not say whether there is such a site."""
-    seen = None if looking.currency is None else Seen.by(session, looking.caller)
+    seen = None if looking.currency is None else looking.seen(session)
     if seen is None or not seen.sees_site(site_id):
         raise NotFoundError("unknown_site", f"there is no site {site_id[:40]!r}", "follow a link of the network page")
     return seen
@@ -253,7 +253,7 @@ def _orders(session: Session, site_id: str, rows_max: int = ORDERS_SHOWN) -> lis
 def _sku(
     looking: Visitor, session: Session, sku_id: str, site_id: str, sort: str = "site", *, charts: bool = True
 ) -> dict[str, Any]:
-    seen = None if looking.currency is None else Seen.by(session, looking.caller)
+    seen = None if looking.currency is None else looking.seen(session)
     if seen is None or not seen.sees_sku(sku_id):
         raise NotFoundError("unknown_sku", f"there is no SKU {sku_id[:40]!r}", "follow a link of the network page")
     planned = [line for line in _planned(session, looking) if line.sku_id == sku_id]

@@ -10,9 +10,7 @@ from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlmodel import Session
 
-from app.approvals.freshness import facts_now
 from app.auth.roles import Principal
 from graphs.names import Names
 from graphs.planning import imbalances_of
@@ -207,13 +205,8 @@ class Seen:
     facts: Facts
     table: StockTable
     names: Names
-
-    @classmethod
-    def by(cls, session: Session, caller: Principal) -> Seen:
-        """The stock now. Raises ConflictError while there is no network."""
-        facts = facts_now(session)
-        names = Names(facts.snapshot, caller.sites, sees_sensitive=caller.sees_sensitive)
-        return cls(caller, facts, StockTable.of(facts), names)
+    is_old: bool
+    """Whether newer facts are being worked out."""
 
     @property
     def snapshot(self) -> Snapshot:

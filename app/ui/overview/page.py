@@ -69,7 +69,7 @@ def now(request: Request, looking: Looking, session: InSession) -> Response:
 
 
 def _content(looking: Visitor, session: Session) -> dict[str, Any]:
-    seen = Seen.by(session, looking.caller)
+    seen = looking.seen(session)
     waiting = waiting_for(session, looking.caller)
     shelf, work = shelf_of(seen.table, seen.own_rows), work_of(session, seen, waiting, looking.now)
     before = stock_before(session, seen)

@@ -6,6 +6,7 @@ import { swap } from "./swap.js";
 
 const QUIET_MS = 15_000;
 const TOGETHER_MS = 150;
+const OUTDATED_MS = 3_000;
 const looking = new Map();
 let heard = false;
 
@@ -47,6 +48,8 @@ function everything() {
 
 if (document.querySelector("meta[name=form-token]")) {
   listen();
+  /* What says that newer stock is being worked out looks again until that is there. */
+  setInterval(() => { if (document.querySelector("[data-outdated]") && !document.hidden) emit("stock"); }, OUTDATED_MS);
   setInterval(() => { if (document.documentElement.dataset.live !== "yes" && !document.hidden) everything(); }, QUIET_MS);
   addEventListener("pageshow", (event) => { if (event.persisted) { listen(); everything(); } });
 }
