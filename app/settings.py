@@ -94,7 +94,7 @@ class Settings(AuthSettings, ErpSettings):
     """How many days after their day of arrival goods under way are told to people."""
 
     stock_wait_seconds: Annotated[float, Field(ge=0, le=60)] = 2.0
-    """So long a page waits for the stock of now to be worked out; then it shows the last one that was, and says so."""
+    """So long a page waits for the stock of now to be worked out, where it can show the last one that was and say so."""
 
     workers: Annotated[int, Field(ge=1, le=8)] = 4
     """Durable workflows that one runner carries out at a time. Each holds up to three of its 32 connections to the database."""

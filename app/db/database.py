@@ -11,6 +11,7 @@ from typing import Any, cast
 import psycopg
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 from sqlmodel import Session
 
 _NOW, _AFTERWARDS = "transaction_timestamp", "afterwards"
@@ -29,6 +30,8 @@ _NOTICE_THE_LOST = {
     "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2,
 }  # fmt: skip
 """A database that a broken network swallows is given up after 20 seconds, where the operating system would take hours."""
+CONNECTIONS_MAX = 32
+"""Of a process, at a time."""
 PROCESS = f"evenkeel {token_hex(8)}"
 """By this the database knows which sessions belong to one process."""
 
@@ -51,13 +54,23 @@ class Database:
         if "options=" not in url:
             asked["options"] = f"{_NOTICE_THE_DEAD} {_NOTICE_THE_FROZEN}"
         self.engine: Engine = create_engine(
-            url, pool_size=16, max_overflow=16, pool_pre_ping=True, hide_parameters=True, connect_args=asked
+            url,
+            pool_size=CONNECTIONS_MAX // 2,
+            max_overflow=CONNECTIONS_MAX // 2,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args=asked,
         )
+        self._without_pool = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=asked)
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
-        """A session whose work is committed at the end, and rolled back on any exception."""
-        with Session(self.engine, expire_on_commit=False, info=self.session_info) as session, session.begin():
+    def transaction(self, *, pooled: bool = True) -> Iterator[Session]:
+        """A session whose work is committed at the end, and rolled back on any exception.
+
+        One that is not `pooled` has a connection of its own: it gets on when everybody in the pool waits for it.
+        """
+        engine = self.engine if pooled else self._without_pool
+        with Session(engine, expire_on_commit=False, info=self.session_info) as session, session.begin():
             yield session
         for act in session.info.pop(_AFTERWARDS, ()):
             act()

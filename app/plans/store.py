@@ -65,11 +65,19 @@ def snapshot_to_check_on(session: Session) -> Snapshot:
     return snapshot_now(session) if before is None else frozen_since(session, before)
 
 
+_FROZEN_TODAY = text(
+    "select exists (select from snapshot where frozen_at >= date_trunc('day', transaction_timestamp()))"
+)
+"""Whether there are facts of today, with which the trends of stock begin the day."""
+
+
 def snapshot_to_judge_by(session: Session) -> Snapshot:
-    """The facts now, for whoever is about to change them: nobody comes back to these, so they are not stored."""
+    """The facts now, for whoever is about to change them. Nobody comes back to these, so only a day's first are stored."""
     known = session.get(SnapshotOfFacts, facts_key(session))
     if known is not None:
         return read_snapshot(session, known.digest)
+    if not session.connection().execute(_FROZEN_TODAY).scalar_one():
+        return snapshot_now(session)
     before = _frozen_before(session, _key_of_the_rest(session))
     return freeze(session) if before is None else frozen_since(session, before)
 

@@ -26,6 +26,7 @@ from app.web.dependencies import InSession
 
 Cell = str | int | float | date | datetime | None
 Kind = Literal["csv", "xlsx"]
+FILES = (".csv", ".xlsx")
 _UNSEEN = r"[\s\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\"'`]*"
 """What a spreadsheet or a person may overlook before a sign: spaces, marks without width, quotes."""
 _FORMULA = re.compile(rf"(^|[;\t\r\n])(?={_UNSEEN}[=+\-@|%＝＋－＠﹢﹣﹦﹫−])")

@@ -19,6 +19,7 @@ from app.auth.roles import Act, Principal
 from app.errors import EvenkeelError, InvalidError, NotSignedInError
 from app.governance.views import StopView, stop_views
 from app.stock.installation import installation, planning_now
+from app.ui.exports import FILES
 from app.ui.network.stock_now import StockNow
 from app.ui.network.stock_table import Seen
 from app.ui.rendering import render
@@ -41,10 +42,14 @@ class Visitor:
     is_sample: bool
     stops: tuple[StopView, ...]
     stock: StockNow
+    is_download: bool
 
     def seen(self, session: Session) -> Seen:
-        """The stock as they may see it. Raises ConflictError while there is no network."""
-        shown = self.stock.shown(session)
+        """The stock as they may see it; in a file, which says nothing of newer stock, the newest.
+
+        Raises ConflictError while there is no network.
+        """
+        shown = self.stock.shown(session, newest=self.is_download)
         names = Names(shown.facts.snapshot, self.caller.sites, sees_sensitive=self.caller.sees_sensitive)
         return Seen(self.caller, shown.facts, shown.table, names, shown.is_old)
 
@@ -59,7 +64,7 @@ def visitor(request: Request, session: InSession, caller: Caller) -> Visitor:
     row = installation(session)
     return Visitor(
         caller, _token(request), row.currency, planning_now(session, row), row.pinned_now is not None,
-        tuple(stop_views(session, caller)), request.app.state.stock,
+        tuple(stop_views(session, caller)), request.app.state.stock, request.url.path.endswith(FILES),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlmodel import Session, col, func, select
 
 from app.db.database import Database
@@ -119,15 +120,18 @@ def test_the_same_facts_frozen_again_or_on_another_database_are_the_same_snapsho
         assert freeze(session).digest == first.digest
 
 
-def test_signals_are_judged_by_facts_that_are_not_stored(session: Session) -> None:
+def test_of_the_facts_that_signals_are_judged_by_a_days_first_are_stored(session: Session) -> None:
     def stored() -> int:
         return session.exec(select(func.count()).select_from(SnapshotRow)).one()
 
-    before = stored()
+    session.execute(text("truncate snapshot cascade"))
     for number in range(3):
         receive_signals(session, OTTO, [a_signal(a_count(200 - number, minutes=5 + number), f"count-{number}")])
-    assert stored() == before
+        assert stored() == 1
     assert freeze(session).position_by_key[S1_P1].on_hand_units == 198
+    session.execute(text("update snapshot set frozen_at = frozen_at - interval '1 day'"))
+    receive_signals(session, OTTO, [a_signal(a_count(190, minutes=9), "count-9")])
+    assert stored() == 2
 
 
 def test_a_snapshot_is_stored_once_for_the_same_facts_and_anew_for_others(session: Session) -> None:

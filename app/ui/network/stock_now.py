@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import Future, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Lock, Thread
 
 from sqlalchemy import func
@@ -54,6 +54,18 @@ class _Version:
 _Worked = tuple[_Version, StockShown]
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Working out, since `begun` on the monotonic clock."""
+
+    outcome: Future[_Worked] = field(default_factory=Future)
+    begun: float = field(default_factory=time.monotonic)
+
+    @property
+    def has_failed(self) -> bool:
+        return self.outcome.done() and self.outcome.exception() is not None
+
+
 class StockNow:
     """Works the stock out, once for all who ask, and keeps what came of it last."""
 
@@ -63,52 +75,57 @@ class StockNow:
         self._lock = Lock()
         self._rests_until = 0.0
         self._last: _Worked | None = None
-        self._under_way: Future[_Worked] | None = None
+        self._work: _Work | None = None
 
-    def shown(self, session: Session) -> StockShown:
-        """The stock to show now. Raises ConflictError while there is no network."""
-        version, last = _Version.of(session), self._last
-        if last is None or last[0].imports != version.imports:
-            shown = self._worked_out(version, None)
-        elif last[0] != version:
-            shown = self._worked_out(version, last)
-        else:
+    def shown(self, session: Session, *, newest: bool = False) -> StockShown:
+        """The stock to show now; the `newest`, however long that takes, for what nobody looks at a second time.
+
+        The first stock of a process and that of a new network are waited for too, and what keeps it from being
+        worked out is raised. Raises ConflictError while there is no network.
+        """
+        version, last, work = _Version.of(session), self._last, self._work
+        if last is not None and last[0] == version:
             shown = last[1]
+        elif newest or last is None or last[0].imports != version.imports or (work is not None and work.has_failed):
+            shown = self._worked_out(version, None)
+        else:
+            shown = self._worked_out(version, last)
         return replace(shown, facts=replace(shown.facts, now=planning_now(session), stops=stops_in_force(session)))
 
     def _worked_out(self, version: _Version, last: _Worked | None) -> StockShown:
-        """The stock of this version or a later one; the last one when that takes longer than a page waits."""
-        ends = None if last is None else time.monotonic() + self._wait_seconds
+        """The stock of this version or a later one; the last one where that takes longer than a page waits."""
         for _ in range(2):  # what is under way already may be of an earlier version; what begins after it is not
             work = self._begun()
-            wait([work], None if ends is None else max(ends - time.monotonic(), 0))
-            if last is not None and not work.done():
+            # From its beginning on: of what takes long, only the first pages to ask wait, and keep their connections.
+            wait([work.outcome], None if last is None else max(work.begun + self._wait_seconds - time.monotonic(), 0))
+            if last is not None and not work.outcome.done():
                 return replace(last[1], is_old=True)
-            found, shown = work.result()
+            found, shown = work.outcome.result()
             if found == version:
                 break
         return shown
 
-    def _begun(self) -> Future[_Worked]:
+    def _begun(self) -> _Work:
         with self._lock:
-            work = self._under_way
-            if work is None or work.done():
-                self._under_way = work = Future()
-                Thread(target=self._work_out, args=(work,), name="evenkeel-stock", daemon=True).start()
+            work = self._work
+            if work is None or work.outcome.done():
+                work = _Work()
+                Thread(target=self._work_out, args=(work.outcome,), name="evenkeel-stock", daemon=True).start()
+                self._work = work
             return work
 
-    def _work_out(self, work: Future[_Worked]) -> None:
+    def _work_out(self, outcome: Future[_Worked]) -> None:
         time.sleep(max(self._rests_until - time.monotonic(), 0))
         begun = time.monotonic()
         try:
-            with self._database.transaction() as session:
+            with self._database.transaction(pooled=False) as session:
                 version, facts = _Version.of(session), facts_now(session)
             self._last = found = version, StockShown(facts, StockTable.of(facts))
+        except BaseException as failed:  # noqa: BLE001  it is logged, and whoever waits for it is told
+            _log.exception("stock_not_worked_out")
+            outcome.set_exception(failed)
+        else:
             # Where changes come one after the other and each takes long, half of the time is left to everything else.
             took = time.monotonic() - begun
             self._rests_until = time.monotonic() + (took if took > self._wait_seconds else 0)
-        except BaseException as failed:  # noqa: BLE001  it is logged, and whoever waits for it is told
-            _log.exception("stock_not_worked_out")
-            work.set_exception(failed)
-        else:
-            work.set_result(found)
+            outcome.set_result(found)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from app.db.database import CONNECTIONS_MAX
 from app.errors import ConflictError
 from app.governance.stops import set_kill_switch
 from app.service import Service
-from app.stock.installation import installation
+from app.stock.installation import facts_changed, installation
 from app.stock.receiving import receive_signals
 from app.ui.network import stock_table
 from app.ui.network.stock_now import StockNow, StockShown
@@ -110,15 +111,44 @@ def test_whoever_looks_after_a_change_sees_it_whatever_others_change_and_look_at
 
 
 def test_what_keeps_the_stock_from_being_worked_out_is_told_and_then_it_is_tried_again(service: Service) -> None:
-    stock = StockNow(service.database, wait_seconds=60)
-    with service.database.transaction() as session:
-        installation(session).currency = None
-    for _ in range(2):
-        with pytest.raises(ConflictError, match="no network"):
-            look(service, stock)
-    with service.database.transaction() as session:
-        installation(session).currency = "USD"
+    stock = StockNow(service.database, wait_seconds=0)
     assert units(look(service, stock)) == 200
+
+    def in_currency(currency: str | None) -> None:
+        with service.database.transaction() as session:
+            installation(session).currency = currency
+            facts_changed(session)
+
+    def is_told() -> bool:
+        try:
+            return not look(service, stock).is_old
+        except ConflictError as told:
+            return told.code == "no_network"
+
+    in_currency(None)
+    until("it to be told", is_told)
+    in_currency("USD")
+    until("the stock of now", lambda: units(look(service, stock)) == 200 and not look(service, stock).is_old)
+
+
+def test_the_stock_is_worked_out_while_all_that_wait_for_it_hold_every_connection(service: Service) -> None:
+    stock = StockNow(service.database, wait_seconds=60)
+    with ExitStack() as waiting:
+        for _ in range(CONNECTIONS_MAX - 1):
+            waiting.enter_context(service.database.transaction()).connection()
+        assert units(look(service, stock)) == 200
+
+
+def test_a_file_has_the_stock_of_now(open_with: Callable[..., Service]) -> None:
+    service = open_with(settings={"stock_wait_seconds": 0.0})
+    pages = Browsing.of(service, "paula")
+    pages.get("/network/stock")
+    with ThreadPoolExecutor(1) as thread:
+        with nothing_is_worked_out():
+            count(service, 187)
+            assert SAID in pages.get("/network/stock").text
+            file = thread.submit(pages.answer, "/network/stock/export.csv")
+        assert ",187," in file.result().text
 
 
 @pytest.mark.parametrize("path", ["/", "/network", "/network/stock", "/network/sites/S1", "/network/skus/P1"])
