@@ -31,7 +31,7 @@ _NOTICE_THE_LOST = {
 }  # fmt: skip
 """A database that a broken network swallows is given up after 20 seconds, where the operating system would take hours."""
 CONNECTIONS_MAX = 32
-"""Of a process, at a time."""
+"""In the pool of a process. What is not pooled comes on top."""
 PROCESS = f"evenkeel {token_hex(8)}"
 """By this the database knows which sessions belong to one process."""
 

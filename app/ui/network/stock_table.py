@@ -32,7 +32,7 @@ KINDS = tuple(ImbalanceKind)
 NO_COVER = -1
 """Days of cover of what nobody asks for."""
 _WORKING_OUT = Lock()
-"""Large networks take seconds: whoever comes meanwhile waits for the first, and does not do the same beside them."""
+"""Large networks take seconds: where several applications of a process want the same table, it is made once."""
 
 
 @dataclass(frozen=True)
